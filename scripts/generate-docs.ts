@@ -1,0 +1,35 @@
+/**
+ * Writes the pages that follow from the code, or with `--check` fails where one is not what the
+ * code says.
+ *
+ * Owns the list of such pages. Must not know how their text is made.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { manualText } from "../src/options/help.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+const PAGES: readonly { readonly path: string; readonly format: () => string }[] = [
+  { path: "docs/options.md", format: manualText },
+];
+
+const isCheck = process.argv.includes("--check");
+for (const { path, format } of PAGES) {
+  const text = format();
+  if (!isCheck) {
+    writeFileSync(join(ROOT, path), text);
+  } else if (readIfPresent(join(ROOT, path)) !== text) {
+    console.error(`${path} is not what the code says: run npm run generate`);
+    process.exitCode = 1;
+  }
+}
+
+function readIfPresent(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}

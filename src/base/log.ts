@@ -1,0 +1,137 @@
+/**
+ * Log records: what happened, at which level, with which fields, as one line of text.
+ *
+ * Owns the form of a line, and that nothing from outside can break out of it. Must not know where
+ * lines go, nor read the time: the writer and the clock are given.
+ *
+ *     2026-11-21T04:58:00.123Z error worker exited pid=4711 signal=SIGKILL
+ */
+import { escapeForLog } from "./escape.ts";
+
+/** From the most to the least urgent. */
+const LEVELS = ["error", "warn", "info", "debug"] as const;
+
+export type LogLevel = (typeof LEVELS)[number];
+
+/** What belongs to a record beside its message. Null is written as `-`; undefined is left out. */
+export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+export interface Log {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+}
+
+/** The part of a clock that a log needs: milliseconds since 1970-01-01T00:00:00Z. */
+export interface LogClock {
+  epochMs(): number;
+}
+
+/**
+ * Bound of one line. What is longer is cut: a client must not be able to fill the disk with one
+ * request.
+ */
+const LINE_LENGTH_MAX = 4096;
+
+/** Days from 0000-03-01 to 1970-01-01 in the proleptic Gregorian calendar. */
+const DAYS_TO_EPOCH = 719_468;
+const DAYS_PER_ERA = 146_097;
+const MS_PER_DAY = 86_400_000;
+
+/** Values made of these characters alone need no quotes: the reader sees where they end. */
+const BARE_VALUE = /^[!#-<>-[\]-~]+$/;
+
+/**
+ * A log that writes each record of level `levelMin` or a more urgent one as one line, without the
+ * line end.
+ *
+ * @param write      takes the line; called once a record
+ * @param clock      asked once a record
+ * @param levelMin   the least urgent level that is written
+ */
+export function createLog(write: (line: string) => void, clock: LogClock, levelMin: LogLevel): Log {
+  const last = LEVELS.indexOf(levelMin);
+  const method = (level: LogLevel): Log["error"] => {
+    if (LEVELS.indexOf(level) > last) return () => {};
+    return (message, fields) => write(formatRecord(clock.epochMs(), level, message, fields));
+  };
+  return {
+    error: method("error"),
+    warn: method("warn"),
+    info: method("info"),
+    debug: method("debug"),
+  };
+}
+
+/** Drops every record. */
+export const NULL_LOG: Log = { error() {}, warn() {}, info() {}, debug() {} };
+
+/**
+ * One record as one line of printable ASCII, without a line end.
+ *
+ * A value with a space, a quote or `=` in it stands in double quotes. Whatever is not printable is
+ * escaped, in the message as well, since messages quote what clients and applications said.
+ *
+ * @param epochMs   milliseconds since 1970-01-01T00:00:00Z, not negative
+ * @bound           4096 characters, then cut, with `...` at the end
+ */
+export function formatRecord(
+  epochMs: number,
+  level: LogLevel,
+  message: string,
+  fields: LogFields = {},
+): string {
+  let line = `${formatTimestamp(epochMs)} ${level} ${escapeForLog(message)}`;
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) line += ` ${escapeForLog(name)}=${formatValue(value)}`;
+  }
+  return line.length > LINE_LENGTH_MAX ? `${line.slice(0, LINE_LENGTH_MAX - 3)}...` : line;
+}
+
+function formatValue(value: string | number | boolean | null): string {
+  if (value === null) return "-";
+  if (typeof value !== "string") return String(value);
+  if (value !== "-" && BARE_VALUE.test(value)) return value;
+  return `"${escapeForLog(value).replaceAll('"', '\\"')}"`;
+}
+
+/**
+ * ISO 8601 in UTC with milliseconds, computed: this layer may not use the platform's `Date`.
+ *
+ * The calendar starts its years in March, so that the leap day is the last of a year; an era is 400
+ * years.
+ */
+export function formatTimestamp(epochMs: number): string {
+  const days = Math.floor(epochMs / MS_PER_DAY);
+  const msOfDay = Math.floor(epochMs - days * MS_PER_DAY);
+  const shifted = days + DAYS_TO_EPOCH;
+  const era = Math.floor(shifted / DAYS_PER_ERA);
+  const dayOfEra = shifted - era * DAYS_PER_ERA;
+  const yearOfEra = Math.floor(
+    (dayOfEra -
+      Math.floor(dayOfEra / 1460) +
+      Math.floor(dayOfEra / 36_524) -
+      Math.floor(dayOfEra / 146_096)) /
+      365,
+  );
+  const dayOfYear =
+    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const marchMonth = Math.floor((5 * dayOfYear + 2) / 153);
+  const day = dayOfYear - Math.floor((153 * marchMonth + 2) / 5) + 1;
+  const month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9;
+  const year = era * 400 + yearOfEra + (month <= 2 ? 1 : 0);
+  const date = `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)}`;
+  return `${date}T${formatTimeOfDay(msOfDay)}Z`;
+}
+
+function formatTimeOfDay(msOfDay: number): string {
+  const hours = Math.floor(msOfDay / 3_600_000);
+  const minutes = Math.floor(msOfDay / 60_000) % 60;
+  const seconds = Math.floor(msOfDay / 1000) % 60;
+  return `${pad(hours, 2)}:${pad(minutes, 2)}:${pad(seconds, 2)}.${pad(msOfDay % 1000, 3)}`;
+}
+
+function pad(value: number, width: number): string {
+  return String(value).padStart(width, "0");
+}

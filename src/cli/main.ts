@@ -1,0 +1,199 @@
+/**
+ * The program: argv and environment in, signals in, exit status out. The only place that touches `process`.
+ *
+ * Holds no logic: it resolves options, builds a gateway of them, prints, and passes signals on.
+ */
+import { readFileSync, statSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
+import { createLog, type Log } from "../base/log.ts";
+import { parseBindAddress } from "../net/bind-address.ts";
+import type { Transport } from "../net/transport.ts";
+import { openTransport } from "../net/open-transport.ts";
+import { helpText } from "../options/help.ts";
+import type { Options } from "../options/registry.ts";
+import { resolveOptions } from "../options/resolve.ts";
+import { workersForCpus } from "../os/cpu-count.ts";
+import { raiseDescriptorLimit } from "../os/descriptors.ts";
+import { realClock } from "../os/real-clock.ts";
+import { formatAddress } from "../os/socket-address.ts";
+import { Gateway, type GatewaySettings } from "../server/gateway.ts";
+import { findPython, type PythonInterpreter } from "../workers/python-interpreter.ts";
+import { startUpReport } from "./start-up-report.ts";
+
+const ROOT = path.resolve(import.meta.dirname, "..", "..");
+const PYTHON_PROGRAM = path.join(ROOT, "python", "portico_worker");
+
+/** What a run is made of, once the command line has been understood. */
+interface Run {
+  readonly options: Options;
+  readonly reference: string;
+  readonly folder: string;
+  readonly interpreter: PythonInterpreter;
+  readonly workers: { readonly workers: number; readonly reason: string };
+  readonly version: string;
+}
+
+function readVersion(): string {
+  const description = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
+    version: string;
+  };
+  return description.version;
+}
+
+/** @returns null where there was only something to print */
+function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
+  const version = readVersion();
+  const { options, reference } = resolveOptions({
+    argv,
+    env,
+    readFile: (file) => readFileSync(file, "utf8"),
+  });
+  if (options.help || options.version) {
+    process.stdout.write(options.help ? helpText(version) : `portico ${version}\n`);
+    return null;
+  }
+  if (reference === null) {
+    throw new OperatorError(
+      EXIT_STATUS.usage,
+      "which application? For instance: portico module:app (portico --help lists the options)",
+    );
+  }
+  const folder = path.resolve(options.chdir ?? ".");
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new OperatorError(EXIT_STATUS.usage, `--chdir ${options.chdir}: there is no such folder`);
+  }
+  const workers =
+    options.workers === "auto"
+      ? workersForCpus()
+      : { workers: options.workers, reason: "as asked for" };
+  const interpreter = findPython(options.python, folder, { ...env, ...options.env });
+  return { options, reference, folder, interpreter, workers, version };
+}
+
+function gatewaySettings(run: Run, transport: Transport, env: NodeJS.ProcessEnv): GatewaySettings {
+  const { options } = run;
+  return {
+    bind: options.bind.map((text) => parseBindAddress(text)),
+    backlog: options.backlog,
+    gracefulTimeoutMs: options.gracefulTimeoutMs,
+    http: {
+      request: {
+        requestLineLimitBytes: options.requestLineLimitBytes,
+        headLimitBytes: options.headLimitBytes,
+        fieldCountMax: options.fieldCountMax,
+        bodyLimitBytes: options.bodyLimitBytes ?? Number.MAX_SAFE_INTEGER,
+        trailerLimitBytes: options.headLimitBytes,
+        chunkExtensionLimitBytes: options.requestLineLimitBytes,
+      },
+      spool: {
+        inlineMaxBytes: options.bodyInlineBytes,
+        folder: os.tmpdir(),
+        named: transport.name === "node",
+      },
+      headerTimeoutMs: options.headerTimeoutMs,
+      bodyTimeoutMs: options.bodyTimeoutMs,
+      keepAliveTimeoutMs: options.keepAliveTimeoutMs,
+      writeTimeoutMs: options.writeTimeoutMs,
+      responseBufferBytes: options.responseBufferBytes,
+      connectionsMax: options.connectionsMax,
+      serverField: options.serverField,
+    },
+    supervisor: {
+      workers: run.workers.workers,
+      zygote: {
+        python: run.interpreter.command,
+        program: PYTHON_PROGRAM,
+        reference: run.reference,
+        folder: run.folder,
+        env: { ...env, ...options.env },
+        pythonpath: options.pythonpath.map((folder) => path.resolve(folder)),
+        rootPath: options.rootPath,
+        version: run.version,
+        multiprocess: run.workers.workers > 1,
+        startTimeoutMs: options.startTimeoutMs,
+      },
+      limits: {
+        queueLengthMax: options.queueLengthMax,
+        queueTimeoutMs: options.queueTimeoutMs,
+        timeoutMs: options.timeoutMs,
+      },
+    },
+  };
+}
+
+/** Serves until a signal says otherwise. */
+async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
+  const { options } = run;
+  const log = createLog(
+    (line) => process.stderr.write(`${line}\n`),
+    realClock,
+    options.quiet ? "warn" : "info",
+  );
+  const transport = openTransport(options.transport, log);
+  raiseDescriptorLimit(log);
+  const gateway = new Gateway(transport, gatewaySettings(run, transport, env), log, realClock);
+  handleSignals(gateway, log);
+  const application = await gateway.start().catch((error: unknown) => {
+    if (gateway.stopping) return null;
+    throw error;
+  });
+  if (application === null) return;
+  const { listeners } = gateway.server;
+  const facts = {
+    version: run.version,
+    application,
+    addresses: listeners.map(({ address }) =>
+      address.family === "unix" ? formatAddress(address) : `http://${formatAddress(address)}`,
+    ),
+    gatewayPid: process.pid,
+    transport: transport.name,
+    workers: run.workers.workers,
+    workersReason: run.workers.reason,
+    backlog: options.backlog,
+    effectiveBacklog: Math.min(...listeners.map((listener) => listener.effectiveBacklog)),
+    interpreter: run.interpreter,
+  };
+  if (!options.quiet) process.stdout.write(startUpReport(facts));
+}
+
+/** TERM and INT answer what was accepted, then exit 0; a second INT, or QUIT, ends at once. */
+function handleSignals(gateway: Gateway, log: Log): void {
+  let interrupted = false;
+  const stop = (): void => {
+    void gateway.stop().then(() => process.exit(EXIT_STATUS.clean));
+  };
+  const stopNow = (): void => {
+    void gateway.stopNow().then(() => process.exit(EXIT_STATUS.clean));
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGHUP", stop);
+  process.on("SIGQUIT", stopNow);
+  process.on("SIGINT", () => {
+    if (interrupted) stopNow();
+    else stop();
+    interrupted = true;
+  });
+  process.on("uncaughtException", (error) => {
+    log.error("the gateway failed", { cause: error.stack ?? String(error) });
+    void gateway.stopNow().then(() => process.exit(EXIT_STATUS.failure));
+  });
+}
+
+async function main(): Promise<void> {
+  // A reader that went away (`portico ... | head`) is no reason to stop serving.
+  process.stdout.on("error", () => {});
+  process.stderr.on("error", () => {});
+  try {
+    const run = prepare(process.argv.slice(2), process.env);
+    if (run !== null) await serve(run, process.env);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    process.stderr.write(`portico: ${error.message}\n`);
+    if (error.details !== null) process.stderr.write(`${error.details.trimEnd()}\n`);
+    process.exit(error.exitStatus);
+  }
+}
+
+await main();

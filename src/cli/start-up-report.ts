@@ -1,0 +1,37 @@
+/** The few lines that a person reads when the program starts. Pure: what they say is given. */
+import type { PythonInterpreter } from "../workers/python-interpreter.ts";
+import type { LoadedApplication } from "../workers/zygote.ts";
+
+export interface StartUpFacts {
+  readonly version: string;
+  readonly application: LoadedApplication;
+  /** Each as a URL or `unix:/path`. */
+  readonly addresses: readonly string[];
+  readonly gatewayPid: number;
+  readonly transport: string;
+  readonly workers: number;
+  readonly workersReason: string;
+  /** What was asked for, and what the kernel grants. */
+  readonly backlog: number;
+  readonly effectiveBacklog: number;
+  readonly interpreter: PythonInterpreter;
+}
+
+/** @returns whole lines, the last one with its line end */
+export function startUpReport(facts: StartUpFacts): string {
+  const { application, interpreter } = facts;
+  const kind = application.kind === "WSGI" ? "a WSGI application" : `${application.kind}, WSGI`;
+  const backlog =
+    facts.effectiveBacklog < facts.backlog
+      ? `${facts.effectiveBacklog}, cut from ${facts.backlog} by the kernel (raise net.core.somaxconn)`
+      : String(facts.backlog);
+  const rows: [label: string, value: string][] = [
+    ...facts.addresses.map((address): [string, string] => ["listening", address]),
+    ["backlog", backlog],
+    ["gateway", `PID ${facts.gatewayPid}, sockets by ${facts.transport}`],
+    ["workers", `${facts.workers} (${facts.workersReason})`],
+    ["python", `${application.python}, ${interpreter.command} (${interpreter.origin})`],
+  ];
+  const lines = rows.map(([label, value]) => `  ${label.padEnd(10)} ${value}`);
+  return `portico ${facts.version} serves ${application.reference} (${kind})\n${lines.join("\n")}\n`;
+}

@@ -1,0 +1,45 @@
+/**
+ * What can answer a request. A handler sees a complete, well-formed request and answers into a sink; it knows neither
+ * the socket nor the version of HTTP that the request came by.
+ */
+import type { RequestHead } from "../http1/request-head.ts";
+import type { SocketAddress } from "../os/socket-address.ts";
+import type { AnswerSink, SpooledContent } from "../workers/application-request.ts";
+
+/** The two ends of the connection that a request came by. */
+export interface Endpoints {
+  readonly remote: SocketAddress;
+  readonly local: SocketAddress;
+  readonly scheme: "http" | "https";
+}
+
+export interface HandledRequest {
+  readonly head: RequestHead;
+  /** The whole content; null where there is none. Valid until the answer is complete or has failed. */
+  readonly content: Buffer | SpooledContent | null;
+  /** The content's length where the head does not declare it, because it came chunked; else null. */
+  readonly contentLength: number | null;
+}
+
+/** An answer that is being made. */
+export interface PendingAnswer {
+  /** Nobody waits for it any more: the sink is not called again. */
+  cancel(): void;
+  /** The sink is full: nothing more until `resume`, as far as that can be stopped. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface RequestHandler {
+  /** Called once for each connection, before its first request. */
+  openConnection(endpoints: Endpoints): ConnectionHandler;
+}
+
+export interface ConnectionHandler {
+  /**
+   * Begins to answer. The sink is called in later turns only.
+   *
+   * @returns null when too much is under way already: the caller answers 503
+   */
+  handle(request: HandledRequest, sink: AnswerSink): PendingAnswer | null;
+}

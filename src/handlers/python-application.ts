@@ -1,0 +1,120 @@
+/** The handler for a Python application: turns requests into jobs for the workers. */
+import { percentDecode } from "../http/target.ts";
+import type { HeaderSection } from "../http1/request-head.ts";
+import {
+  type AnswerSink,
+  type ApplicationRequest,
+  EnvironTemplate,
+  type SpooledContent,
+} from "../workers/application-request.ts";
+import type { Dispatcher } from "../workers/dispatcher.ts";
+import { encodeEnviron, isIdempotent } from "../workers/protocol.ts";
+import { environEntries, pathInfo } from "./environ.ts";
+import type {
+  ConnectionHandler,
+  Endpoints,
+  HandledRequest,
+  PendingAnswer,
+  RequestHandler,
+} from "./handler.ts";
+
+export class PythonApplication implements RequestHandler {
+  readonly dispatcher: Dispatcher;
+  /** SCRIPT_NAME: "" or a path that begins with "/" and does not end with it. */
+  readonly rootPath: string;
+
+  constructor(dispatcher: Dispatcher, rootPath: string) {
+    this.dispatcher = dispatcher;
+    this.rootPath = rootPath;
+  }
+
+  openConnection(endpoints: Endpoints): ConnectionHandler {
+    return new PythonConnection(this, endpoints);
+  }
+}
+
+/** Remembers the last environ template of a connection: clients repeat their header section. */
+class PythonConnection implements ConnectionHandler {
+  readonly #application: PythonApplication;
+  readonly #endpoints: Endpoints;
+  #section: HeaderSection | null = null;
+  #template: EnvironTemplate | null = null;
+
+  constructor(application: PythonApplication, endpoints: Endpoints) {
+    this.#application = application;
+    this.#endpoints = endpoints;
+  }
+
+  handle(request: HandledRequest, sink: AnswerSink): PendingAnswer | null {
+    const { head } = request;
+    const { dispatcher, rootPath } = this.#application;
+    const path = pathInfo(percentDecode(head.path), rootPath);
+    return dispatcher.submit(
+      new PythonRequest(
+        this.#templateFor(head.section, head.authority),
+        path,
+        head.query,
+        head.rawTarget === path ? null : head.rawTarget,
+        head.method,
+        head.rawTarget,
+        request.content,
+        request.contentLength === null ? null : String(request.contentLength),
+      ),
+      sink,
+    );
+  }
+
+  #templateFor(section: HeaderSection, authority: string | null): EnvironTemplate {
+    if (authority !== null) {
+      return new EnvironTemplate(
+        encodeEnviron(environEntries(section, authority, this.#endpoints)),
+      );
+    }
+    if (this.#template === null || this.#section !== section) {
+      this.#section = section;
+      this.#template = new EnvironTemplate(
+        encodeEnviron(environEntries(section, null, this.#endpoints)),
+      );
+    }
+    return this.#template;
+  }
+}
+
+class PythonRequest implements ApplicationRequest {
+  readonly template: EnvironTemplate;
+  readonly path: string;
+  readonly query: string;
+  readonly rawUri: string | null;
+  readonly method: string;
+  readonly rawTarget: string;
+  readonly content: Buffer | SpooledContent | null;
+  readonly contentLength: string | null;
+
+  constructor(
+    template: EnvironTemplate,
+    path: string,
+    query: string,
+    rawUri: string | null,
+    method: string,
+    rawTarget: string,
+    content: Buffer | SpooledContent | null,
+    contentLength: string | null,
+  ) {
+    this.template = template;
+    this.path = path;
+    this.query = query;
+    this.rawUri = rawUri;
+    this.method = method;
+    this.rawTarget = rawTarget;
+    this.content = content;
+    this.contentLength = contentLength;
+  }
+
+  get idempotent(): boolean {
+    return isIdempotent(this.method);
+  }
+
+  describe(): string {
+    return `${this.method} ${this.rawTarget}`;
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * A listening socket of our own: accepts in a loop until the kernel's queue is empty, and makes streams.
+ */
+import type { Log } from "../base/log.ts";
+import { EPOLLIN } from "../os/epoll.ts";
+import { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, errnoName } from "../os/errno.ts";
+import {
+  decodeSockaddr,
+  formatAddress,
+  SOCKADDR_MAX_BYTES,
+  type SocketAddress,
+} from "../os/socket-address.ts";
+import { disableNagle, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../os/sockets.ts";
+import type { ByteStream } from "./byte-stream.ts";
+import { EpollStream, type EpollStreamContext } from "./epoll-stream.ts";
+import type { Registration } from "./reactor.ts";
+import type { Listener } from "./transport.ts";
+import { type FileIdentity, removeIfSame } from "./unix-socket-file.ts";
+
+/** Connections taken at a time; the rest waits until the others have had their events. */
+const ACCEPTS_PER_EVENT_MAX = 64;
+/** How long accepting rests when the system has no descriptor or memory to give. */
+const ACCEPT_PAUSE_MS = 100;
+/** Failed calls in a row after which accepting is left to a later event, whatever the reason. */
+const FAILURES_IN_A_ROW_MAX = 64;
+
+const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+/** Lengths of addresses, and the addresses, as accept4 writes them. Used only within one call. */
+const lengthWord = new Int32Array(new ArrayBuffer(4));
+const sockaddr = Buffer.allocUnsafeSlow(SOCKADDR_MAX_BYTES);
+
+export class EpollListener implements Listener {
+  readonly address: SocketAddress;
+  readonly effectiveBacklog: number;
+  readonly #context: EpollStreamContext;
+  readonly #log: Log;
+  readonly #fd: number;
+  readonly #file: FileIdentity | null;
+  /** Whether every connection's local address is the one bound, so that nobody needs to ask. */
+  readonly #localAddress: SocketAddress | null;
+  #registration: Registration | null = null;
+  #onStream: ((stream: ByteStream) => void) | null = null;
+  #pause: NodeJS.Timeout | null = null;
+  #exhaustionLogged = false;
+  #stopped = false;
+
+  /** Takes a listening descriptor over, and the file that names it, if there is one. */
+  constructor(
+    context: EpollStreamContext,
+    log: Log,
+    fd: number,
+    address: SocketAddress,
+    effectiveBacklog: number,
+    file: FileIdentity | null,
+  ) {
+    this.#context = context;
+    this.#log = log;
+    this.#fd = fd;
+    this.address = address;
+    this.effectiveBacklog = effectiveBacklog;
+    this.#file = file;
+    const wildcard = address.family !== "unix" && WILDCARDS.has(address.host);
+    this.#localAddress = wildcard ? null : address;
+  }
+
+  start(onStream: (stream: ByteStream) => void): void {
+    if (this.#stopped || this.#registration !== null) return;
+    this.#onStream = onStream;
+    this.#registration = this.#context.reactor.add(this.#fd, EPOLLIN, this);
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    if (this.#registration !== null) {
+      this.#context.reactor.remove(this.#registration, false);
+      // One more than the queue holds; clients that come while this runs are not served forever.
+      const emptied = this.#accept(this.effectiveBacklog + 1);
+      if (!emptied) {
+        this.#log.warn("connections that waited could not all be accepted", {
+          address: formatAddress(this.address),
+        });
+      }
+    }
+    this.#context.libc.close(this.#fd);
+    if (this.#file !== null) removeIfSame(this.#file);
+  }
+
+  /** Called by the reactor. */
+  onEvents(): void {
+    this.#accept(ACCEPTS_PER_EVENT_MAX);
+  }
+
+  /** @returns whether the kernel's queue is empty */
+  #accept(acceptsMax: number): boolean {
+    const { libc } = this.#context;
+    let failures = 0;
+    for (let accepted = 0; accepted < acceptsMax && failures < FAILURES_IN_A_ROW_MAX; ) {
+      lengthWord[0] = SOCKADDR_MAX_BYTES;
+      const fd = libc.accept4(this.#fd, sockaddr, lengthWord, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        failures = 0;
+        accepted++;
+        this.#exhaustionLogged = false;
+        this.#take(fd, decodeSockaddr(sockaddr, lengthWord[0]));
+        continue;
+      }
+      const errno = libc.errno();
+      if (errno === EAGAIN) return true;
+      if (errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM) {
+        this.#exhausted(errnoName(errno));
+        return false;
+      }
+      // EINTR; or ECONNABORTED and the errors of a network, which accept(2) reports of a connection that died while
+      // it waited. The next one is as good as any.
+      failures++;
+    }
+    return false;
+  }
+
+  #take(fd: number, remoteAddress: SocketAddress): void {
+    const { libc } = this.#context;
+    if (remoteAddress.family !== "unix") disableNagle(libc, fd);
+    let stream: EpollStream;
+    try {
+      stream = new EpollStream(this.#context, fd, remoteAddress, this.#localAddress, false);
+    } catch (error) {
+      this.#log.error("a connection could not be watched and was closed", { cause: String(error) });
+      return;
+    }
+    this.#onStream?.(stream);
+  }
+
+  /**
+   * The connection stays in the kernel's queue, and level-triggered epoll would report it without end; so nothing is
+   * reported for a while, and whoever ends a connection meanwhile makes room.
+   */
+  #exhausted(code: string): void {
+    if (!this.#exhaustionLogged) {
+      this.#exhaustionLogged = true;
+      this.#log.error("accepting rests for want of descriptors or memory", {
+        code,
+        address: formatAddress(this.address),
+      });
+    }
+    const registration = this.#registration;
+    if (this.#stopped || registration === null || this.#pause !== null) return;
+    this.#context.reactor.modify(registration, 0);
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      this.#context.reactor.modify(registration, EPOLLIN);
+    }, ACCEPT_PAUSE_MS);
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * A byte stream over our own system calls: recv, send, shutdown, close, on a non-blocking socket in a reactor.
+ *
+ * Reading is level-triggered: one recv for each time that the socket is readable, into one buffer that all streams
+ * share. Writing tries at once and copies only what the kernel does not take. Knows nothing of what the bytes mean.
+ *
+ * Invariants: the handler is called from the reactor only, never from within a call of the owner's. Once `closed`,
+ * the descriptor is gone and only `onClose` follows. An event that nobody waits for is switched off, so that a level
+ * that stays up does not spin: see `#watch` and `#noticeHangUp`.
+ */
+import { invariant } from "../base/errors.ts";
+import { sendDescriptors } from "../os/descriptor-passing.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../os/epoll.ts";
+import { EAGAIN, EINTR, systemCallError } from "../os/errno.ts";
+import type { Libc } from "../os/libc.ts";
+import { formatAddress, type SocketAddress } from "../os/socket-address.ts";
+import {
+  duplicate,
+  lingerZero,
+  localAddressOf,
+  MSG_NOSIGNAL,
+  SHUT_WR,
+  takeSocketError,
+} from "../os/sockets.ts";
+import {
+  type ByteStreamHandler,
+  DESCRIPTORS_PER_MESSAGE_MAX,
+  type DescriptorStream,
+} from "./byte-stream.ts";
+import { NULL_HANDLER } from "./null-handler.ts";
+import type { Reactor, Registration } from "./reactor.ts";
+import { SendQueue } from "./send-queue.ts";
+
+/** What all streams of a transport share. */
+export interface EpollStreamContext {
+  readonly libc: Libc;
+  readonly reactor: Reactor;
+  /** Where every recv goes; its length is the most that one `onBytes` brings. */
+  readonly receiveBuffer: Buffer;
+  /** All open streams, so that the transport can close them. */
+  readonly streams: Set<EpollStream>;
+}
+
+/** Bytes still delivered after a send has failed: what a peer had sent before it went. */
+const RECEIVED_AFTER_FAILURE_MAX_BYTES = 4_194_304;
+/** System calls that one readiness to send may cost; the rest waits for the next turn. */
+const SENDS_PER_EVENT_MAX = 64;
+
+export class EpollStream implements DescriptorStream {
+  handler: ByteStreamHandler = NULL_HANDLER;
+  readonly remoteAddress: SocketAddress;
+  closed = false;
+  readonly #context: EpollStreamContext;
+  readonly #fd: number;
+  readonly #registration: Registration;
+  readonly #queue: SendQueue;
+  readonly #peerIsOurs: boolean;
+  #localAddress: SocketAddress | null;
+  /** Events that the reactor reports at present, and whether it was told to report none at all. */
+  #watched = EPOLLIN;
+  #parked = false;
+  #readingPaused = false;
+  /** The peer has closed its sending half. */
+  #ended = false;
+  /** The owner has ended ours; and the kernel knows. */
+  #endAsked = false;
+  #shutDown = false;
+  /** Why nothing can be sent any more; the stream is about to close. */
+  #failure: Error | null = null;
+
+  /**
+   * Takes a connected, non-blocking descriptor over.
+   *
+   * @param localAddress null where it is to be asked for when it is needed
+   * @param peerIsOurs whether a process of our own is at the other end: what it had sent before it went is an answer
+   *   to somebody, and is kept until it is taken, even while reading is paused. A stranger's is not.
+   * @throws {SystemCallError} ENOSPC, ENOMEM: it cannot be watched; the descriptor is closed
+   */
+  constructor(
+    context: EpollStreamContext,
+    fd: number,
+    remoteAddress: SocketAddress,
+    localAddress: SocketAddress | null,
+    peerIsOurs: boolean,
+  ) {
+    this.#context = context;
+    this.#peerIsOurs = peerIsOurs;
+    this.#fd = fd;
+    this.remoteAddress = remoteAddress;
+    this.#localAddress = localAddress;
+    this.#queue = new SendQueue((descriptor) => context.libc.close(descriptor));
+    try {
+      this.#registration = context.reactor.add(fd, EPOLLIN, this);
+    } catch (error) {
+      context.libc.close(fd);
+      throw error;
+    }
+    context.streams.add(this);
+  }
+
+  get localAddress(): SocketAddress {
+    if (this.#localAddress === null) {
+      invariant(!this.closed, "a closed stream is not asked for its address for the first time");
+      this.#localAddress = localAddressOf(this.#context.libc, this.#fd);
+    }
+    return this.#localAddress;
+  }
+
+  get unsentBytes(): number {
+    return this.#queue.length;
+  }
+
+  write(bytes: Uint8Array, start: number, end: number): void {
+    if (this.closed || this.#endAsked || this.#failure !== null || start >= end) return;
+    if (this.#queue.length > 0) {
+      this.#queue.append(bytes, start, end);
+      return;
+    }
+    const whole = start === 0 ? bytes : bytes.subarray(start, end);
+    const sent = this.#send(whole, end - start);
+    if (sent < 0 || sent === end - start) return;
+    this.#queue.append(bytes, start + sent, end);
+    this.#watch();
+  }
+
+  writeWithDescriptors(bytes: Uint8Array, descriptors: readonly number[]): void {
+    invariant(descriptors.length <= DESCRIPTORS_PER_MESSAGE_MAX, "a message holds 16 descriptors");
+    if (this.closed || this.#endAsked || this.#failure !== null) return;
+    let sent = 0;
+    if (this.#queue.length === 0) sent = this.#sendWithDescriptors(bytes, descriptors);
+    if (sent < 0 || sent === bytes.length) return;
+    if (sent > 0) {
+      this.#queue.append(bytes, sent, bytes.length);
+    } else {
+      // The caller closes its own when we return, so what waits here needs some that stay.
+      const { libc } = this.#context;
+      this.#queue.appendWithDescriptors(
+        bytes,
+        descriptors.map((descriptor) => duplicate(libc, descriptor)),
+      );
+    }
+    this.#watch();
+  }
+
+  pauseReading(): void {
+    // The event is switched off when it comes: many pauses end before.
+    this.#readingPaused = true;
+  }
+
+  resumeReading(): void {
+    if (!this.#readingPaused || this.closed) return;
+    this.#readingPaused = false;
+    if (this.#failure !== null) this.#context.reactor.atTurnEnd(this.#closeFailed);
+    else this.#watch();
+  }
+
+  end(): void {
+    if (this.closed || this.#endAsked) return;
+    this.#endAsked = true;
+    if (this.#queue.length === 0) this.#shutDownSending();
+  }
+
+  close(): void {
+    this.#close(null);
+  }
+
+  reset(): void {
+    if (this.closed) return;
+    lingerZero(this.#context.libc, this.#fd);
+    this.#close(null);
+  }
+
+  /** Called by the reactor. */
+  onEvents(events: number): void {
+    if ((events & EPOLLOUT) !== 0 && this.#queue.length > 0) this.#flush();
+    if (this.closed) return;
+    if (this.#readingPaused || this.#ended) {
+      if ((events & (EPOLLERR | EPOLLHUP)) !== 0) this.#noticeHangUp();
+      else this.#watch();
+    } else if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0) {
+      this.#receive();
+    }
+  }
+
+  /** @returns whether there may be more */
+  #receive(): boolean {
+    const { libc, receiveBuffer } = this.#context;
+    for (;;) {
+      const count = libc.recv(this.#fd, receiveBuffer, receiveBuffer.length, 0);
+      if (count > 0) {
+        this.handler.onBytes(receiveBuffer, count);
+        return true;
+      }
+      if (count === 0) {
+        this.#ended = true;
+        this.#watch();
+        this.handler.onEnd();
+        this.#closeWhenBothEnded();
+        return false;
+      }
+      const errno = libc.errno();
+      if (errno === EAGAIN) return false;
+      if (errno === EINTR) continue;
+      this.#close(systemCallError(errno, "recv", this.#doing("receiving from")));
+      return false;
+    }
+  }
+
+  /** @returns how many bytes went, or -1 when sending has failed for good */
+  #send(bytes: Uint8Array, length: number): number {
+    const { libc } = this.#context;
+    for (;;) {
+      const sent = libc.send(this.#fd, bytes, length, MSG_NOSIGNAL);
+      if (sent >= 0) return sent;
+      const errno = libc.errno();
+      if (errno === EINTR) continue;
+      if (errno === EAGAIN) return 0;
+      this.#failSending(systemCallError(errno, "send", this.#doing("sending to")));
+      return -1;
+    }
+  }
+
+  #sendWithDescriptors(bytes: Uint8Array, descriptors: readonly number[]): number {
+    const { libc } = this.#context;
+    for (;;) {
+      const sent = sendDescriptors(libc, this.#fd, bytes, descriptors);
+      if (sent >= 0) return sent;
+      const errno = libc.errno();
+      if (errno === EINTR) continue;
+      if (errno === EAGAIN) return 0;
+      this.#failSending(systemCallError(errno, "sendmsg", this.#doing("passing descriptors to")));
+      return -1;
+    }
+  }
+
+  #flush(): void {
+    for (let count = 0; count < SENDS_PER_EVENT_MAX; count++) {
+      const piece = this.#queue.first();
+      if (piece === null) break;
+      const { bytes, descriptors } = piece;
+      const sent =
+        descriptors === null
+          ? this.#send(bytes, bytes.length)
+          : this.#sendWithDescriptors(bytes, descriptors);
+      if (sent < 0) return;
+      this.#queue.sent(sent);
+      if (sent < bytes.length) break;
+    }
+    if (this.#queue.length > 0) return;
+    this.#watch();
+    if (this.#endAsked) this.#shutDownSending();
+    if (!this.closed) this.handler.onDrain();
+  }
+
+  #shutDownSending(): void {
+    // An error here means that the connection is gone; reading reports it.
+    this.#context.libc.shutdown(this.#fd, SHUT_WR);
+    this.#shutDown = true;
+    this.#closeWhenBothEnded();
+  }
+
+  #closeWhenBothEnded(): void {
+    if (this.#ended && this.#shutDown) this.#close(null);
+  }
+
+  /** Has the reactor report what is waited for, and nothing else. */
+  #watch(): void {
+    if (this.closed) return;
+    const reading = !this.#readingPaused && !this.#ended;
+    const events = (reading ? EPOLLIN : 0) | (this.#queue.length > 0 ? EPOLLOUT : 0);
+    if (this.#parked) {
+      if (events === 0) return;
+      this.#parked = false;
+      this.#context.reactor.unpark(this.#registration, events);
+    } else if (events !== this.#watched) {
+      this.#context.reactor.modify(this.#registration, events);
+    }
+    this.#watched = events;
+  }
+
+  /**
+   * Both directions are shut, or an error is pending, while the owner does not read. A stranger's reset is reported
+   * all the same. Otherwise there may be bytes left that the owner has yet to read: the socket is no longer watched,
+   * because the kernel would report this forever, until reading is resumed.
+   */
+  #noticeHangUp(): void {
+    const errno = this.#peerIsOurs ? 0 : takeSocketError(this.#context.libc, this.#fd);
+    if (errno !== 0) {
+      this.#close(systemCallError(errno, "recv", this.#doing("waiting for")));
+      return;
+    }
+    if (this.#parked) return;
+    this.#parked = true;
+    this.#context.reactor.park(this.#registration);
+  }
+
+  /** The peer takes nothing any more. What it had sent before is delivered first; then the stream closes. */
+  #failSending(failure: Error): void {
+    this.#failure = failure;
+    this.#queue.clear();
+    this.#watch();
+    this.#context.reactor.atTurnEnd(this.#closeFailed);
+  }
+
+  readonly #closeFailed = (): void => {
+    let received = 0;
+    while (!this.closed && !this.#ended && received < RECEIVED_AFTER_FAILURE_MAX_BYTES) {
+      if (this.#readingPaused) {
+        if (this.#peerIsOurs) return;
+        break;
+      }
+      if (!this.#receive()) break;
+      received += this.#context.receiveBuffer.length;
+    }
+    this.#close(this.#failure);
+  };
+
+  #close(error: Error | null): void {
+    if (this.closed) return;
+    this.closed = true;
+    const { libc, reactor, streams } = this.#context;
+    streams.delete(this);
+    this.#queue.clear();
+    reactor.remove(this.#registration, this.#parked);
+    libc.close(this.#fd);
+    reactor.atTurnEnd(() => this.handler.onClose(error));
+  }
+
+  #doing(what: string): string {
+    return `${what} ${formatAddress(this.remoteAddress)}`;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The transport over our own system calls: sockets by socket(2), events by epoll(7), descriptors for workers by
+ * SCM_RIGHTS. Linux only.
+ */
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { SystemCallError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { ECONNREFUSED, ENOENT } from "../os/errno.ts";
+import type { SystemLibraries } from "../os/libc.ts";
+import type { SocketAddress } from "../os/socket-address.ts";
+import {
+  localAddressOf,
+  openListeningSocket,
+  openSocketPair,
+  probeUnixSocket,
+} from "../os/sockets.ts";
+import { type BindAddress, resolveBindAddress } from "./bind-address.ts";
+import { EpollListener } from "./epoll-listener.ts";
+import { EpollStream, type EpollStreamContext } from "./epoll-stream.ts";
+import { EpollWorkerLink } from "./epoll-worker-link.ts";
+import { listenError } from "./listen-error.ts";
+import { Reactor } from "./reactor.ts";
+import type { Listener, SpawnedProcess, SpawnOptions, Transport, WorkerLink } from "./transport.ts";
+import { identifyFile, inspectSocketPath, removeStaleSocket } from "./unix-socket-file.ts";
+
+/** The most that one recv brings; all streams share the buffer. */
+const RECEIVE_BUFFER_BYTES = 65_536;
+/** What the kernel is asked to hold for a worker in each direction; it grants at most net.core.wmem_max. */
+const CHANNEL_BUFFER_BYTES = 1_048_576;
+/** A socket pair has no name on either side. */
+const UNNAMED: SocketAddress = { family: "unix", path: "" };
+
+export class EpollTransport implements Transport {
+  readonly name = "epoll";
+  readonly needsNamedFiles = false;
+  readonly #log: Log;
+  readonly #context: EpollStreamContext;
+  readonly #listeners = new Set<EpollListener>();
+  #closed = false;
+
+  /**
+   * @param onFatal takes what is thrown inside the reactor, where it cannot be thrown further
+   * @throws {SystemCallError} EMFILE, ENFILE, ENOMEM
+   */
+  constructor(libraries: SystemLibraries, log: Log, onFatal: (error: unknown) => void) {
+    this.#log = log;
+    this.#context = {
+      libc: libraries.libc,
+      reactor: new Reactor(libraries, onFatal),
+      receiveBuffer: Buffer.allocUnsafeSlow(RECEIVE_BUFFER_BYTES),
+      streams: new Set(),
+    };
+  }
+
+  async listen(address: BindAddress, backlog: number): Promise<Listener> {
+    const { libc } = this.#context;
+    const wanted = await resolveBindAddress(address);
+    if (wanted.family === "unix") this.#clearSocketPath(wanted.path);
+    let fd: number;
+    try {
+      fd = openListeningSocket(libc, wanted, { backlog, ipv6Only: this.#servesIPv4(wanted) });
+    } catch (error) {
+      if (error instanceof SystemCallError) throw listenError(wanted, error.code);
+      throw error;
+    }
+    const file = wanted.family === "unix" ? identifyFile(wanted.path) : null;
+    const bound = wanted.family === "unix" ? wanted : localAddressOf(libc, fd);
+    const effectiveBacklog = Math.min(backlog, readSomaxconn());
+    const listener = new EpollListener(
+      this.#context,
+      this.#log,
+      fd,
+      bound,
+      effectiveBacklog,
+      file,
+    );
+    this.#listeners.add(listener);
+    return listener;
+  }
+
+  atTurnEnd(task: () => void): void {
+    this.#context.reactor.atTurnEnd(task);
+  }
+
+  spawn(command: string, args: readonly string[], options: SpawnOptions): SpawnedProcess {
+    const { libc } = this.#context;
+    const [ours, theirs] = openSocketPair(libc, null);
+    try {
+      const { cwd, env } = options;
+      const child = spawn(command, args, { cwd, env, stdio: ["ignore", "inherit", "inherit", theirs] });
+      return { child, control: new EpollStream(this.#context, ours, UNNAMED, UNNAMED, true) };
+    } catch (error) {
+      libc.close(ours);
+      throw error;
+    } finally {
+      // The child has its own by now; with ours open, we would never see it close.
+      libc.close(theirs);
+    }
+  }
+
+  async createWorkerLink(): Promise<WorkerLink> {
+    const { libc } = this.#context;
+    const channel = openSocketPair(libc, CHANNEL_BUFFER_BYTES);
+    let files: [number, number];
+    try {
+      files = openSocketPair(libc, null);
+    } catch (error) {
+      for (const fd of channel) libc.close(fd);
+      throw error;
+    }
+    const stream = new EpollStream(this.#context, channel[0], UNNAMED, UNNAMED, true);
+    const fileStream = new EpollStream(this.#context, files[0], UNNAMED, UNNAMED, true);
+    return new EpollWorkerLink(libc, stream, fileStream, [channel[1], files[1]]);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const listener of this.#listeners) listener.stop();
+    for (const stream of this.#context.streams) stream.close();
+    this.#context.reactor.close();
+  }
+
+  #clearSocketPath(path: string): void {
+    if (inspectSocketPath(path) === "absent") return;
+    const errno = probeUnixSocket(this.#context.libc, path);
+    if (errno === ENOENT) return;
+    // EAGAIN: the queue of one that listens is full.
+    removeStaleSocket(path, errno === ECONNREFUSED ? "refused" : "alive");
+  }
+
+  /** `[::]:80` serves IPv4 too, unless a socket of our own already does on that port. */
+  #servesIPv4(wanted: SocketAddress): boolean {
+    if (wanted.family !== "inet6") return false;
+    for (const { address } of this.#listeners) {
+      if (address.family === "inet" && address.port === wanted.port) return true;
+    }
+    return false;
+  }
+}
+
+/** Bound of every accept queue, listen(2); Infinity where it cannot be read. */
+function readSomaxconn(): number {
+  try {
+    return Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"));
+  } catch {
+    return Infinity;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * A link to a worker by descriptors: two pairs of sockets, one for the channel and one for the descriptors of body
+ * files. The worker's ends go to its parent with the message that asks for the worker.
+ */
+import { invariant } from "../base/errors.ts";
+import type { Libc } from "../os/libc.ts";
+import type { ByteStream } from "./byte-stream.ts";
+import { EpollStream } from "./epoll-stream.ts";
+import { NULL_HANDLER } from "./null-handler.ts";
+import type { WorkerLink } from "./transport.ts";
+
+/** What carries a file's descriptor: its value means nothing. */
+const FILE_MARK = Buffer.of(0x46);
+
+export class EpollWorkerLink implements WorkerLink {
+  readonly offer = { kind: "descriptors" } as const;
+  readonly needsPath = false;
+  readonly #libc: Libc;
+  readonly #channel: EpollStream;
+  readonly #files: EpollStream;
+  /** The worker's ends, as long as they are ours to close: the channel's, then the files'. */
+  #offered: readonly number[];
+  #taken = false;
+
+  constructor(libc: Libc, channel: EpollStream, files: EpollStream, offered: readonly number[]) {
+    this.#libc = libc;
+    this.#channel = channel;
+    this.#files = files;
+    this.#offered = offered;
+    files.handler = { ...NULL_HANDLER, onEnd: () => files.close() };
+  }
+
+  sendOffer(control: ByteStream, message: Uint8Array): void {
+    invariant(control instanceof EpollStream, "the control stream carries descriptors");
+    control.writeWithDescriptors(message, this.#offered);
+    this.#closeOffered();
+  }
+
+  onStream(callback: (stream: ByteStream) => void): void {
+    this.#taken = true;
+    callback(this.#channel);
+  }
+
+  /** The worker reads one byte from its file socket for each, and gets the descriptor with it. */
+  passFile(file: { readonly descriptor: number }): null {
+    this.#files.writeWithDescriptors(FILE_MARK, [file.descriptor]);
+    return null;
+  }
+
+  /** Closes what is the link's own; a stream that was handed over is its owner's. */
+  close(): void {
+    this.#closeOffered();
+    this.#files.close();
+    if (!this.#taken) this.#channel.close();
+  }
+
+  #closeOffered(): void {
+    for (const fd of this.#offered) this.#libc.close(fd);
+    this.#offered = [];
+  }
+}

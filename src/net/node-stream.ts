@@ -1,0 +1,113 @@
+/**
+ * A byte stream over `net.Socket`, with the same behaviour as `epoll-stream.ts`. Knows nothing of what the bytes mean.
+ *
+ * One difference remains: while reading is paused, Node does not watch the socket, so a reset is noticed only by
+ * writing or by reading on.
+ */
+import type { Socket } from "node:net";
+import { decodeMappedIPv4, type SocketAddress } from "../os/socket-address.ts";
+import type { ByteStream, ByteStreamHandler } from "./byte-stream.ts";
+import { NULL_HANDLER } from "./null-handler.ts";
+
+const UNNAMED: SocketAddress = { family: "unix", path: "" };
+
+export class NodeStream implements ByteStream {
+  handler: ByteStreamHandler = NULL_HANDLER;
+  readonly remoteAddress: SocketAddress;
+  readonly localAddress: SocketAddress;
+  closed = false;
+  readonly #socket: Socket;
+  #endAsked = false;
+  #error: Error | null = null;
+
+  /** Takes a connected socket over; it must have been made with `allowHalfOpen`. */
+  constructor(socket: Socket, streams: Set<NodeStream>) {
+    this.#socket = socket;
+    const { remoteFamily, remoteAddress, remotePort, localFamily, localAddress, localPort } = socket;
+    this.remoteAddress = addressOf(remoteFamily, remoteAddress, remotePort);
+    this.localAddress = addressOf(localFamily, localAddress, localPort);
+    streams.add(this);
+    socket.on("data", (bytes: Buffer) => {
+      if (!this.closed) this.handler.onBytes(bytes, bytes.length);
+    });
+    socket.on("end", () => {
+      if (!this.closed) this.handler.onEnd();
+    });
+    socket.on("error", (error) => {
+      // After the owner's own close an error is no news.
+      if (!this.closed) this.#error = error;
+    });
+    socket.on("close", () => {
+      this.closed = true;
+      streams.delete(this);
+      this.handler.onClose(this.#error);
+    });
+  }
+
+  get unsentBytes(): number {
+    return this.closed ? 0 : this.#socket.writableLength;
+  }
+
+  write(bytes: Uint8Array, start: number, end: number): void {
+    if (this.closed || this.#endAsked || this.#socket.destroyed || start >= end) return;
+    // Node keeps what it is given until it is sent; the caller's memory is the caller's again when we return.
+    this.#socket.write(Buffer.from(bytes.subarray(start, end)));
+    if (this.#socket.writableLength > 0) this.#reportDrain();
+  }
+
+  pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    if (!this.closed) this.#socket.resume();
+  }
+
+  end(): void {
+    if (this.closed || this.#endAsked) return;
+    this.#endAsked = true;
+    this.#socket.end();
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#socket.destroy();
+  }
+
+  reset(): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (this.remoteAddress.family === "unix") this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  #drainAwaited = false;
+
+  /** Calls `onDrain` once everything has left. Node's own `drain` event speaks of its high-water mark. */
+  #reportDrain(): void {
+    if (this.#drainAwaited) return;
+    this.#drainAwaited = true;
+    const onSent = (): void => {
+      if (this.closed) return;
+      if (this.#socket.writableLength > 0) {
+        this.#socket.write(EMPTY, onSent);
+        return;
+      }
+      this.#drainAwaited = false;
+      this.handler.onDrain();
+    };
+    this.#socket.write(EMPTY, onSent);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function addressOf(
+  family: string | undefined,
+  host: string | undefined,
+  port: number | undefined,
+): SocketAddress {
+  if (host === undefined || port === undefined) return UNNAMED;
+  return decodeMappedIPv4({ family: family === "IPv6" ? "inet6" : "inet", host, port });
+}

@@ -1,0 +1,165 @@
+/**
+ * The event loop of our own sockets: one epoll set, hosted on Node's loop.
+ *
+ * The epoll descriptor is itself pollable. libuv watches it and calls `#turn`, which takes events without waiting,
+ * hands each to whoever registered, and runs the tasks of the turn's end. Timers, promises and everything else of
+ * Node's go on in the same thread.
+ *
+ * A registration is addressed by slot and generation: an event for a descriptor that an earlier event of the same
+ * batch closed, and that is perhaps in use again already, finds nothing.
+ */
+import { SlotTable } from "../base/slot-table.ts";
+import { Epoll } from "../os/epoll.ts";
+import type { SystemLibraries } from "../os/libc.ts";
+import { LoopPoll } from "../os/loop-poll.ts";
+import { TurnEndTasks } from "./turn-end-tasks.ts";
+
+/** Who is told of a descriptor's events. */
+export interface Registrant {
+  /** @param events bits of epoll(7): EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP */
+  onEvents(events: number): void;
+}
+
+/** A descriptor that is being watched. */
+export interface Registration {
+  readonly fd: number;
+  readonly slot: number;
+  readonly generation: number;
+}
+
+/** How many batches one turn handles before timers and promises get their chance. */
+const BATCHES_PER_TURN_MAX = 16;
+/**
+ * A batch at least this large is followed by another look: under load more has become ready meanwhile, and the look
+ * costs less than the way through libuv. A smaller one would mostly find nothing.
+ */
+const BATCH_WORTH_ANOTHER_LOOK = 2;
+
+export class Reactor {
+  readonly #epoll: Epoll;
+  readonly #poll: LoopPoll;
+  readonly #registrants = new SlotTable<Registrant>();
+  readonly #tasks = new TurnEndTasks();
+  readonly #onFatal: (error: unknown) => void;
+  #inTurn = false;
+  #immediateArmed = false;
+  #closed = false;
+
+  /**
+   * @param onFatal takes what a registrant or a task throws: a mistake of ours, never a peer's
+   * @throws {SystemCallError} EMFILE, ENFILE, ENOMEM
+   */
+  constructor(libraries: SystemLibraries, onFatal: (error: unknown) => void) {
+    this.#onFatal = onFatal;
+    this.#epoll = new Epoll(libraries.libc);
+    try {
+      this.#poll = new LoopPoll(libraries.libuv, this.#epoll.descriptor, this.#turn);
+    } catch (error) {
+      this.#epoll.close();
+      throw error;
+    }
+    this.#poll.unref();
+  }
+
+  /**
+   * Watches a descriptor. As long as any is watched, the process stays alive.
+   *
+   * @throws {SystemCallError} ENOSPC, ENOMEM; nothing is registered then
+   */
+  add(fd: number, events: number, registrant: Registrant): Registration {
+    const slot = this.#registrants.add(registrant);
+    const generation = this.#registrants.generation(slot);
+    try {
+      this.#epoll.add(fd, events, slot, generation);
+    } catch (error) {
+      this.#registrants.release(slot, generation);
+      throw error;
+    }
+    if (this.#registrants.size === 1) this.#poll.ref();
+    return { fd, slot, generation };
+  }
+
+  modify(registration: Registration, events: number): void {
+    this.#epoll.modify(registration.fd, events, registration.slot, registration.generation);
+  }
+
+  /** Stops watching for a while: not even EPOLLHUP is reported. The registration stays. */
+  park(registration: Registration): void {
+    this.#epoll.remove(registration.fd);
+  }
+
+  unpark(registration: Registration, events: number): void {
+    this.#epoll.add(registration.fd, events, registration.slot, registration.generation);
+  }
+
+  /** Forgets a descriptor; call it before closing that. Events already taken for it are void. */
+  remove(registration: Registration, parked: boolean): void {
+    // A descriptor that a child still holds would go on reporting if it were only closed.
+    if (!parked) this.#epoll.remove(registration.fd);
+    this.#registrants.release(registration.slot, registration.generation);
+    if (this.#registrants.size === 0) this.#poll.unref();
+  }
+
+  /** Runs `task` at the end of the present turn, or soon when there is none. */
+  atTurnEnd(task: () => void): void {
+    this.#tasks.add(task);
+    if (!this.#inTurn) this.#armImmediate();
+  }
+
+  /** Stops the loop. The registrants close their own descriptors first; tasks that wait are still run. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#poll.close();
+    this.#epoll.close();
+  }
+
+  /** Called by libuv, with C code below: nothing may be thrown out of it. */
+  readonly #turn = (): void => {
+    this.#inTurn = true;
+    try {
+      for (let batch = 0; batch < BATCHES_PER_TURN_MAX && !this.#closed; batch++) {
+        const count = this.#epoll.poll();
+        this.#dispatch(count);
+        this.#tasks.run(this.#onFatal);
+        if (count < BATCH_WORTH_ANOTHER_LOOK) break;
+      }
+    } catch (error) {
+      this.#onFatal(error);
+    }
+    this.#inTurn = false;
+    // Promise jobs and next ticks run when Node's own code calls JavaScript and returns, and this callback is not
+    // Node's. The immediate, in the very next phase of the same iteration, is.
+    this.#armImmediate();
+  };
+
+  #dispatch(count: number): void {
+    const epoll = this.#epoll;
+    const registrants = this.#registrants;
+    for (let index = 0; index < count; index++) {
+      const registrant = registrants.get(epoll.slotAt(index), epoll.generationAt(index));
+      if (registrant === null) continue;
+      try {
+        registrant.onEvents(epoll.eventsAt(index));
+      } catch (error) {
+        this.#onFatal(error);
+      }
+    }
+  }
+
+  #armImmediate(): void {
+    if (this.#immediateArmed) return;
+    this.#immediateArmed = true;
+    setImmediate(this.#afterTurn);
+  }
+
+  readonly #afterTurn = (): void => {
+    this.#immediateArmed = false;
+    if (this.#tasks.empty) return;
+    this.#inTurn = true;
+    this.#tasks.run(this.#onFatal);
+    this.#inTurn = false;
+    if (!this.#tasks.empty) this.#armImmediate();
+  };
+}
+

@@ -1,0 +1,185 @@
+/**
+ * Operations on sockets that are not on the hot path, typed: a call that fails becomes a `SystemCallError` that says
+ * what was being done. Knows no event loop.
+ */
+import { EINTR, systemCallError } from "./errno.ts";
+import type { Libc } from "./libc.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  decodeSockaddr,
+  encodeSockaddr,
+  formatAddress,
+  SOCKADDR_MAX_BYTES,
+  type SocketAddress,
+} from "./socket-address.ts";
+
+export const SOCK_STREAM = 1;
+export const SOCK_NONBLOCK = 0x800;
+export const SOCK_CLOEXEC = 0x80000;
+/** A send to a peer that is gone answers EPIPE; without this it would also raise SIGPIPE. */
+export const MSG_NOSIGNAL = 0x4000;
+export const SHUT_WR = 1;
+
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_ERROR = 4;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const SO_LINGER = 13;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0x800;
+const F_DUPFD_CLOEXEC = 1030;
+
+const FAMILY = { inet: AF_INET, inet6: AF_INET6, unix: AF_UNIX } as const;
+
+/** Arguments of socket options and lengths. Off V8's heap, and used only within one call. */
+const words = new Int32Array(new ArrayBuffer(8));
+const lengthWord = new Int32Array(new ArrayBuffer(4));
+const sockaddr = Buffer.allocUnsafeSlow(SOCKADDR_MAX_BYTES);
+
+function check(libc: Libc, result: number, systemCall: string, doing: string): number {
+  if (result < 0) throw systemCallError(libc.errno(), systemCall, doing);
+  return result;
+}
+
+export interface ListenSettings {
+  readonly backlog: number;
+  /** For a wildcard IPv6 address: whether IPv4 is left to another socket. */
+  readonly ipv6Only: boolean;
+}
+
+/**
+ * A listening socket, non-blocking and closed on exec.
+ *
+ * @param address host numeric; port 0 lets the kernel choose
+ * @throws {SystemCallError} EADDRINUSE, EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, ENOENT, ENOTDIR, EMFILE, ...
+ */
+export function openListeningSocket(
+  libc: Libc,
+  address: SocketAddress,
+  settings: ListenSettings,
+): number {
+  const doing = `binding ${formatAddress(address)}`;
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const fd = check(libc, libc.socket(FAMILY[address.family], type, 0), "socket", doing);
+  try {
+    if (address.family !== "unix") {
+      // The port of a server that has just ended is taken again at once, its old connections in TIME_WAIT or not.
+      setIntOption(libc, fd, SOL_SOCKET, SO_REUSEADDR, 1, doing);
+    }
+    if (address.family === "inet6") {
+      setIntOption(libc, fd, IPPROTO_IPV6, IPV6_V6ONLY, settings.ipv6Only ? 1 : 0, doing);
+    }
+    const encoded = encodeSockaddr(address);
+    check(libc, libc.bind(fd, encoded, encoded.length), "bind", doing);
+    check(libc, libc.listen(fd, settings.backlog), "listen", doing);
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** @throws {SystemCallError} ENOBUFS, EBADF */
+export function localAddressOf(libc: Libc, fd: number): SocketAddress {
+  lengthWord[0] = SOCKADDR_MAX_BYTES;
+  const result = libc.getsockname(fd, sockaddr, lengthWord);
+  check(libc, result, "getsockname", `asking for the local address of descriptor ${fd}`);
+  return decodeSockaddr(sockaddr, lengthWord[0]);
+}
+
+/**
+ * Connects to a Unix socket without waiting and closes again: is somebody listening there?
+ *
+ * @returns 0, or the errno: ECONNREFUSED where the file is all that is left, EAGAIN where the queue is full
+ */
+export function probeUnixSocket(libc: Libc, path: string): number {
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const fd = check(libc, libc.socket(AF_UNIX, type, 0), "socket", `probing ${path}`);
+  const encoded = encodeSockaddr({ family: "unix", path });
+  let errno: number;
+  do {
+    errno = libc.connect(fd, encoded, encoded.length) < 0 ? libc.errno() : 0;
+  } while (errno === EINTR);
+  libc.close(fd);
+  return errno;
+}
+
+/**
+ * Two connected stream sockets, both closed on exec. The first is non-blocking, for our event loop; the second blocks,
+ * for a child that expects descriptors as it would have made them.
+ *
+ * @param bufferBytes wanted for each direction; the kernel takes at most its own bound (wmem_max, rmem_max)
+ * @throws {SystemCallError} EMFILE, ENFILE, ENOBUFS, ENOMEM
+ */
+export function openSocketPair(libc: Libc, bufferBytes: number | null): [number, number] {
+  const doing = "making a pair of sockets";
+  const type = SOCK_STREAM | SOCK_CLOEXEC;
+  check(libc, libc.socketpair(AF_UNIX, type, 0, words), "socketpair", doing);
+  const pair: [number, number] = [words[0] as number, words[1] as number];
+  try {
+    const [ours] = pair;
+    const flags = check(libc, libc.fcntl(ours, F_GETFL, 0), "fcntl", doing);
+    check(libc, libc.fcntl(ours, F_SETFL, flags | O_NONBLOCK), "fcntl", doing);
+    if (bufferBytes !== null) {
+      for (const fd of pair) {
+        setIntOption(libc, fd, SOL_SOCKET, SO_SNDBUF, bufferBytes, doing);
+        setIntOption(libc, fd, SOL_SOCKET, SO_RCVBUF, bufferBytes, doing);
+      }
+    }
+    return pair;
+  } catch (error) {
+    for (const fd of pair) libc.close(fd);
+    throw error;
+  }
+}
+
+/**
+ * Another descriptor of the same open file, closed on exec.
+ *
+ * @throws {SystemCallError} EMFILE, EBADF
+ */
+export function duplicate(libc: Libc, fd: number): number {
+  return check(libc, libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), "fcntl", `duplicating descriptor ${fd}`);
+}
+
+/** Small writes leave at once. A connection that is already reset refuses the option, which is not news. */
+export function disableNagle(libc: Libc, fd: number): void {
+  words[0] = 1;
+  libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, words, 4);
+}
+
+/** Makes the next close send RST and drop what is unsent. Without effect on Unix sockets. */
+export function lingerZero(libc: Libc, fd: number): void {
+  words[0] = 1;
+  words[1] = 0;
+  libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, words, 8);
+}
+
+/** The error that is pending on the socket, which this clears; 0 for none. */
+export function takeSocketError(libc: Libc, fd: number): number {
+  lengthWord[0] = 4;
+  words[0] = 0;
+  return libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, words, lengthWord) < 0
+    ? libc.errno()
+    : (words[0] as number);
+}
+
+function setIntOption(
+  libc: Libc,
+  fd: number,
+  level: number,
+  name: number,
+  value: number,
+  doing: string,
+): void {
+  words[0] = value;
+  check(libc, libc.setsockopt(fd, level, name, words, 4), "setsockopt", doing);
+}

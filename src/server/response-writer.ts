@@ -1,0 +1,155 @@
+/**
+ * Writes the responses of one connection to its stream, framed as the request and the head demand, and never more
+ * content than was declared (RFC 9112 section 6.3): what follows would be taken for the next response.
+ */
+import type { RequestHead } from "../http1/request-head.ts";
+import {
+  CRLF,
+  frameResponse,
+  LAST_CHUNK,
+  type ResponseFraming,
+  type ResponseHeadWriter,
+  writeChunkHead,
+} from "../http1/response.ts";
+import type { ByteStream } from "../net/byte-stream.ts";
+
+/** A chunk's size line and both line ends, at most. */
+const CHUNK_OVERHEAD_BYTES = 32;
+
+export class ResponseWriter {
+  /** All bytes ever given to the stream. */
+  givenBytes = 0;
+  /** Whether any part of the present response has been written. */
+  begun = false;
+  readonly #stream: ByteStream;
+  readonly #headWriter: ResponseHeadWriter;
+  readonly #scratch: Buffer;
+  #framing: ResponseFraming | null = null;
+  /** Content still to come, where its length was declared. */
+  #remainingBytes = 0;
+
+  constructor(stream: ByteStream, headWriter: ResponseHeadWriter, scratch: Buffer) {
+    this.#stream = stream;
+    this.#headWriter = headWriter;
+    this.#scratch = scratch;
+  }
+
+  /** Whether the connection can take another request after this response. */
+  get keepAlive(): boolean {
+    return this.#framing?.keepAlive ?? false;
+  }
+
+  /** Whether only the end of the connection tells the client where the content ends. */
+  get endsWithConnection(): boolean {
+    return this.#framing?.content === "until-close";
+  }
+
+  /** After the end: whether there was less content than was declared. */
+  get fellShort(): boolean {
+    return this.#framing?.content === "length" && this.#remainingBytes > 0;
+  }
+
+  /**
+   * Begins a response.
+   *
+   * @param request    null where the request could not be understood
+   * @param persistent whether the connection may go on afterwards
+   */
+  begin(
+    request: RequestHead | null,
+    persistent: boolean,
+    status: number,
+    contentLength: number | null,
+  ): void {
+    this.#framing = frameResponse(
+      request?.method ?? "GET",
+      request?.versionMinor ?? 1,
+      persistent,
+      status,
+      contentLength,
+    );
+    this.#remainingBytes = this.#framing.content === "length" ? this.#framing.contentLength : 0;
+    this.begun = false;
+  }
+
+  /**
+   * Writes the head, and the content directly behind it up to `contentEnd`; with one system call where it fits.
+   *
+   * @param complete whether that is all the content
+   */
+  head(
+    bytes: Buffer,
+    headStart: number,
+    headEnd: number,
+    contentEnd: number,
+    complete: boolean,
+  ): void {
+    const framing = this.#framing;
+    if (framing === null) return;
+    this.begun = true;
+    const scratch = this.#scratch;
+    const roomNeeded = this.#headWriter.sizeMax(headEnd - headStart);
+    const target = roomNeeded <= scratch.length ? scratch : Buffer.allocUnsafe(roomNeeded);
+    const at = this.#headWriter.write(target, 0, bytes, headStart, headEnd, framing);
+    const length = contentEnd - headEnd;
+    if (framing.content !== "chunked" && at + length <= target.length) {
+      const kept = this.#admit(framing, length);
+      bytes.copy(target, at, headEnd, headEnd + kept);
+      this.#write(target, 0, at + kept);
+    } else {
+      this.#write(target, 0, at);
+      this.content(bytes, headEnd, contentEnd);
+    }
+    if (complete) this.end();
+  }
+
+  content(bytes: Buffer, start: number, end: number): void {
+    const framing = this.#framing;
+    if (framing === null) return;
+    const kept = this.#admit(framing, end - start);
+    if (kept === 0) return;
+    if (framing.content !== "chunked") {
+      this.#write(bytes, start, start + kept);
+      return;
+    }
+    const scratch = this.#scratch;
+    let at = writeChunkHead(scratch, 0, kept);
+    if (kept + CHUNK_OVERHEAD_BYTES > scratch.length) {
+      this.#write(scratch, 0, at);
+      this.#write(bytes, start, end);
+      this.#write(CRLF, 0, CRLF.length);
+      return;
+    }
+    at += bytes.copy(scratch, at, start, end);
+    at += CRLF.copy(scratch, at);
+    this.#write(scratch, 0, at);
+  }
+
+  end(): void {
+    this.begun = false;
+    if (this.#framing?.content === "chunked") this.#write(LAST_CHUNK, 0, LAST_CHUNK.length);
+  }
+
+  /** How much of a piece of content may leave. */
+  #admit(framing: ResponseFraming, length: number): number {
+    switch (framing.content) {
+      case "none":
+        return 0;
+      case "length": {
+        const kept = Math.min(length, this.#remainingBytes);
+        this.#remainingBytes -= kept;
+        return kept;
+      }
+      case "chunked":
+      case "until-close":
+        return length;
+      default:
+        return framing.content satisfies never;
+    }
+  }
+
+  #write(bytes: Buffer, start: number, end: number): void {
+    this.givenBytes += end - start;
+    this.#stream.write(bytes, start, end);
+  }
+}

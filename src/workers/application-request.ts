@@ -1,0 +1,85 @@
+/**
+ * What the dispatcher needs to know of a request, and what it tells whoever waits for the answer. Both sides are
+ * free of HTTP's wire form: the environ entries come encoded, the answer's head goes out as the worker wrote it.
+ */
+
+/**
+ * The environ entries that a client repeats from request to request. Whoever builds requests keeps the same object
+ * while the entries stay the same; a worker is then sent its number only.
+ */
+export class EnvironTemplate {
+  /** The marshal dict of docs/worker-protocol.md. */
+  readonly encoded: Buffer;
+  /** Requests that were made of it. The first one is sent without a number: most clients come once. */
+  uses = 0;
+  /** Its number in each channel, by the channel's index; whether it still holds is for the channel to say. */
+  readonly numbers: number[] = [];
+
+  constructor(encoded: Buffer) {
+    this.encoded = encoded;
+  }
+}
+
+/** Content that was too large to travel inline, complete, in a temporary file. */
+export interface SpooledContent {
+  readonly descriptor: number;
+  /** null where the file has no name any more. */
+  readonly path: string | null;
+  readonly lengthBytes: number;
+}
+
+export interface ApplicationRequest {
+  readonly template: EnvironTemplate;
+  /** PATH_INFO, each character one byte. */
+  readonly path: string;
+  readonly query: string;
+  /** RAW_URI, or null where it equals `path`. */
+  readonly rawUri: string | null;
+  /** Valid until the answer is complete or has failed; null for an empty content. */
+  readonly content: Buffer | SpooledContent | null;
+  /** Replaces CONTENT_LENGTH where the content came chunked. */
+  readonly contentLength: string | null;
+  /** May it be run again when the worker died while it may have been running (RFC 9110 section 9.2.2)? */
+  readonly idempotent: boolean;
+  /** The request line, for the log. Not escaped. */
+  describe(): string;
+}
+
+/** Why there is no answer, or no more of it. */
+export type AnswerFailure =
+  /** The application raised before its head had left: 500. */
+  | "application-error"
+  /** The worker ended: 502. */
+  | "worker-exited"
+  /** The application took too long: 504. */
+  | "timed-out"
+  /** Too many requests wait: 503. */
+  | "queue-full"
+  /** It waited too long for a worker: 503. */
+  | "queue-timed-out"
+  /** The gateway is being stopped at once: 503. */
+  | "stopping";
+
+/**
+ * Receives one answer: `onAnswerHead`, any number of `onAnswerContent`, then `onAnswerEnd`; or, at any point,
+ * `onAnswerFailure`. A whole answer in one piece is `onAnswerHead` with `complete` true, and nothing else.
+ */
+export interface AnswerSink {
+  /**
+   * @param contentLength what the application declared, or null
+   * @param bytes         head at `[headStart, headEnd)`, content directly behind it up to `contentEnd`; valid during the call
+   */
+  onAnswerHead(
+    status: number,
+    contentLength: number | null,
+    bytes: Buffer,
+    headStart: number,
+    headEnd: number,
+    contentEnd: number,
+    complete: boolean,
+  ): void;
+  onAnswerContent(bytes: Buffer, start: number, end: number): void;
+  onAnswerEnd(): void;
+  /** The answer fails; what has left already stays as it is. `aborted`: the application raised after its head. */
+  onAnswerFailure(failure: AnswerFailure | "application-aborted"): void;
+}

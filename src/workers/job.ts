@@ -1,0 +1,82 @@
+/**
+ * One request on its way through the workers: queued, sent to a channel, answered or given up.
+ *
+ * A worker knows a job by slot and generation only. When the client goes away the job stays in its slot, without a
+ * sink, until the worker is done with it; when it is done the generation changes, so that nothing that comes late can
+ * reach anybody.
+ */
+import { SlotTable } from "../base/slot-table.ts";
+import type { AnswerFailure, AnswerSink, ApplicationRequest } from "./application-request.ts";
+
+/** What a job asks of the channel that it was sent to. */
+export interface JobChannel {
+  cancelJob(job: Job): void;
+  pauseFor(job: Job): void;
+  resumeFor(job: Job): void;
+}
+
+export type JobState = "queued" | "sent" | "done";
+
+export class Job {
+  readonly slot: number;
+  readonly generation: number;
+  readonly request: ApplicationRequest;
+  state: JobState = "queued";
+  /** null once nobody waits for the answer. */
+  sink: AnswerSink | null;
+  channel: JobChannel | null = null;
+  /** Whether any part of an answer has been given to the sink: from then on it cannot be run again. */
+  answerBegan = false;
+  /**
+   * How many workers died while it may have been running. From the first on it is sent alone, so that a second one
+   * is its own doing and not its neighbour's.
+   */
+  deaths = 0;
+  /** When it was queued, and when it was last sent or heard of: monotonic ms, as coarse as the dispatcher's clock. */
+  queuedAtMs: number;
+  activeAtMs: number;
+
+  constructor(jobs: JobTable, request: ApplicationRequest, sink: AnswerSink, nowMs: number) {
+    this.request = request;
+    this.sink = sink;
+    this.queuedAtMs = nowMs;
+    this.activeAtMs = nowMs;
+    this.slot = jobs.add(this);
+    this.generation = jobs.generation(this.slot);
+  }
+
+  /** Nobody waits for the answer any more: the client is gone. */
+  cancel(): void {
+    if (this.state === "done") return;
+    this.sink = null;
+    if (this.channel === null) return;
+    this.channel.resumeFor(this);
+    this.channel.cancelJob(this);
+  }
+
+  /** The receiver of the answer is full: the worker is not read from until `resume`. */
+  pause(): void {
+    this.channel?.pauseFor(this);
+  }
+
+  resume(): void {
+    this.channel?.resumeFor(this);
+  }
+
+  /** Ends the job without (the rest of) an answer. The caller takes it out of wherever it waits. */
+  fail(jobs: JobTable, failure: AnswerFailure | "application-aborted"): void {
+    const sink = this.sink;
+    this.finish(jobs);
+    sink?.onAnswerFailure(failure);
+  }
+
+  /** Ends the job; its address is void from now on. */
+  finish(jobs: JobTable): void {
+    this.state = "done";
+    this.sink = null;
+    this.channel = null;
+    jobs.release(this.slot, this.generation);
+  }
+}
+
+export class JobTable extends SlotTable<Job> {}

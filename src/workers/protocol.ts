@@ -1,0 +1,126 @@
+/**
+ * The worker protocol of docs/worker-protocol.md, as constants and pure functions. Knows no socket.
+ */
+import { encodeInternedString, MarshalWriter } from "./marshal-writer.ts";
+
+/** Kinds of the frames that a worker sends. */
+export const FRAME_KIND = {
+  response: 1,
+  head: 2,
+  chunk: 3,
+  end: 4,
+  abort: 5,
+  error: 6,
+  ready: 7,
+} as const;
+
+export const FRAME_HEADER_BYTES = 32;
+export const FRAME_HEAD_MAX_BYTES = 262_144;
+/** Offsets of a frame header's fields. */
+export const FRAME_OFFSET = {
+  slot: 0,
+  generation: 4,
+  elapsedUs: 8,
+  bodyLength: 12,
+  kind: 16,
+  flags: 17,
+  status: 18,
+  headLength: 20,
+  contentLengthLow: 24,
+  contentLengthHigh: 28,
+} as const;
+export const FLAG_CONTENT_LENGTH = 1;
+
+/** Environ templates that one worker keeps at most; the protocol's own bound is 4096. */
+export const TEMPLATES_MAX = 1024;
+export const NO_TEMPLATE = -1;
+
+/**
+ * The methods that may be run again when nobody can tell whether they were (RFC 9110 section 9.2.2).
+ * The worker knows the same list: it flushes its answers before any other method.
+ */
+const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT_METHODS.has(method);
+}
+
+/**
+ * Environ names that CPython may keep for ever. Any other name comes from a client and is sent as a plain string.
+ * The field names are those that browsers, proxies and API clients send.
+ */
+const INTERNED_NAMES: ReadonlyMap<string, Buffer> = new Map(
+  [
+    "REQUEST_METHOD",
+    "SERVER_PROTOCOL",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "wsgi.url_scheme",
+    "CONTENT_TYPE",
+    "CONTENT_LENGTH",
+    "HTTP_ACCEPT",
+    "HTTP_ACCEPT_ENCODING",
+    "HTTP_ACCEPT_LANGUAGE",
+    "HTTP_AUTHORIZATION",
+    "HTTP_CACHE_CONTROL",
+    "HTTP_CONNECTION",
+    "HTTP_COOKIE",
+    "HTTP_DNT",
+    "HTTP_EXPECT",
+    "HTTP_FORWARDED",
+    "HTTP_HOST",
+    "HTTP_IF_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_ORIGIN",
+    "HTTP_PRAGMA",
+    "HTTP_PRIORITY",
+    "HTTP_RANGE",
+    "HTTP_REFERER",
+    "HTTP_SEC_CH_UA",
+    "HTTP_SEC_CH_UA_MOBILE",
+    "HTTP_SEC_CH_UA_PLATFORM",
+    "HTTP_SEC_FETCH_DEST",
+    "HTTP_SEC_FETCH_MODE",
+    "HTTP_SEC_FETCH_SITE",
+    "HTTP_SEC_FETCH_USER",
+    "HTTP_TE",
+    "HTTP_TRACEPARENT",
+    "HTTP_UPGRADE_INSECURE_REQUESTS",
+    "HTTP_USER_AGENT",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+    "HTTP_X_REQUEST_ID",
+    "HTTP_X_REQUESTED_WITH",
+  ].map((name) => [name, encodeInternedString(name)]),
+);
+
+/** Encodes environ entries as the marshal dict that a request's template holds. */
+export function encodeEnviron(entries: Iterable<readonly [name: string, value: string]>): Buffer {
+  const writer = new MarshalWriter(1024);
+  writer.dict();
+  for (const [name, value] of entries) {
+    const interned = INTERNED_NAMES.get(name);
+    if (interned === undefined) writer.string(name);
+    else writer.encoded(interned);
+    writer.string(value);
+  }
+  writer.endDict();
+  return Buffer.from(writer.bytes.subarray(0, writer.length));
+}
+
+/** The frame `("cancel", slot, generation)`. */
+export function encodeCancel(slot: number, generation: number): Buffer {
+  const writer = new MarshalWriter(64);
+  const lengthAt = writer.skip(4);
+  writer.tuple(3);
+  writer.string("cancel");
+  writer.int(slot);
+  writer.int(generation);
+  writer.bytes.writeUInt32LE(writer.length - 4, lengthAt);
+  return writer.bytes.subarray(0, writer.length);
+}

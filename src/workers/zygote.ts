@@ -1,0 +1,226 @@
+/**
+ * The gateway's view of one zygote: the Python process that has imported the application and forks the workers.
+ * Speaks the control conversation of docs/worker-protocol.md; decides nothing.
+ */
+import type { ChildProcess } from "node:child_process";
+import { EXIT_STATUS, type ExitStatus, OperatorError } from "../base/errors.ts";
+import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
+import type { Transport, WorkerLink } from "../net/transport.ts";
+
+/** One control line at most; a traceback is the longest thing that comes. */
+const CONTROL_LINE_MAX_BYTES = 4_194_304;
+const NEWLINE = 0x0a;
+
+export interface ZygoteSettings {
+  readonly python: string;
+  /** The folder `portico_worker`. */
+  readonly program: string;
+  readonly reference: string;
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly pythonpath: readonly string[];
+  readonly rootPath: string;
+  readonly version: string;
+  readonly multiprocess: boolean;
+  /** Bound of the import. */
+  readonly startTimeoutMs: number;
+}
+
+export interface LoadedApplication {
+  /** For people: `Flask`, `Django`, ..., `WSGI`. */
+  readonly kind: string;
+  /** The reference with the attribute that was taken. */
+  readonly reference: string;
+  readonly python: string;
+  readonly executable: string;
+  readonly pid: number;
+}
+
+/** How a process ended: exactly one of the two is not null. */
+export interface ProcessEnd {
+  readonly status: number | null;
+  readonly signal: number | null;
+}
+
+export interface ZygoteEvents {
+  onForked(worker: number, pid: number): void;
+  onForkFailed(worker: number, message: string): void;
+  onExited(worker: number, end: ProcessEnd): void;
+  /** The zygote itself is gone, and with it all its workers. Called once, after a successful start. */
+  onGone(description: string): void;
+}
+
+export class Zygote implements ByteStreamHandler {
+  readonly #events: ZygoteEvents;
+  readonly #child: ChildProcess;
+  readonly #control: ByteStream;
+  readonly #exited: Promise<string>;
+  #unread: Buffer = Buffer.alloc(0);
+  readonly #loaded: PromiseWithResolvers<LoadedApplication> = Promise.withResolvers();
+  #importing = true;
+
+  /** Starts the process; {@link loaded} tells how the import went. */
+  constructor(transport: Transport, settings: ZygoteSettings, events: ZygoteEvents) {
+    this.#events = events;
+    const { child, control } = transport.spawn(
+      settings.python,
+      [settings.program, "zygote", settings.reference],
+      { cwd: settings.folder, env: settings.env },
+    );
+    this.#child = child;
+    this.#control = control;
+    control.handler = this;
+    const timer = setTimeout(() => this.#startTimedOut(settings), settings.startTimeoutMs);
+    void this.#loaded.promise.then(
+      () => clearTimeout(timer),
+      () => clearTimeout(timer),
+    );
+    this.#exited = new Promise((resolve) => {
+      child.once("exit", (status, signal) => {
+        resolve(signal === null ? `exited with status ${status}` : `was ended by ${signal}`);
+      });
+      child.once("error", (error) => resolve(`could not be started (${error.message})`));
+    });
+    void this.#exited.then((description) => this.#gone(description));
+    this.#say({
+      type: "start",
+      reference: settings.reference,
+      pythonpath: settings.pythonpath,
+      rootPath: settings.rootPath,
+      version: settings.version,
+      multiprocess: settings.multiprocess,
+    });
+  }
+
+  /** @throws {OperatorError} exit status 2, 3 or 4: the application was not loaded */
+  get loaded(): Promise<LoadedApplication> {
+    return this.#loaded.promise;
+  }
+
+  /** Asks for a worker; `onForked` or `onForkFailed` follows. */
+  fork(worker: number, link: WorkerLink): void {
+    link.sendOffer(this.#control, encodeLine({ type: "fork", worker, link: link.offer }));
+  }
+
+  signal(worker: number, signal: number): void {
+    this.#say({ type: "signal", worker, signal });
+  }
+
+  /**
+   * Ends the zygote and everything that it started.
+   *
+   * @param boundMs after which it is killed; while it still imports, it cannot listen and is killed at once
+   */
+  async end(boundMs: number): Promise<void> {
+    this.#control.close();
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), this.#importing ? 0 : boundMs);
+    await this.#exited;
+    clearTimeout(timer);
+  }
+
+  onBytes(bytes: Buffer, end: number): void {
+    let unread = Buffer.concat([this.#unread, bytes.subarray(0, end)]);
+    for (let at = unread.indexOf(NEWLINE); at >= 0; at = unread.indexOf(NEWLINE)) {
+      const line = unread.toString("utf8", 0, at);
+      unread = unread.subarray(at + 1);
+      this.#take(line);
+    }
+    this.#unread = unread;
+    if (unread.length > CONTROL_LINE_MAX_BYTES) this.#child.kill("SIGKILL");
+  }
+
+  onEnd(): void {
+    this.#control.close();
+  }
+
+  onDrain(): void {}
+
+  onClose(): void {}
+
+  #take(line: string): void {
+    let message: Record<string, unknown>;
+    try {
+      message = JSON.parse(line) as Record<string, unknown>;
+    } catch {
+      // The application wrote to descriptor 3, or the zygote is broken; either way its word is worth nothing.
+      this.#child.kill("SIGKILL");
+      return;
+    }
+    const worker = Number(message["worker"]);
+    switch (message["type"]) {
+      case "loaded":
+        this.#importing = false;
+        this.#loaded.resolve(readLoaded(message));
+        break;
+      case "failed":
+        this.#loaded.reject(readFailure(message));
+        break;
+      case "forked":
+        this.#events.onForked(worker, Number(message["pid"]));
+        break;
+      case "fork-failed":
+        this.#events.onForkFailed(worker, String(message["message"]));
+        break;
+      case "exited":
+        this.#events.onExited(worker, {
+          status: numberOrNull(message["status"]),
+          signal: numberOrNull(message["signal"]),
+        });
+        break;
+      default:
+    }
+  }
+
+  #gone(description: string): void {
+    this.#control.close();
+    this.#loaded.reject(
+      new OperatorError(
+        EXIT_STATUS.moduleNotLoaded,
+        `Python ${description} while it was importing the application`,
+      ),
+    );
+    this.#events.onGone(description);
+  }
+
+  #startTimedOut(settings: ZygoteSettings): void {
+    const seconds = settings.startTimeoutMs / 1000;
+    this.#loaded.reject(
+      new OperatorError(
+        EXIT_STATUS.moduleNotLoaded,
+        `${settings.reference} was not imported within ${seconds} s; if it needs longer, raise --start-timeout`,
+      ),
+    );
+    this.#child.kill("SIGKILL");
+  }
+
+  #say(message: object): void {
+    const line = encodeLine(message);
+    this.#control.write(line, 0, line.length);
+  }
+}
+
+function encodeLine(message: object): Buffer {
+  return Buffer.from(`${JSON.stringify(message)}\n`);
+}
+
+function numberOrNull(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
+}
+
+function readLoaded(message: Readonly<Record<string, unknown>>): LoadedApplication {
+  return {
+    kind: String(message["kind"]),
+    reference: String(message["reference"]),
+    python: String(message["python"]),
+    executable: String(message["executable"]),
+    pid: Number(message["pid"]),
+  };
+}
+
+function readFailure(message: Readonly<Record<string, unknown>>): OperatorError {
+  const status = message["exitStatus"];
+  const known = Object.values(EXIT_STATUS).find((value) => value === status);
+  const exitStatus: ExitStatus = known ?? EXIT_STATUS.moduleNotLoaded;
+  const details = typeof message["details"] === "string" ? message["details"] : null;
+  return new OperatorError(exitStatus, String(message["message"]), details);
+}

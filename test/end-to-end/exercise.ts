@@ -1,0 +1,65 @@
+/**
+ * Starts the application of `applications/exercise.py` for a test, with a file in which it keeps
+ * notes.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { type ServerProcess, startPortico } from "./server-process.ts";
+
+export const TRANSPORTS = ["epoll", "node"] as const;
+export type TransportName = (typeof TRANSPORTS)[number];
+
+export const APPLICATIONS = path.join(import.meta.dirname, "applications");
+
+export class Exercise implements AsyncDisposable {
+  readonly server: ServerProcess;
+  readonly #folder: string;
+  readonly #notes: string;
+
+  constructor(server: ServerProcess, folder: string, notes: string) {
+    this.server = server;
+    this.#folder = folder;
+    this.#notes = notes;
+  }
+
+  get port(): number {
+    return this.server.port;
+  }
+
+  /** What the application noted, line by line: which iterables were closed, what was begun. */
+  notes(): string[] {
+    return readFileSync(this.#notes, "utf8").split("\n").slice(0, -1);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** @param name `app`, or `validated` for the same under wsgiref.validate */
+export async function startExercise(
+  transport: TransportName,
+  args: readonly string[] = [],
+  name: "app" | "validated" = "app",
+): Promise<Exercise> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "portico-exercise-"));
+  const notes = path.join(folder, "notes");
+  writeFileSync(notes, "");
+  const server = await startPortico(
+    ["--transport", transport, "--chdir", APPLICATIONS, ...args, `exercise:${name}`],
+    { env: { PORTICO_TEST_CLOSED: notes } },
+  );
+  return new Exercise(server, folder, notes);
+}
+
+/** A request without content. */
+export function get(target: string, fields = ""): string {
+  return `GET ${target} HTTP/1.1\r\nHost: test\r\n${fields}\r\n`;
+}
+
+export function post(target: string, content: string | Buffer, fields = ""): Buffer {
+  const head = `POST ${target} HTTP/1.1\r\nHost: test\r\nContent-Length: ${content.length}\r\n`;
+  return Buffer.concat([Buffer.from(`${head}${fields}\r\n`), Buffer.from(content)]);
+}
