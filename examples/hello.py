@@ -159,7 +159,7 @@ def table(caption: str, rows: Iterable[tuple[str, object]], names: str) -> str:
     if not body:
         return ""
     return (
-        f"<table><caption>{escape(caption)}</caption>\n"
+        f'<table><caption>{escape(caption)}</caption><col class="names"><col>\n'
         f'<thead><tr><th scope="col">{names}</th><th scope="col">Value</th></tr></thead>\n'
         f"<tbody>\n{body}</tbody></table>\n"
     )
@@ -302,10 +302,11 @@ caption { padding: .4rem 0; color: var(--soft); text-align: left; }
 thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 th, td { padding: .4rem .6rem .4rem 0; border-top: 1px solid var(--line); text-align: left;
   vertical-align: top; }
-tbody th { width: 34%; font-weight: 500; }
+.names { width: 34%; }
+tbody th { font-weight: 500; }
 td, tbody th { font-family: ui-monospace, monospace; font-size: .85rem; }
-pre { max-height: 24rem; margin: 0; padding: 1rem; overflow: auto; border: 1px solid var(--line);
-  border-radius: .5rem; background: var(--card); white-space: pre-wrap; }
+pre { max-height: 24rem; margin: 0 0 1rem; padding: 1rem; overflow: auto; white-space: pre-wrap;
+  border: 1px solid var(--line); border-radius: .5rem; background: var(--card); }
 """
 
 # The page may load nothing and run nothing; only its own style is let through, by its digest.

@@ -30,8 +30,8 @@ export interface Authority {
 /**
  * Takes an authority apart.
  *
- * The host may be empty, as RFC 3986 has it; an http URI's may not (RFC 9110 section 4.2.1), which is for
- * the caller to refuse. A port above 65535 names nothing, and is not an authority.
+ * The host may be empty, as RFC 3986 has it; an http URI's may not (RFC 9110 section 4.2.1), which
+ * is for the caller to refuse. A port above 65535 names nothing, and is not an authority.
  *
  * @returns null where the text is not a host with an optional port; also for userinfo (`user@host`)
  */
@@ -84,7 +84,9 @@ function isIpvFuture(text: string): boolean {
   return /^v[0-9a-f]+\.[-\w.~!$&'()*+,;=:]+$/i.test(text);
 }
 
-/** `IPv6address` of RFC 3986: no zone, because a zone means something on the client's machine only. */
+/**
+ * `IPv6address` of RFC 3986: no zone, because a zone means something on the client's machine only.
+ */
 function isIpv6Address(text: string): boolean {
   const halves = text.split("::");
   if (halves.length > 2) return false;

@@ -51,8 +51,8 @@ export function formatHttpDate(epochMs: number): string {
 }
 
 /**
- * Days since the epoch as a date. The year is taken to begin on 1 March, so that the leap day is its
- * last, and eras of 400 years repeat exactly (H. Hinnant, "chrono-Compatible Low-Level Date
+ * Days since the epoch as a date. The year is taken to begin on 1 March, so that the leap day is
+ * its last, and eras of 400 years repeat exactly (H. Hinnant, "chrono-Compatible Low-Level Date
  * Algorithms").
  */
 function civilFromDays(days: number): { year: number; month: number; day: number } {

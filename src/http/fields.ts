@@ -2,7 +2,8 @@
  * Field names and values, whatever version of HTTP carries them: tokens, lists, quoted strings, and
  * which fields have a single value (RFC 9110 section 5).
  *
- * Works on strings in which each character is one byte. Does not know how a field line is delimited.
+ * Works on strings in which each character is one byte. Does not know how a field line is
+ * delimited.
  */
 
 /**
@@ -51,16 +52,18 @@ export const SINGLETON_FIELDS: readonly string[] = [
 ];
 
 /**
- * The separator with which the lines of a repeated field are combined: a comma (RFC 9110 section 5.3), but a
- * semicolon for Cookie, whose syntax knows no comma (RFC 6265 section 5.4, RFC 9113 section 8.2.3).
+ * The separator with which the lines of a repeated field are combined: a comma (RFC 9110 section
+ * 5.3), but a semicolon for Cookie, whose syntax knows no comma (RFC 6265 section 5.4, RFC 9113
+ * section 8.2.3).
  */
 export function fieldSeparator(lowerCaseName: string): ", " | "; " {
   return lowerCaseName === "cookie" ? "; " : ", ";
 }
 
 /**
- * The members of a list value, `#element` (RFC 9110 section 5.6.1): divided at commas that are not inside a
- * quoted string, white space around them removed, empty members left out, as a recipient must.
+ * The members of a list value, `#element` (RFC 9110 section 5.6.1): divided at commas that are not
+ * inside a quoted string, white space around them removed, empty members left out, as a recipient
+ * must.
  *
  * A quoted string that is not closed reaches to the end of the value.
  *

@@ -38,7 +38,11 @@ export function parseBindAddress(text: string): BindAddress {
   if (colon < 0) throw refusal(text, `the port is missing, as in ${text || LOOPBACK}:8000`);
   const host = text.slice(0, colon);
   if (!/^[A-Za-z0-9._-]*$/.test(host)) throw refusal(text, `"${host}" is no host`);
-  return { kind: "tcp", host: host || ALL_INTERFACES, port: parsePort(text, text.slice(colon + 1)) };
+  return {
+    kind: "tcp",
+    host: host || ALL_INTERFACES,
+    port: parsePort(text, text.slice(colon + 1)),
+  };
 }
 
 /** The address as an operator would write it. */

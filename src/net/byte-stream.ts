@@ -48,7 +48,10 @@ export interface ByteStream {
   /** Stops `onBytes` and `onEnd` until `resumeReading`. The kernel's buffer fills up and slows the peer. */
   pauseReading(): void;
   resumeReading(): void;
-  /** Closes the sending half once everything written has left: `shutdown(SHUT_WR)`. */
+  /**
+   * Closes the sending half once everything written has left: `shutdown(SHUT_WR)`. Once the peer's half is closed
+   * too, in whichever order, the stream closes by itself.
+   */
   end(): void;
   /** Closes at once and discards what is unsent. Idempotent. */
   close(): void;
@@ -60,7 +63,7 @@ export interface ByteStream {
 export interface DescriptorStream extends ByteStream {
   /**
    * Sends the bytes with the descriptors attached to the first of them. The descriptors stay the caller's to close.
-   * At most {@link DESCRIPTORS_PER_MESSAGE_MAX}.
+   * At most {@link DESCRIPTORS_PER_MESSAGE_MAX}. Never throws, like `write`.
    */
   writeWithDescriptors(bytes: Uint8Array, descriptors: readonly number[]): void;
 }

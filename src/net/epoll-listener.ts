@@ -21,6 +21,8 @@ import { type FileIdentity, removeIfSame } from "./unix-socket-file.ts";
 const ACCEPTS_PER_EVENT_MAX = 64;
 /** How long accepting rests when the system has no descriptor or memory to give. */
 const ACCEPT_PAUSE_MS = 100;
+/** A server at its limit says so this often, not with each connection. */
+const EXHAUSTION_LOG_INTERVAL_MS = 60_000;
 /** Failed calls in a row after which accepting is left to a later event, whatever the reason. */
 const FAILURES_IN_A_ROW_MAX = 64;
 
@@ -42,8 +44,9 @@ export class EpollListener implements Listener {
   #registration: Registration | null = null;
   #onStream: ((stream: ByteStream) => void) | null = null;
   #pause: NodeJS.Timeout | null = null;
-  #exhaustionLogged = false;
-  #stopped = false;
+  #exhaustionLoggedAtMs = -Infinity;
+  #stopping = false;
+  readonly #stopped = Promise.withResolvers<void>();
 
   /** Takes a listening descriptor over, and the file that names it, if there is one. */
   constructor(
@@ -65,14 +68,14 @@ export class EpollListener implements Listener {
   }
 
   start(onStream: (stream: ByteStream) => void): void {
-    if (this.#stopped || this.#registration !== null) return;
+    if (this.#stopping || this.#registration !== null) return;
     this.#onStream = onStream;
     this.#registration = this.#context.reactor.add(this.#fd, EPOLLIN, this);
   }
 
   stop(): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
+    if (this.#stopping) return;
+    this.#stopping = true;
     if (this.#pause !== null) clearTimeout(this.#pause);
     if (this.#registration !== null) {
       this.#context.reactor.remove(this.#registration, false);
@@ -86,6 +89,11 @@ export class EpollListener implements Listener {
     }
     this.#context.libc.close(this.#fd);
     if (this.#file !== null) removeIfSame(this.#file);
+    this.#stopped.resolve();
+  }
+
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
   }
 
   /** Called by the reactor. */
@@ -97,13 +105,12 @@ export class EpollListener implements Listener {
   #accept(acceptsMax: number): boolean {
     const { libc } = this.#context;
     let failures = 0;
-    for (let accepted = 0; accepted < acceptsMax && failures < FAILURES_IN_A_ROW_MAX; ) {
+    for (let accepted = 0; accepted < acceptsMax && failures < FAILURES_IN_A_ROW_MAX;) {
       lengthWord[0] = SOCKADDR_MAX_BYTES;
       const fd = libc.accept4(this.#fd, sockaddr, lengthWord, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
         failures = 0;
         accepted++;
-        this.#exhaustionLogged = false;
         this.#take(fd, decodeSockaddr(sockaddr, lengthWord[0]));
         continue;
       }
@@ -138,15 +145,16 @@ export class EpollListener implements Listener {
    * reported for a while, and whoever ends a connection meanwhile makes room.
    */
   #exhausted(code: string): void {
-    if (!this.#exhaustionLogged) {
-      this.#exhaustionLogged = true;
+    const nowMs = performance.now();
+    if (nowMs - this.#exhaustionLoggedAtMs > EXHAUSTION_LOG_INTERVAL_MS) {
+      this.#exhaustionLoggedAtMs = nowMs;
       this.#log.error("accepting rests for want of descriptors or memory", {
         code,
         address: formatAddress(this.address),
       });
     }
     const registration = this.#registration;
-    if (this.#stopped || registration === null || this.#pause !== null) return;
+    if (this.#stopping || registration === null || this.#pause !== null) return;
     this.#context.reactor.modify(registration, 0);
     this.#pause = setTimeout(() => {
       this.#pause = null;

@@ -8,7 +8,7 @@
  * the descriptor is gone and only `onClose` follows. An event that nobody waits for is switched off, so that a level
  * that stays up does not spin: see `#watch` and `#noticeHangUp`.
  */
-import { invariant } from "../base/errors.ts";
+import { invariant, SystemCallError } from "../base/errors.ts";
 import { sendDescriptors } from "../os/descriptor-passing.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../os/epoll.ts";
 import { EAGAIN, EINTR, systemCallError } from "../os/errno.ts";
@@ -132,12 +132,7 @@ export class EpollStream implements DescriptorStream {
     if (sent > 0) {
       this.#queue.append(bytes, sent, bytes.length);
     } else {
-      // The caller closes its own when we return, so what waits here needs some that stay.
-      const { libc } = this.#context;
-      this.#queue.appendWithDescriptors(
-        bytes,
-        descriptors.map((descriptor) => duplicate(libc, descriptor)),
-      );
+      this.#queueDescriptors(bytes, descriptors);
     }
     this.#watch();
   }
@@ -231,6 +226,21 @@ export class EpollStream implements DescriptorStream {
       this.#failSending(systemCallError(errno, "sendmsg", this.#doing("passing descriptors to")));
       return -1;
     }
+  }
+
+  /** The caller closes its own descriptors when we return, so what waits here needs some that stay. */
+  #queueDescriptors(bytes: Uint8Array, descriptors: readonly number[]): void {
+    const { libc } = this.#context;
+    const own: number[] = [];
+    try {
+      for (const descriptor of descriptors) own.push(duplicate(libc, descriptor));
+    } catch (error) {
+      for (const descriptor of own) libc.close(descriptor);
+      if (!(error instanceof SystemCallError)) throw error;
+      this.#failSending(error);
+      return;
+    }
+    this.#queue.appendWithDescriptors(bytes, own);
   }
 
   #flush(): void {

@@ -3,10 +3,9 @@
  * SCM_RIGHTS. Linux only.
  */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { SystemCallError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { ECONNREFUSED, ENOENT } from "../os/errno.ts";
+import { EAGAIN, ECONNREFUSED, ENOENT } from "../os/errno.ts";
 import type { SystemLibraries } from "../os/libc.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
 import {
@@ -15,6 +14,7 @@ import {
   openSocketPair,
   probeUnixSocket,
 } from "../os/sockets.ts";
+import { effectiveBacklog, leavesIPv4Alone } from "./accept-queue.ts";
 import { type BindAddress, resolveBindAddress } from "./bind-address.ts";
 import { EpollListener } from "./epoll-listener.ts";
 import { EpollStream, type EpollStreamContext } from "./epoll-stream.ts";
@@ -59,20 +59,22 @@ export class EpollTransport implements Transport {
     if (wanted.family === "unix") this.#clearSocketPath(wanted.path);
     let fd: number;
     try {
-      fd = openListeningSocket(libc, wanted, { backlog, ipv6Only: this.#servesIPv4(wanted) });
+      fd = openListeningSocket(libc, wanted, {
+        backlog,
+        ipv6Only: leavesIPv4Alone(wanted, this.#listeners),
+      });
     } catch (error) {
       if (error instanceof SystemCallError) throw listenError(wanted, error.code);
       throw error;
     }
     const file = wanted.family === "unix" ? identifyFile(wanted.path) : null;
     const bound = wanted.family === "unix" ? wanted : localAddressOf(libc, fd);
-    const effectiveBacklog = Math.min(backlog, readSomaxconn());
     const listener = new EpollListener(
       this.#context,
       this.#log,
       fd,
       bound,
-      effectiveBacklog,
+      effectiveBacklog(backlog),
       file,
     );
     this.#listeners.add(listener);
@@ -88,7 +90,11 @@ export class EpollTransport implements Transport {
     const [ours, theirs] = openSocketPair(libc, null);
     try {
       const { cwd, env } = options;
-      const child = spawn(command, args, { cwd, env, stdio: ["ignore", "inherit", "inherit", theirs] });
+      const child = spawn(command, args, {
+        cwd,
+        env,
+        stdio: ["ignore", "inherit", "inherit", theirs],
+      });
       return { child, control: new EpollStream(this.#context, ours, UNNAMED, UNNAMED, true) };
     } catch (error) {
       libc.close(ours);
@@ -125,26 +131,8 @@ export class EpollTransport implements Transport {
   #clearSocketPath(path: string): void {
     if (inspectSocketPath(path) === "absent") return;
     const errno = probeUnixSocket(this.#context.libc, path);
-    if (errno === ENOENT) return;
+    if (errno === ECONNREFUSED || errno === ENOENT) removeStaleSocket(path, "refused");
     // EAGAIN: the queue of one that listens is full.
-    removeStaleSocket(path, errno === ECONNREFUSED ? "refused" : "alive");
-  }
-
-  /** `[::]:80` serves IPv4 too, unless a socket of our own already does on that port. */
-  #servesIPv4(wanted: SocketAddress): boolean {
-    if (wanted.family !== "inet6") return false;
-    for (const { address } of this.#listeners) {
-      if (address.family === "inet" && address.port === wanted.port) return true;
-    }
-    return false;
-  }
-}
-
-/** Bound of every accept queue, listen(2); Infinity where it cannot be read. */
-function readSomaxconn(): number {
-  try {
-    return Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"));
-  } catch {
-    return Infinity;
+    else removeStaleSocket(path, errno === 0 || errno === EAGAIN ? "alive" : "failed");
   }
 }

@@ -5,7 +5,7 @@
  * writing or by reading on.
  */
 import type { Socket } from "node:net";
-import { decodeMappedIPv4, type SocketAddress } from "../os/socket-address.ts";
+import { unmapIPv4, type SocketAddress } from "../os/socket-address.ts";
 import type { ByteStream, ByteStreamHandler } from "./byte-stream.ts";
 import { NULL_HANDLER } from "./null-handler.ts";
 
@@ -18,12 +18,14 @@ export class NodeStream implements ByteStream {
   closed = false;
   readonly #socket: Socket;
   #endAsked = false;
+  #drainAwaited = false;
   #error: Error | null = null;
 
   /** Takes a connected socket over; it must have been made with `allowHalfOpen`. */
   constructor(socket: Socket, streams: Set<NodeStream>) {
     this.#socket = socket;
-    const { remoteFamily, remoteAddress, remotePort, localFamily, localAddress, localPort } = socket;
+    const { remoteFamily, remoteAddress, remotePort, localFamily, localAddress, localPort } =
+      socket;
     this.remoteAddress = addressOf(remoteFamily, remoteAddress, remotePort);
     this.localAddress = addressOf(localFamily, localAddress, localPort);
     streams.add(this);
@@ -51,8 +53,8 @@ export class NodeStream implements ByteStream {
   write(bytes: Uint8Array, start: number, end: number): void {
     if (this.closed || this.#endAsked || this.#socket.destroyed || start >= end) return;
     // Node keeps what it is given until it is sent; the caller's memory is the caller's again when we return.
-    this.#socket.write(Buffer.from(bytes.subarray(start, end)));
-    if (this.#socket.writableLength > 0) this.#reportDrain();
+    this.#socket.write(Buffer.from(bytes.subarray(start, end)), this.#onWritten);
+    if (this.#socket.writableLength > 0) this.#drainAwaited = true;
   }
 
   pauseReading(): void {
@@ -82,26 +84,14 @@ export class NodeStream implements ByteStream {
     else this.#socket.resetAndDestroy();
   }
 
-  #drainAwaited = false;
-
-  /** Calls `onDrain` once everything has left. Node's own `drain` event speaks of its high-water mark. */
-  #reportDrain(): void {
-    if (this.#drainAwaited) return;
-    this.#drainAwaited = true;
-    const onSent = (): void => {
-      if (this.closed) return;
-      if (this.#socket.writableLength > 0) {
-        this.#socket.write(EMPTY, onSent);
-        return;
-      }
-      this.#drainAwaited = false;
-      this.handler.onDrain();
-    };
-    this.#socket.write(EMPTY, onSent);
-  }
+  /** Node's own `drain` event speaks of its high-water mark; this one of the last byte. */
+  readonly #onWritten = (error: Error | null | undefined): void => {
+    if (this.closed || !this.#drainAwaited || error != null) return;
+    if (this.#socket.writableLength > 0) return;
+    this.#drainAwaited = false;
+    this.handler.onDrain();
+  };
 }
-
-const EMPTY = Buffer.alloc(0);
 
 function addressOf(
   family: string | undefined,
@@ -109,5 +99,5 @@ function addressOf(
   port: number | undefined,
 ): SocketAddress {
   if (host === undefined || port === undefined) return UNNAMED;
-  return decodeMappedIPv4({ family: family === "IPv6" ? "inet6" : "inet", host, port });
+  return unmapIPv4({ family: family === "IPv6" ? "inet6" : "inet", host, port });
 }

@@ -162,4 +162,3 @@ export class Reactor {
     if (!this.#tasks.empty) this.#armImmediate();
   };
 }
-

@@ -56,8 +56,13 @@ export interface Listener {
   readonly effectiveBacklog: number;
   /** Begins to accept; `onStream` is called for each connection and sets the stream's handler. */
   start(onStream: (stream: ByteStream) => void): void;
-  /** Accepts what waits in the kernel's queue, then closes the listening socket and removes its socket file. */
+  /**
+   * Accepts what waits in the kernel's queue, then closes the listening socket and removes its socket file. A
+   * transport that cannot accept at once calls `onStream` until {@link stopped} resolves.
+   */
   stop(): void;
+  /** Resolves when `stop` has accepted everything; `onStream` is not called afterwards. */
+  readonly stopped: Promise<void>;
 }
 
 export interface WorkerLink {
@@ -65,7 +70,9 @@ export interface WorkerLink {
    * What the zygote must be told, as a JSON value: `{"kind":"descriptors"}` (two of them travel with the message: the
    * channel, and the socket over which body files come) or `{"kind":"path","path":...,"token":...}`.
    */
-  readonly offer: { readonly kind: "descriptors" } | { readonly kind: "path"; readonly path: string; readonly token: string };
+  readonly offer:
+    | { readonly kind: "descriptors" }
+    | { readonly kind: "path"; readonly path: string; readonly token: string };
   /** Sends `message` over the control stream with whatever the offer needs attached, and closes our copies of it. */
   sendOffer(control: ByteStream, message: Uint8Array): void;
   /** Called once, when the worker's stream exists; at once where it already does. */

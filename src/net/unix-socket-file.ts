@@ -1,8 +1,9 @@
 /**
  * The file that gives a Unix socket its name: what may be replaced, and what is still ours to remove.
  */
-import { lstatSync, unlinkSync } from "node:fs";
-import type { OperatorError } from "../base/errors.ts";
+import { lstatSync, statSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
+import { OperatorError } from "../base/errors.ts";
 import { cannotListen, listenError } from "./listen-error.ts";
 
 /** How a connection attempt to an existing socket file ended. */
@@ -25,13 +26,19 @@ export function inspectSocketPath(path: string): "absent" | "socket" {
   const address = { family: "unix", path } as const;
   let found;
   try {
+    // A missing folder is told apart here, since not every system call further on does.
+    if (!statSync(dirname(path)).isDirectory()) throw listenError(address, "ENOTDIR");
     found = lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
+    if (error instanceof OperatorError) throw error;
     throw listenError(address, (error as NodeJS.ErrnoException).code ?? "EIO");
   }
   if (found === undefined) return "absent";
   if (!found.isSocket()) {
-    throw cannotListen(address, "a file that is no socket is there; move it, or choose another path");
+    throw cannotListen(
+      address,
+      "a file that is no socket is there; move it, or choose another path",
+    );
   }
   return "socket";
 }
@@ -51,7 +58,7 @@ export function removeStaleSocket(path: string, probe: ProbeResult): void {
     unlinkSync(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOENT") throw listenError(address, code ?? "EIO") satisfies OperatorError;
+    if (code !== "ENOENT") throw listenError(address, code ?? "EIO");
   }
 }
 

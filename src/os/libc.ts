@@ -106,7 +106,7 @@ function firstLine(error: unknown): string {
 function bindLibc(koffi: Koffi): Libc {
   const own = koffi.load(null);
   const bind = <K extends keyof Libc>(name: K, result: string, ...parameters: string[]): Libc[K] =>
-    own.func(name, result, parameters) as unknown as Libc[K];
+    own.func(name, result, parameters);
   const pointer = "void *";
   const fcntl = own.func("fcntl", "int", ["int", "int", "..."]);
   return {
@@ -138,8 +138,11 @@ function bindLibc(koffi: Koffi): Libc {
 
 function bindLibuv(koffi: Koffi): Libuv {
   const own = koffi.load(null);
-  const bind = <K extends keyof Libuv>(name: K, result: string, ...parameters: string[]): Libuv[K] =>
-    own.func(name, result, parameters) as unknown as Libuv[K];
+  const bind = <K extends keyof Libuv>(
+    name: K,
+    result: string,
+    ...parameters: string[]
+  ): Libuv[K] => own.func(name, result, parameters);
   const pointer = "void *";
   const callbackType = koffi.pointer(koffi.proto("void", [pointer, "int", "int"]));
   const handleSize = own.func("uv_handle_size", "size_t", ["int"]);

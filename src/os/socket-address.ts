@@ -1,7 +1,7 @@
 /**
  * Socket addresses: as objects, as text, and as the kernel's `sockaddr`. Knows no descriptor and makes no call.
  */
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { invariant } from "../base/errors.ts";
 
 export type SocketAddress =
@@ -58,6 +58,7 @@ export function encodeSockaddr(address: SocketAddress): Uint8Array {
     bytes.set(address.host.split(".").map(Number), 4);
   } else {
     const [host = "", zone] = address.host.split("%", 2);
+    invariant(isIPv6(host), "the host is an IPv6 address");
     ipv6Groups(host).forEach((group, index) => bytes.writeUInt16BE(group, 8 + 2 * index));
     if (zone !== undefined) bytes.writeUInt32LE(Number(zone), 24);
   }
@@ -84,6 +85,13 @@ export function decodeSockaddr(bytes: Buffer, length: number): SocketAddress {
   return { family: "unix", path: length > 2 ? path : "" };
 }
 
+/** `::ffff:a.b.c.d` as the IPv4 address that it stands for (RFC 4291 section 2.5.5.2); any other as it is. */
+export function unmapIPv4(address: SocketAddress): SocketAddress {
+  if (address.family !== "inet6") return address;
+  const host = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address.host)?.[1];
+  return host === undefined ? address : { family: "inet", host, port: address.port };
+}
+
 function dottedQuad(bytes: Buffer, at: number): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }
@@ -98,16 +106,8 @@ function ipv6Groups(host: string): number[] {
   const [head = "", tail] = host.split("::", 2);
   const before = groupsOf(head);
   const after = tail === undefined ? [] : groupsOf(tail);
-  const groups = [
-    ...before,
-    ...Array.from({ length: 8 - before.length - after.length }, () => 0),
-    ...after,
-  ];
-  invariant(
-    groups.length === 8 && groups.every((group) => group >= 0 && group <= 0xffff),
-    "the host is an IPv6 address",
-  );
-  return groups;
+  const gap = Array.from({ length: 8 - before.length - after.length }, () => 0);
+  return [...before, ...gap, ...after];
 }
 
 function groupsOf(text: string): number[] {

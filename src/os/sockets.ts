@@ -167,9 +167,7 @@ export function lingerZero(libc: Libc, fd: number): void {
 export function takeSocketError(libc: Libc, fd: number): number {
   lengthWord[0] = 4;
   words[0] = 0;
-  return libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, words, lengthWord) < 0
-    ? libc.errno()
-    : (words[0] as number);
+  return libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, words, lengthWord) < 0 ? libc.errno() : words[0];
 }
 
 function setIntOption(

@@ -96,8 +96,10 @@ export class HttpServer implements ConnectionContext {
    */
   async drain(): Promise<void> {
     this.draining = true;
+    const stopped = this.listeners.map((listener) => listener.stopped);
     this.stopListening();
     this.#closeIdleAtMs = this.#clock.nowMs() + DRAIN_IDLE_MS;
+    await Promise.all(stopped);
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => (this.#onEmpty = resolve));
   }

@@ -31,8 +31,16 @@ export interface ChannelOwner {
   onReady(channel: WorkerChannel, pid: number): void;
   /** One request fewer is under way; `elapsedUs` is the application's time for it. */
   onAnswered(channel: WorkerChannel, elapsedUs: number): void;
-  /** The stream is closed. `unanswered` are the requests under way, oldest first; only the first can have begun to be answered. */
-  onChannelClosed(channel: WorkerChannel, unanswered: readonly Job[], error: Error | null): void;
+  /**
+   * The stream is closed. `unanswered` are the requests under way, oldest first; only the first can have begun to be
+   * answered, and the last `unsentCount` never left the gateway.
+   */
+  onChannelClosed(
+    channel: WorkerChannel,
+    unanswered: readonly Job[],
+    unsentCount: number,
+    error: Error | null,
+  ): void;
 }
 
 /** Hands a file over to the worker and returns the path that the worker opens, or null when it was sent as a descriptor. */
@@ -55,6 +63,10 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   ready = false;
   /** No new requests: it is being taken out of service. */
   retired = false;
+  /** Its oldest request was taken away from it, which the worker has not answered. */
+  forsaken = false;
+  /** Everything that the worker ever sent has been read: an answer that did not come was not given. */
+  readToEnd = false;
   readonly #owner: ChannelOwner;
   readonly #stream: ByteStream;
   readonly #passFile: PassFile;
@@ -69,6 +81,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   /** Content bytes of the present frame that have not come yet, and what the frame means once they have. */
   #contentRemaining = 0;
   #frameCompletes = false;
+  #frameElapsedUs = 0;
 
   constructor(owner: ChannelOwner, index: number, stream: ByteStream, passFile: PassFile) {
     this.#owner = owner;
@@ -77,6 +90,11 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.#passFile = passFile;
     stream.handler = this;
     this.#writer.length = BATCH_PREFIX_BYTES;
+  }
+
+  /** Whether a new request can be given to it, as far as the channel can tell. */
+  get takesRequests(): boolean {
+    return this.ready && !this.retired && !this.#stream.closed;
   }
 
   /** Adds a request to the batch that leaves at the end of this turn. */
@@ -104,7 +122,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   /** Sends the batch. */
   flush(): void {
     const writer = this.#writer;
-    if (this.#batchLength === 0) return;
+    // What cannot leave any more stays a batch, so that its requests are known not to have begun.
+    if (this.#batchLength === 0 || this.#stream.closed) return;
     const length = writer.length;
     writer.length = 0;
     const lengthAt = writer.skip(4);
@@ -121,6 +140,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   /** Takes the oldest request away from the worker, which is to be ended: what it may still send is not for anybody. */
   forsake(): Job | null {
     this.retired = true;
+    this.forsaken = true;
     return this.underWay.shift() ?? null;
   }
 
@@ -187,6 +207,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
 
   /** The worker sends nothing after its end; its exit is reported by its parent. */
   onEnd(): void {
+    this.readToEnd = true;
     this.#stream.close();
   }
 
@@ -195,7 +216,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   onClose(error: Error | null): void {
     const unanswered = this.underWay.splice(0);
     this.#pausedBy = null;
-    this.#owner.onChannelClosed(this, unanswered, this.#violation ?? error);
+    const unsentCount = Math.min(this.#batchLength, unanswered.length);
+    this.#owner.onChannelClosed(this, unanswered, unsentCount, this.#violation ?? error);
   }
 
   /**
@@ -212,6 +234,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     if (headLength > FRAME_HEAD_MAX_BYTES) return this.#broken("a head that is too large");
     if (headEnd > until) return INCOMPLETE;
     if (kind === FRAME_KIND.ready) {
+      if (this.ready) return this.#broken("that it is ready for a second time");
       this.ready = true;
       this.#owner.onReady(this, bytes.readUInt32LE(from + FRAME_OFFSET.slot));
       return headEnd;
@@ -261,19 +284,20 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       contentLength =
         bytes.readUInt32LE(from + FRAME_OFFSET.contentLengthLow) +
         bytes.readUInt32LE(from + FRAME_OFFSET.contentLengthHigh) * 2 ** 32;
+      if (!Number.isSafeInteger(contentLength)) return this.#broken("a length out of range");
     }
     const last = bytes[from + FRAME_OFFSET.kind] === FRAME_KIND.response;
     const contentEnd = Math.min(until, headEnd + bodyLength);
     this.#contentRemaining = bodyLength - (contentEnd - headEnd);
     this.#frameCompletes = last;
+    this.#frameElapsedUs = bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs);
     const complete = last && this.#contentRemaining === 0;
     const headStart = from + FRAME_HEADER_BYTES;
     job.answerBegan = true;
     const sink = job.sink;
     if (complete) {
       // The job ends first: what the sink starts in its stead must find this channel free.
-      const elapsedUs = bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs);
-      this.#release(job, elapsedUs);
+      this.#release(job, this.#frameElapsedUs);
     }
     sink?.onAnswerHead(status, contentLength, bytes, headStart, headEnd, contentEnd, complete);
     return contentEnd;
@@ -285,7 +309,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.#contentRemaining -= end - start;
     job.activeAtMs = this.#owner.nowMs;
     job.sink?.onAnswerContent(bytes, start, end);
-    if (this.#contentRemaining === 0 && this.#frameCompletes) this.#finish(job, FRAME_KIND.end, 0);
+    if (this.#contentRemaining > 0 || !this.#frameCompletes) return;
+    this.#finish(job, FRAME_KIND.end, this.#frameElapsedUs);
   }
 
   #finish(job: Job, kind: number, elapsedUs: number): void {

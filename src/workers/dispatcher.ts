@@ -83,6 +83,7 @@ export class Dispatcher implements ChannelOwner {
    * @returns the job, or null when the queue is full: the caller answers 503
    */
   submit(request: ApplicationRequest, sink: AnswerSink): Job | null {
+    this.#readClock();
     const channel = this.#queue.length === 0 ? this.#leastBusy() : null;
     if (channel === null && this.#queue.length >= this.#limits.queueLengthMax) return null;
     const job = new NewJob(this.jobs, request, sink, this.#nowMs);
@@ -118,6 +119,7 @@ export class Dispatcher implements ChannelOwner {
   onChannelClosed(
     channel: WorkerChannel,
     unanswered: readonly Job[],
+    unsentCount: number,
     error: Error | null,
   ): void {
     const at = this.#channels.indexOf(channel);
@@ -125,13 +127,16 @@ export class Dispatcher implements ChannelOwner {
     this.#freeIndexes.push(channel.index);
     const again: Job[] = [];
     const lost: Job[] = [];
+    const sentCount = unanswered.length - unsentCount;
+    const suspectCount = this.#suspectCount(channel, sentCount);
     unanswered.forEach((job, place) => {
       if (job.sink === null) job.finish(this.jobs);
-      else if (this.#mayRunAgain(job, place === 0)) again.push(job);
+      else if (place >= sentCount || this.#mayRunAgain(job, place < suspectCount)) again.push(job);
       else lost.push(job);
     });
+    for (const job of again) job.requeue();
     this.#queue.putBack(again);
-    this.#events.onChannelClosed(channel, unanswered[0] ?? null, error);
+    this.#events.onChannelClosed(channel, sentCount > 0 ? (unanswered[0] ?? null) : null, error);
     for (const job of lost) job.fail(this.jobs, "worker-exited");
     this.#serveQueue();
     if (this.jobs.size === 0) this.#events.onIdle();
@@ -170,23 +175,25 @@ export class Dispatcher implements ChannelOwner {
   }
 
   /**
-   * Whether a request whose worker died is sent to another one. The first one without an answer may have begun; so
-   * may those behind it, but only where they are idempotent, because a worker sends all its answers before it begins
-   * any other (docs/worker-protocol.md).
+   * How many of a dead worker's requests, from the oldest on, may have begun although they are not idempotent: a
+   * worker sends all its answers before it begins such a request (docs/worker-protocol.md). So it is the oldest alone,
+   * unless answers may have been lost; and not even that one where it stood behind a call that hung.
    */
-  #mayRunAgain(job: Job, first: boolean): boolean {
+  #suspectCount(channel: WorkerChannel, sentCount: number): number {
+    if (!channel.readToEnd) return sentCount;
+    return channel.forsaken ? 0 : 1;
+  }
+
+  /** Whether a request whose worker died is sent to another one. An idempotent one may have begun at any place. */
+  #mayRunAgain(job: Job, suspect: boolean): boolean {
     if (job.answerBegan) return false;
-    if (!job.request.idempotent) {
-      if (first) return false;
-    } else {
-      job.deaths++;
-    }
-    job.state = "queued";
-    job.channel = null;
+    if (job.request.idempotent) job.deaths++;
+    else if (suspect) return false;
     return job.deaths < DEATHS_MAX;
   }
 
   #serveQueue(): void {
+    if (this.#queue.length > 0) this.#readClock();
     for (let job = this.#queue.peek(); job !== null; job = this.#queue.peek()) {
       if (job.sink === null) {
         this.#queue.take();
@@ -206,7 +213,7 @@ export class Dispatcher implements ChannelOwner {
     let best: WorkerChannel | null = null;
     let bestLength = depth;
     for (const channel of this.#channels) {
-      if (!channel.ready || channel.retired) continue;
+      if (!channel.takesRequests) continue;
       const length = channel.underWay.length;
       if (length === 0) return channel;
       if (length < bestLength && this.#mayWaitBehind(channel)) {
@@ -222,6 +229,11 @@ export class Dispatcher implements ChannelOwner {
     if (running === undefined) return true;
     if (channel.paused || running.answerBegan || running.deaths > 0) return false;
     return this.#nowMs - running.activeAtMs <= RUNNING_MAX_MS;
+  }
+
+  /** Once for each batch: requests that leave together were sent at the same time. */
+  #readClock(): void {
+    if (this.#unflushed.length === 0) this.#nowMs = this.#now();
   }
 
   #flushAll(): void {

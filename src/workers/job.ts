@@ -63,6 +63,12 @@ export class Job {
     this.channel?.resumeFor(this);
   }
 
+  /** Takes the job back from a channel that is gone. */
+  requeue(): void {
+    this.state = "queued";
+    this.channel = null;
+  }
+
   /** Ends the job without (the rest of) an answer. The caller takes it out of wherever it waits. */
   fail(jobs: JobTable, failure: AnswerFailure | "application-aborted"): void {
     const sink = this.sink;

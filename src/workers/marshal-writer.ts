@@ -8,6 +8,7 @@ import { invariant } from "../base/errors.ts";
 
 const TYPE_NONE = 0x4e; // N
 const TYPE_INT = 0x69; // i: signed 32 bit
+const TYPE_LONG = 0x6c; // l: digits of 15 bit, the lowest first
 const TYPE_BYTES = 0x73; // s
 const TYPE_SHORT_ASCII = 0x7a; // z: at most 255 characters
 const TYPE_SHORT_ASCII_INTERNED = 0x5a; // Z
@@ -18,9 +19,13 @@ const TYPE_LIST = 0x5b; // [
 const TYPE_DICT = 0x7b; // {
 const TYPE_NULL = 0x30; // 0: ends a dict
 
-/** Most bytes that one character of a latin-1 string can take, and the most that any fixed part takes. */
-const UTF8_BYTES_PER_CHARACTER_MAX = 2;
+/** Most bytes that one UTF-16 code unit of a string can take, and the most that any fixed part takes. */
+const UTF8_BYTES_PER_CHARACTER_MAX = 3;
 const FIXED_BYTES_MAX = 5;
+const INT_MAX = 0x7fff_ffff;
+const LONG_DIGIT_BASE = 2 ** 15;
+/** 53 bits in digits of 15. */
+const LONG_DIGITS_MAX = 4;
 
 /**
  * Encodes a string that CPython keeps for ever once it has read it (it is interned). Only for names from a fixed
@@ -59,8 +64,12 @@ export class MarshalWriter {
     this.bytes[this.length++] = TYPE_NONE;
   }
 
-  /** @param value in the range of a signed 32-bit integer */
+  /** @param value from -2^31 to 2^53 - 1 */
   int(value: number): void {
+    if (value > INT_MAX) {
+      this.#long(value);
+      return;
+    }
     this.#reserve(FIXED_BYTES_MAX);
     this.bytes[this.length] = TYPE_INT;
     this.bytes.writeInt32LE(value, this.length + 1);
@@ -94,7 +103,10 @@ export class MarshalWriter {
     this.bytes[this.length++] = TYPE_NULL;
   }
 
-  /** @param value each character is one byte (latin-1), as PEP 3333 wants its native strings */
+  /**
+   * @param value each character is one byte (latin-1), as PEP 3333 wants its native strings. Any other, such as a file's
+   *   path, becomes the same string in Python, too.
+   */
   string(value: string): void {
     const count = value.length;
     this.#reserve(FIXED_BYTES_MAX + count * UTF8_BYTES_PER_CHARACTER_MAX);
@@ -135,6 +147,18 @@ export class MarshalWriter {
     this.#reserve(count);
     source.copy(this.bytes, this.length, 0, count);
     this.length += count;
+  }
+
+  #long(value: number): void {
+    this.#reserve(FIXED_BYTES_MAX + 2 * LONG_DIGITS_MAX);
+    const start = this.length;
+    this.bytes[start] = TYPE_LONG;
+    let at = start + FIXED_BYTES_MAX;
+    for (let rest = value; rest > 0; rest = Math.floor(rest / LONG_DIGIT_BASE)) {
+      at = this.bytes.writeUInt16LE(rest % LONG_DIGIT_BASE, at);
+    }
+    this.bytes.writeInt32LE((at - start - FIXED_BYTES_MAX) / 2, start + 1);
+    this.length = at;
   }
 
   #unicode(value: string): void {

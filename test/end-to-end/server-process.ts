@@ -32,7 +32,7 @@ const START_TIMEOUT_MS = 30_000;
  */
 const STOP_TIMEOUT_MS = 15_000;
 /** Time for processes that were sent SIGKILL, or whose parent has ended, to be gone. */
-const GONE_TIMEOUT_MS = 5_000;
+const GONE_TIMEOUT_MS = 3_000;
 const POLL_INTERVAL_MS = 20;
 /** Output beyond this is dropped, its beginning first. */
 const OUTPUT_KEPT_MAX_CHARS = 1_000_000;

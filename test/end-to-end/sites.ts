@@ -57,7 +57,12 @@ export function startSite(site: Site, server: SiteServer): Promise<ServerProcess
   assert(existsSync(python), `${python} is missing: npm test makes it`);
   const options = {
     cwd: site.folder,
-    env: { SITE_SECRET_KEY: "known to the tests", PYTHONDONTWRITEBYTECODE: "1" },
+    env: {
+      SITE_SECRET_KEY: "known to the tests",
+      PYTHONDONTWRITEBYTECODE: "1",
+      // Flask writes a set into the Allow field, in an order that changes from run to run.
+      PYTHONHASHSEED: "0",
+    },
   };
   if (server === "gunicorn") {
     const gunicorn = path.join(ENVIRONMENT_PROGRAMS, "gunicorn");

@@ -1,0 +1,147 @@
+"""Response heads: what PEP 3333 demands of a status and of headers, checked and encoded once for each that differs.
+
+Applications answer with few different heads, so the encoded ones are kept, within bounds. Knows no socket.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from portico_worker import wire
+
+HEADS_MAX = 1024
+# A head longer than this is not kept: few repeat, and the bound on their number would not bound the memory.
+HEAD_KEPT_MAX_BYTES = 4096
+# The protocol's bound, docs/worker-protocol.md.
+HEAD_MAX_BYTES = 262_144
+CONTENT_LENGTH_MAX = 2**53 - 1
+
+# Fields about the connection are the gateway's alone (PEP 3333, "Other HTTP Features"; RFC 9110 section 7.6.1).
+HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+BODYLESS = frozenset((204, 304))
+# A 204 says by itself that there is no content, and must not say how long it is (RFC 9110 section 8.6).
+WITHOUT_LENGTH = frozenset((204,))
+
+match_status = re.compile(r"[2-5]\d\d [\t\x20-\x7e\x80-\xff]*").fullmatch
+match_name = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+# Visible characters, space, tab and obs-text (RFC 9110 section 5.5): no CR, LF, NUL or other control.
+match_value = re.compile(r"[\t\x20-\x7e\x80-\xff]*").fullmatch
+match_length = re.compile(r"[0-9]{1,16}").fullmatch
+
+
+class HeadError(ValueError):
+    """The application gave a status or a header that cannot be sent."""
+
+
+class Head:
+    """One checked head, with the second halves of the frames that carry it."""
+
+    __slots__ = ("bodyless", "content_length", "encoded", "first_frame", "status", "whole_frame")
+
+    def __init__(self, status: int, encoded: bytes, content_length: int | None) -> None:
+        self.status = status
+        self.encoded = encoded
+        self.content_length = content_length
+        self.bodyless = status in BODYLESS
+        flags = 0 if content_length is None else wire.FLAG_CONTENT_LENGTH
+        length = content_length or 0
+        size = len(encoded)
+        # What follows the address in a frame that is the whole answer, and in one that begins it.
+        self.whole_frame = wire.pack_kind(wire.RESPONSE, flags, status, size, length) + encoded
+        self.first_frame = wire.pack_kind(wire.HEAD, flags, status, size, length) + encoded
+
+    def with_length(self, content_length: int) -> Head:
+        """The same head with a Content-Length."""
+        return Head(
+            self.status, self.encoded + b"Content-Length: %d\r\n" % content_length, content_length
+        )
+
+
+class HeadCache:
+    """Heads by status and headers."""
+
+    def __init__(self) -> None:
+        self._heads: dict[Any, Head] = {}
+
+    def get(self, status: Any, headers: Any) -> Head:
+        """Raises HeadError where PEP 3333 or HTTP forbids the status or a header."""
+        try:
+            key = (status, *headers)
+            head = self._heads.get(key)
+        except TypeError:
+            # Something cannot be hashed or iterated over; the checks below say what.
+            key = head = None
+        if head is None:
+            head = encode(status, headers)
+            if key is not None and len(head.encoded) <= HEAD_KEPT_MAX_BYTES:
+                if len(self._heads) >= HEADS_MAX:
+                    self._heads.clear()
+                self._heads[key] = head
+        return head
+
+
+def encode(status: Any, headers: Any) -> Head:
+    """Checks a status and headers, and encodes them as `STATUS REASON`, then field lines, each with its line end.
+
+    A native string's characters are bytes (latin-1). Raises HeadError.
+    """
+    if type(status) is not str:
+        raise HeadError(f"the status must be a str, not {type(status).__name__}")
+    if not match_status(status):
+        raise HeadError(f"the status must be three digits, a space and a reason, not {status!r}")
+    if not isinstance(headers, list):
+        raise HeadError(f"the headers must be a list, not {type(headers).__name__}")
+    code = int(status[:3])
+    lines = [f"{status}\r\n"]
+    content_length: int | None = None
+    for header in headers:
+        name, value = check_header(header)
+        lowered = name.lower()
+        if lowered == "content-length":
+            if content_length is not None:
+                raise HeadError("Content-Length is given more than once")
+            content_length = parse_length(value)
+            if code in WITHOUT_LENGTH:
+                continue
+        lines.append(f"{name}: {value}\r\n")
+    if code in WITHOUT_LENGTH:
+        content_length = None
+    encoded = "".join(lines).encode("latin-1")
+    if len(encoded) > HEAD_MAX_BYTES:
+        raise HeadError(f"the head is larger than {HEAD_MAX_BYTES} bytes")
+    return Head(code, encoded, content_length)
+
+
+def check_header(header: Any) -> tuple[str, str]:
+    if type(header) is not tuple or len(header) != 2:
+        raise HeadError(f"a header must be a tuple (name, value), not {header!r}")
+    name, value = header
+    if type(name) is not str or type(value) is not str:
+        raise HeadError(f"a header's name and value must be str, not {header!r}")
+    if not match_name(name):
+        raise HeadError(f"{name!r} is not the name of a field")
+    if not match_value(value):
+        raise HeadError(f"the value of {name} has a control character or one beyond latin-1: {value!r}")
+    if name.lower() in HOP_BY_HOP:
+        raise HeadError(f"{name} is about the connection, which is the server's alone")
+    return name, value.strip(" \t")
+
+
+def parse_length(value: str) -> int:
+    text = value.strip(" \t")
+    if not match_length(text) or int(text) > CONTENT_LENGTH_MAX:
+        raise HeadError(f"Content-Length must be a number of bytes, not {value!r}")
+    return int(text)

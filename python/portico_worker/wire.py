@@ -1,0 +1,129 @@
+"""The worker's end of its channel: frames in and out, as docs/worker-protocol.md lays them down.
+
+Owns the socket and the receive buffer. Knows nothing of WSGI. The socket blocks: a worker has nothing else to do.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import socket
+import struct
+from typing import Any
+
+RESPONSE = 1
+HEAD = 2
+CHUNK = 3
+END = 4
+ABORT = 5
+ERROR = 6
+READY = 7
+
+FLAG_CONTENT_LENGTH = 1
+
+# A frame's header has two halves: what differs with each answer, and what a repeated head has in common.
+pack_address = struct.Struct("<IIII").pack
+pack_kind = struct.Struct("<BBHIQ").pack
+unpack_length = struct.Struct("<I").unpack_from
+
+LENGTH_BYTES = 4
+RECEIVE_BUFFER_BYTES = 262_144
+# The gateway bounds what it sends by its own limits, far below this; a longer frame is a mistake.
+FRAME_MAX_BYTES = 1 << 30
+FILE_DESCRIPTORS_MAX = 1
+
+CHUNK_HEAD = pack_kind(CHUNK, 0, 0, 0, 0)
+END_HEAD = pack_kind(END, 0, 0, 0, 0)
+ABORT_HEAD = pack_kind(ABORT, 0, 0, 0, 0)
+ERROR_HEAD = pack_kind(ERROR, 0, 0, 0, 0)
+
+
+class ProtocolError(Exception):
+    """The gateway sent what it cannot mean: a mistake of ours, and the end of this worker."""
+
+
+class Channel:
+    """One serial conversation with the gateway."""
+
+    def __init__(self, stream: socket.socket, files: socket.socket | None) -> None:
+        self.stream = stream
+        self.files = files
+        self.send = stream.sendall
+        self._buffer = bytearray(RECEIVE_BUFFER_BYTES)
+        self._view = memoryview(self._buffer)
+        self._start = 0
+        self._end = 0
+
+    def say_ready(self, pid: int) -> None:
+        self.send(pack_address(pid, 0, 0, 0) + pack_kind(READY, 0, 0, 0, 0))
+
+    def receive(self) -> Any:
+        """The next frame's value, waiting for it; None at the end of the channel."""
+        while True:
+            value = self.take()
+            if value is not None:
+                return value
+            if not self._fill(0):
+                return None
+
+    def receive_ready(self) -> Any:
+        """The next frame's value if it has arrived already, else None; does not wait."""
+        value = self.take()
+        while value is None:
+            try:
+                if not self._fill(socket.MSG_DONTWAIT):
+                    return None
+            except BlockingIOError:
+                return None
+            value = self.take()
+        return value
+
+    def take(self) -> Any:
+        """The next frame's value if it is whole in the buffer, else None."""
+        start = self._start
+        available = self._end - start - LENGTH_BYTES
+        if available < 0:
+            return None
+        (length,) = unpack_length(self._buffer, start)
+        if available < length:
+            return None
+        begin = start + LENGTH_BYTES
+        self._start = begin + length
+        return marshal.loads(self._view[begin : begin + length])
+
+    def receive_file(self) -> int:
+        """A descriptor that the gateway has sent ahead of the request that names it."""
+        if self.files is None:
+            raise ProtocolError("a file was announced, but there is no socket for files")
+        _, descriptors, _, _ = socket.recv_fds(self.files, 1, FILE_DESCRIPTORS_MAX)
+        if len(descriptors) != 1:
+            raise ProtocolError("a file was announced and did not come")
+        os.set_inheritable(descriptors[0], False)
+        return descriptors[0]
+
+    def _fill(self, flags: int) -> int:
+        """Receives once, after making room for a whole frame."""
+        start, end = self._start, self._end
+        if start == end:
+            self._start = self._end = start = end = 0
+            if len(self._buffer) > RECEIVE_BUFFER_BYTES:
+                self._replace(RECEIVE_BUFFER_BYTES)
+        needed = LENGTH_BYTES
+        if end - start >= LENGTH_BYTES:
+            needed += unpack_length(self._buffer, start)[0]
+            if needed > FRAME_MAX_BYTES:
+                raise ProtocolError(f"a frame of {needed} bytes")
+        if start + needed > len(self._buffer) or end == len(self._buffer):
+            rest = bytes(self._view[start:end])
+            if needed > len(self._buffer):
+                self._replace(needed)
+            self._view[: len(rest)] = rest
+            self._start, self._end = 0, len(rest)
+        count = self.stream.recv_into(self._view[self._end :], 0, flags)
+        self._end += count
+        return count
+
+    def _replace(self, size: int) -> None:
+        self._view.release()
+        self._buffer = bytearray(size)
+        self._view = memoryview(self._buffer)

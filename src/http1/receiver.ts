@@ -1,0 +1,303 @@
+/**
+ * Turns the bytes that a client sends on one connection into requests, one at a time (RFC 9112).
+ *
+ * Bytes go in with {@link RequestReceiver.receive}, events come out of {@link
+ * RequestReceiver.next}. Knows no socket and no clock; how long something may take is for the owner
+ * to say. Bytes are copied only where a head is cut in two, or where a client sends its next
+ * request before the present one is answered.
+ */
+import { invariant } from "../base/errors.ts";
+import { ChunkedDecoder, type ChunkedLimits } from "./chunked.ts";
+import { EVENT, nextState, STATE, type State } from "./connection-state.ts";
+import { CR, LF } from "./grammar.ts";
+import { HeadParser, type HeadLimits } from "./head-parser.ts";
+import type { RequestHead } from "./request-head.ts";
+import { violation } from "./violations.ts";
+
+/** The bounds of what one request may take. All are positive integers. */
+export interface RequestLimits extends HeadLimits, ChunkedLimits {}
+
+/** A piece of content: `bytes[start..end)`, valid until the next call. The object is used again. */
+export interface ContentEvent {
+  readonly kind: "content";
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The content is complete, if only an empty one. Follows each head. */
+export const END_OF_CONTENT = { kind: "end" } as const;
+/** All that has arrived is consumed or kept. */
+export const NEED_DATA = { kind: "need-data" } as const;
+/** The request must be answered first; see {@link RequestReceiver.nextCycle}. */
+export const PAUSED = { kind: "paused" } as const;
+/** No further request will come from this connection. */
+export const CLOSED = { kind: "closed" } as const;
+
+export type ReceiverEvent =
+  | RequestHead
+  | ContentEvent
+  | typeof END_OF_CONTENT
+  | typeof NEED_DATA
+  | typeof PAUSED
+  | typeof CLOSED;
+
+/** Some clients end a content with an extra CRLF; this many are skipped (RFC 9112 section 2.2). */
+const EMPTY_LINES_MAX = 4;
+const NO_BYTES = /* @__PURE__ */ Buffer.alloc(0);
+
+class ContentView implements ContentEvent {
+  readonly kind = "content" as const;
+  bytes: Buffer = NO_BYTES;
+  start = 0;
+  end = 0;
+}
+
+export class RequestReceiver {
+  readonly #limits: RequestLimits;
+  readonly #parser: HeadParser;
+  #state: State = STATE.idle;
+  #bytes: Buffer = NO_BYTES;
+  /**
+   * What is not consumed yet is `bytes[position..end)`; an unfinished head counts as not consumed.
+   */
+  #position = 0;
+  #end = 0;
+  /** Whether `bytes` is the caller's, who will use it again. */
+  #borrowed = false;
+  #inputEnded = false;
+  #emptyLines = 0;
+  #persistent = true;
+  /** Content that is still to come, of a request framed by its length. */
+  #remainingBytes = 0;
+  #chunked: ChunkedDecoder | null = null;
+  #isChunked = false;
+  readonly #content = new ContentView();
+
+  constructor(limits: RequestLimits) {
+    this.#limits = limits;
+    this.#parser = new HeadParser(limits);
+  }
+
+  /**
+   * Bytes received and not consumed yet; what a client has sent ahead, while its request is
+   * answered.
+   */
+  get bufferedBytes(): number {
+    return this.#end - this.#position;
+  }
+
+  /** Between two requests, with nothing of the next one received. */
+  get idle(): boolean {
+    return this.#state === STATE.idle && this.#position === this.#end;
+  }
+
+  /** Part of a head has arrived, and the rest has not. */
+  get receivingHead(): boolean {
+    return this.#state === STATE.receivingHead;
+  }
+
+  /**
+   * Hands in `bytes[0..end)`. The memory may be used again once `next` has answered "need-data",
+   * "paused" or "closed".
+   *
+   * @bound what is kept is for the owner to bound, by not reading on; see {@link bufferedBytes}
+   */
+  receive(bytes: Buffer, end: number): void {
+    if (this.#state === STATE.closed || end === 0) return;
+    invariant(!this.#inputEnded, "no bytes follow the end of a connection's input");
+    if (this.#position === this.#end) {
+      this.#bytes = bytes;
+      this.#position = 0;
+      this.#end = end;
+      this.#borrowed = true;
+      return;
+    }
+    invariant(!this.#borrowed, "what was received before has been taken with next()");
+    this.#append(bytes, end);
+  }
+
+  /** The client has closed its sending half. What it sent before is still reported. */
+  receiveEnd(): void {
+    this.#inputEnded = true;
+  }
+
+  /**
+   * The next event: a head, pieces of its content, the end of the content; then "paused" until
+   * {@link nextCycle}.
+   *
+   * @throws {ProtocolError} for what the client did wrong; once, and only "closed" comes afterwards
+   */
+  next(): ReceiverEvent {
+    switch (this.#state) {
+      case STATE.idle:
+      case STATE.receivingHead:
+        return this.#nextHead();
+      case STATE.receivingContent:
+        return this.#nextContent();
+      case STATE.awaitingResponse:
+      case STATE.closing:
+        this.#keepRest();
+        return PAUSED;
+      case STATE.closed:
+        return CLOSED;
+      default:
+        return this.#state satisfies never;
+    }
+  }
+
+  /** The response is complete: the next request may be taken. */
+  nextCycle(): void {
+    this.#state = nextState(this.#state, EVENT.responseEnd);
+    this.#emptyLines = 0;
+    if (this.#state === STATE.closed) this.#dropRest();
+  }
+
+  #nextHead(): ReceiverEvent {
+    try {
+      if (this.#state === STATE.idle && !this.#skipEmptyLines()) return this.#awaitRequest();
+      const head = this.#parser.parse(this.#bytes, this.#position, this.#end);
+      if (head === null) {
+        if (this.#inputEnded) throw violation("HEAD_INCOMPLETE");
+        this.#keepRest();
+        return NEED_DATA;
+      }
+      this.#beginContent(head);
+      return head;
+    } catch (error) {
+      this.#fail();
+      throw error;
+    }
+  }
+
+  #awaitRequest(): ReceiverEvent {
+    if (this.#inputEnded) {
+      this.#state = nextState(this.#state, EVENT.inputEnd);
+      this.#dropRest();
+      return CLOSED;
+    }
+    this.#keepRest();
+    return NEED_DATA;
+  }
+
+  /** @returns whether a request line has begun */
+  #skipEmptyLines(): boolean {
+    while (this.#position < this.#end) {
+      if (this.#bytes[this.#position] !== CR) {
+        this.#state = nextState(this.#state, EVENT.bytes);
+        return true;
+      }
+      if (this.#position + 1 === this.#end) return false;
+      if (this.#bytes[this.#position + 1] !== LF) throw violation("BARE_CR");
+      this.#emptyLines++;
+      if (this.#emptyLines > EMPTY_LINES_MAX) throw violation("EMPTY_LINES");
+      this.#position += 2;
+    }
+    return false;
+  }
+
+  #beginContent(head: RequestHead): void {
+    const { framing, persistent } = head.section;
+    this.#persistent = persistent;
+    this.#remainingBytes = framing.kind === "length" ? framing.bytes : 0;
+    if (this.#remainingBytes > this.#limits.bodyLimitBytes) throw violation("CONTENT_TOO_LARGE");
+    this.#isChunked = framing.kind === "chunked";
+    if (this.#isChunked) {
+      this.#chunked ??= new ChunkedDecoder(this.#limits);
+      this.#chunked.reset();
+    }
+    this.#position += this.#parser.length;
+    this.#state = nextState(this.#state, EVENT.head);
+  }
+
+  #nextContent(): ReceiverEvent {
+    try {
+      return this.#isChunked ? this.#nextChunked() : this.#nextOfLength();
+    } catch (error) {
+      this.#fail();
+      throw error;
+    }
+  }
+
+  #nextOfLength(): ReceiverEvent {
+    if (this.#remainingBytes === 0) return this.#endContent();
+    if (this.#position === this.#end) return this.#awaitContent();
+    const count = Math.min(this.#remainingBytes, this.#end - this.#position);
+    this.#remainingBytes -= count;
+    return this.#takeContent(count);
+  }
+
+  #nextChunked(): ReceiverEvent {
+    const decoder = this.#chunked;
+    invariant(decoder !== null, "a chunked content has its decoder");
+    this.#position = decoder.skip(this.#bytes, this.#position, this.#end);
+    if (decoder.done) return this.#endContent();
+    if (this.#position === this.#end) return this.#awaitContent();
+    const count = Math.min(decoder.dataBytes, this.#end - this.#position);
+    decoder.consumeData(count);
+    return this.#takeContent(count);
+  }
+
+  #takeContent(count: number): ContentEvent {
+    const view = this.#content;
+    view.bytes = this.#bytes;
+    view.start = this.#position;
+    this.#position += count;
+    view.end = this.#position;
+    return view;
+  }
+
+  #awaitContent(): typeof NEED_DATA {
+    if (this.#inputEnded) throw violation("CONTENT_INCOMPLETE");
+    this.#keepRest();
+    return NEED_DATA;
+  }
+
+  #endContent(): typeof END_OF_CONTENT {
+    const event = this.#persistent ? EVENT.contentEnd : EVENT.lastContentEnd;
+    this.#state = nextState(this.#state, event);
+    return END_OF_CONTENT;
+  }
+
+  #fail(): void {
+    this.#state = nextState(this.#state, EVENT.violation);
+    this.#dropRest();
+  }
+
+  /** Copies what is not consumed into memory of our own, and lets go of what is. */
+  #keepRest(): void {
+    if (this.#position === this.#end) {
+      this.#dropRest();
+    } else if (this.#borrowed) {
+      const rest = Buffer.allocUnsafe(this.#end - this.#position);
+      this.#bytes.copy(rest, 0, this.#position, this.#end);
+      this.#adopt(rest, rest.length);
+    }
+  }
+
+  /**
+   * Adds to memory of our own; it grows by half, so that many small pieces are not copied over and
+   * over.
+   */
+  #append(bytes: Buffer, length: number): void {
+    const kept = this.#end - this.#position;
+    if (this.#end + length > this.#bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.ceil((kept + length) * 1.5));
+      this.#bytes.copy(grown, 0, this.#position, this.#end);
+      this.#adopt(grown, kept);
+    }
+    bytes.copy(this.#bytes, this.#end, 0, length);
+    this.#end += length;
+  }
+
+  #adopt(bytes: Buffer, end: number): void {
+    this.#bytes = bytes;
+    this.#position = 0;
+    this.#end = end;
+    this.#borrowed = false;
+  }
+
+  #dropRest(): void {
+    this.#adopt(NO_BYTES, 0);
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * The transport over `node:net`: for systems without epoll, and wherever koffi cannot be loaded. Correct on all of
+ * them, not the fastest.
+ */
+import { spawn } from "node:child_process";
+import { renameSync, rmSync } from "node:fs";
+import { connect, createServer, type ListenOptions, type Server, type Socket } from "node:net";
+import type { Log } from "../base/log.ts";
+import { type SocketAddress, UNIX_PATH_MAX_BYTES, unmapIPv4 } from "../os/socket-address.ts";
+import { effectiveBacklog, leavesIPv4Alone } from "./accept-queue.ts";
+import { type BindAddress, resolveBindAddress } from "./bind-address.ts";
+import { listenError } from "./listen-error.ts";
+import { NodeListener } from "./node-listener.ts";
+import { NodeStream } from "./node-stream.ts";
+import { WorkerLinkServer } from "./node-worker-link.ts";
+import type { Listener, SpawnedProcess, SpawnOptions, Transport, WorkerLink } from "./transport.ts";
+import { TurnEndTasks } from "./turn-end-tasks.ts";
+import {
+  identifyFile,
+  inspectSocketPath,
+  type ProbeResult,
+  removeStaleSocket,
+} from "./unix-socket-file.ts";
+
+export class NodeTransport implements Transport {
+  readonly name = "node";
+  readonly needsNamedFiles = true;
+  readonly #log: Log;
+  readonly #streams = new Set<NodeStream>();
+  readonly #listeners = new Set<NodeListener>();
+  readonly #tasks = new TurnEndTasks();
+  readonly #onFatal: (error: unknown) => void;
+  #linkServerOpening: Promise<WorkerLinkServer> | null = null;
+  #linkServer: WorkerLinkServer | null = null;
+  #tasksArmed = false;
+  #closed = false;
+
+  /** @param onFatal takes what a task of a turn's end throws */
+  constructor(log: Log, onFatal: (error: unknown) => void) {
+    this.#log = log;
+    this.#onFatal = onFatal;
+  }
+
+  async listen(address: BindAddress, backlog: number): Promise<Listener> {
+    const wanted = await resolveBindAddress(address);
+    const server = createServer({ allowHalfOpen: true, noDelay: true });
+    let file = null;
+    let bound = wanted;
+    try {
+      if (wanted.family === "unix") {
+        await clearSocketPath(wanted.path);
+        await listenOnPath(server, wanted.path, backlog);
+        file = identifyFile(wanted.path);
+      } else {
+        const { host, port } = wanted;
+        await listening(server, {
+          host,
+          port,
+          backlog,
+          ipv6Only: leavesIPv4Alone(wanted, this.#listeners),
+        });
+        bound = boundAddress(server, wanted);
+      }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      server.close();
+      if (code === undefined) throw error;
+      throw listenError(wanted, code);
+    }
+    const listener = new NodeListener(
+      server,
+      this.#streams,
+      this.#log,
+      bound,
+      effectiveBacklog(backlog),
+      file,
+    );
+    this.#listeners.add(listener);
+    return listener;
+  }
+
+  atTurnEnd(task: () => void): void {
+    this.#tasks.add(task);
+    if (this.#tasksArmed) return;
+    this.#tasksArmed = true;
+    // Immediates run when the events that were ready have been handled.
+    setImmediate(this.#runTasks);
+  }
+
+  spawn(command: string, args: readonly string[], options: SpawnOptions): SpawnedProcess {
+    const { cwd, env } = options;
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: ["ignore", "inherit", "inherit", "pipe"],
+    });
+    const socket = child.stdio[3] as Socket;
+    return { child, control: new NodeStream(socket, this.#streams) };
+  }
+
+  async createWorkerLink(): Promise<WorkerLink> {
+    this.#linkServerOpening ??= WorkerLinkServer.open(this.#streams);
+    this.#linkServer = await this.#linkServerOpening;
+    // Closed while the folder was being made: nobody else would remove it.
+    if (this.#closed) this.#linkServer.close();
+    return this.#linkServer.createLink();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const listener of this.#listeners) listener.stop();
+    for (const stream of this.#streams) stream.close();
+    this.#linkServer?.close();
+  }
+
+  readonly #runTasks = (): void => {
+    this.#tasks.run(this.#onFatal);
+    this.#tasksArmed = !this.#tasks.empty;
+    if (this.#tasksArmed) setImmediate(this.#runTasks);
+  };
+}
+
+/** Resolves when the server listens; rejects with the error of the call that failed, which has a `code`. */
+function listening(server: Server, options: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+/**
+ * Node removes the name that it has bound when it closes, whoever has that name by then. So it gets one of its own,
+ * which is given up at once for the one that was asked for.
+ */
+async function listenOnPath(server: Server, path: string, backlog: number): Promise<void> {
+  const own = `${path}.${process.pid}`;
+  if (Buffer.byteLength(own) > UNIX_PATH_MAX_BYTES) {
+    await listening(server, { path, backlog });
+    return;
+  }
+  // A process of the same number may have died between the two steps, long ago.
+  rmSync(own, { force: true });
+  await listening(server, { path: own, backlog });
+  renameSync(own, path);
+}
+
+async function clearSocketPath(path: string): Promise<void> {
+  if (inspectSocketPath(path) === "absent") return;
+  const probe = await new Promise<ProbeResult>((resolve) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      resolve("alive");
+      socket.destroy();
+    });
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => {
+      if (code === "ECONNREFUSED" || code === "ENOENT") resolve("refused");
+      // The queue of one that listens is full.
+      else resolve(code === "EAGAIN" ? "alive" : "failed");
+    });
+  });
+  removeStaleSocket(path, probe);
+}
+
+function boundAddress(server: Server, wanted: SocketAddress): SocketAddress {
+  const bound = server.address();
+  if (bound === null || typeof bound === "string" || wanted.family === "unix") return wanted;
+  return unmapIPv4({ family: wanted.family, host: bound.address, port: bound.port });
+}

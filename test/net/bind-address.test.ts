@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { OperatorError } from "../../src/base/errors.ts";
+import {
+  type BindAddress,
+  formatBindAddress,
+  parseBindAddress,
+  resolveBindAddress,
+} from "../../src/net/bind-address.ts";
+import { listenError } from "../../src/net/listen-error.ts";
+
+function tcp(host: string, port: number): BindAddress {
+  return { kind: "tcp", host, port };
+}
+
+describe("parseBindAddress", () => {
+  const accepted: readonly (readonly [string, BindAddress])[] = [
+    ["127.0.0.1:8000", tcp("127.0.0.1", 8000)],
+    [":8000", tcp("0.0.0.0", 8000)],
+    ["8000", tcp("127.0.0.1", 8000)],
+    ["[::1]:8000", tcp("::1", 8000)],
+    ["[::]:0", tcp("::", 0)],
+    ["[fe80::1%eth0]:80", tcp("fe80::1%eth0", 80)],
+    ["my-host.example.com:65535", tcp("my-host.example.com", 65_535)],
+    ["unix:/run/a b.sock", { kind: "unix", path: "/run/a b.sock" }],
+    ["unix:relative", { kind: "unix", path: "relative" }],
+  ];
+  for (const [text, address] of accepted) {
+    it(`understands ${text}`, () => assert.deepEqual(parseBindAddress(text), address));
+  }
+
+  const refused: readonly (readonly [string, RegExp])[] = [
+    ["", /the port is missing/],
+    ["localhost", /the port is missing, as in localhost:8000/],
+    ["localhost:", /"" is no port/],
+    ["localhost:http", /"http" is no port \(0 to 65535\)/],
+    ["127.0.0.1:65536", /"65536" is no port/],
+    ["127.0.0.1:-1", /"-1" is no port/],
+    ["99999", /is no port/],
+    ["::1", /in brackets, with a port: \[::1\]:8000/],
+    ["[::1]", /is no host|no port/],
+    ["[localhost]:80", /localhost is no IPv6 address/],
+    ["http://127.0.0.1:80", /is no host/],
+    ["a b:80", /is no host/],
+    ["unix:", /the path is missing/],
+    [`unix:/${"x".repeat(107)}`, /at most 107 bytes long, this is 108/],
+  ];
+  for (const [text, why] of refused) {
+    it(`refuses ${JSON.stringify(text.slice(0, 30))}`, () => {
+      assert.throws(
+        () => parseBindAddress(text),
+        (error) =>
+          error instanceof OperatorError && error.exitStatus === 2 && why.test(error.message),
+      );
+    });
+  }
+});
+
+describe("resolveBindAddress", () => {
+  it("takes addresses as they are", async () => {
+    const four = { family: "inet", host: "127.0.0.1", port: 1 };
+    assert.deepEqual(await resolveBindAddress(tcp("127.0.0.1", 1)), four);
+    assert.deepEqual(await resolveBindAddress(tcp("::1", 2)), {
+      family: "inet6",
+      host: "::1",
+      port: 2,
+    });
+    assert.deepEqual(await resolveBindAddress({ kind: "unix", path: "/s" }), {
+      family: "unix",
+      path: "/s",
+    });
+  });
+
+  it("resolves a name", async () => {
+    const found = await resolveBindAddress(tcp("localhost", 80));
+    assert.ok(found.family !== "unix" && ["127.0.0.1", "::1"].includes(found.host));
+  });
+});
+
+describe("formatBindAddress", () => {
+  for (const text of ["127.0.0.1:80", "[::1]:80", "name:80", "unix:/s"]) {
+    it(`writes ${text} as it was read`, () => {
+      assert.equal(formatBindAddress(parseBindAddress(text)), text);
+    });
+  }
+});
+
+describe("listenError", () => {
+  it("names the address and a remedy for each failure", () => {
+    const low = { family: "inet", host: "0.0.0.0", port: 80 } as const;
+    const high = { family: "inet6", host: "::", port: 8000 } as const;
+    const file = { family: "unix", path: "/root/s" } as const;
+    const cases = [
+      [
+        low,
+        "EACCES",
+        "cannot listen on 0.0.0.0:80: ports below 1024 need the capability CAP_NET_BIND_SERVICE",
+      ],
+      [high, "EACCES", "cannot listen on [::]:8000: the system does not permit it"],
+      [high, "EAFNOSUPPORT", "cannot listen on [::]:8000: this system has no IPv6"],
+      [high, "EMFILE", "cannot listen on [::]:8000: no descriptor is left (EMFILE); raise"],
+      [high, "ENODEV", "cannot listen on [::]:8000: the system refused (ENODEV); choose"],
+      [
+        file,
+        "EACCES",
+        "cannot listen on unix:/root/s: no permission to make or use that file (EACCES)",
+      ],
+      [file, "ENOENT", "cannot listen on unix:/root/s: there is no folder /root; make it"],
+      [file, "ENOSPC", "cannot listen on unix:/root/s: the system refused (ENOSPC)"],
+    ] as const;
+    for (const [address, code, begin] of cases) {
+      const error = listenError(address, code);
+      assert.equal(error.exitStatus, 1);
+      assert.ok(error.message.startsWith(begin), error.message);
+      assert.match(error.message, /; /);
+    }
+  });
+});

@@ -1,0 +1,5 @@
+import { byteStreamSuite } from "./byte-stream-suite.ts";
+import { workerLinkSuite } from "./worker-link-suite.ts";
+
+byteStreamSuite("epoll");
+workerLinkSuite("epoll");

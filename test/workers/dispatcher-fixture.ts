@@ -1,0 +1,132 @@
+/** A dispatcher with played workers, a clock that the test moves, and turns that the test ends. */
+import assert from "node:assert/strict";
+
+import type { ApplicationRequest } from "../../src/workers/application-request.ts";
+import type { WorkerChannel } from "../../src/workers/channel.ts";
+import {
+  Dispatcher,
+  type DispatcherEvents,
+  type DispatcherLimits,
+} from "../../src/workers/dispatcher.ts";
+import type { Job } from "../../src/workers/job.ts";
+import { FakeWorker, readyFrame, responseFrame } from "./fake-worker.ts";
+import { RecordingSink } from "./recording-sink.ts";
+import { makeRequest } from "./request.ts";
+
+export const LIMITS: DispatcherLimits = {
+  queueLengthMax: 100,
+  queueTimeoutMs: 10_000,
+  timeoutMs: 30_000,
+};
+
+export interface Submitted {
+  readonly sink: RecordingSink;
+  readonly job: Job;
+}
+
+export class DispatcherFixture implements DispatcherEvents {
+  readonly dispatcher: Dispatcher;
+  nowMs = 0;
+  /** Requests that timed out, by path. */
+  readonly timedOut: string[] = [];
+  readonly closed: { readonly lost: string | null; readonly error: Error | null }[] = [];
+  idleReports = 0;
+  readonly channels = new Map<FakeWorker, WorkerChannel>();
+  #turnEndTasks: (() => void)[] = [];
+
+  constructor(limits: Partial<DispatcherLimits> = {}) {
+    this.dispatcher = new Dispatcher(
+      { ...LIMITS, ...limits },
+      this,
+      () => this.nowMs,
+      (task) => void this.#turnEndTasks.push(task),
+    );
+  }
+
+  onChannelReady(): void {}
+
+  onTimedOut(_channel: WorkerChannel, job: Job): void {
+    this.timedOut.push(job.request.describe());
+  }
+
+  onChannelClosed(_channel: WorkerChannel, lost: Job | null, error: Error | null): void {
+    this.closed.push({ lost: lost === null ? null : lost.request.describe(), error });
+  }
+
+  onIdle(): void {
+    this.idleReports++;
+  }
+
+  endTurn(): void {
+    while (this.#turnEndTasks.length > 0) {
+      for (const task of this.#turnEndTasks.splice(0)) task();
+    }
+  }
+
+  addWorker(): FakeWorker {
+    const worker = this.addStartingWorker();
+    worker.send(readyFrame(1));
+    this.endTurn();
+    return worker;
+  }
+
+  addStartingWorker(): FakeWorker {
+    const worker = new FakeWorker();
+    this.channels.set(worker, this.dispatcher.addChannel(worker.stream, () => null));
+    return worker;
+  }
+
+  /** Submits within the present turn. */
+  submit(request: string | ApplicationRequest): Submitted {
+    const made = typeof request === "string" ? makeRequest(request) : request;
+    const sink = new RecordingSink();
+    const job = this.dispatcher.submit(made, sink);
+    assert.ok(job !== null, "the queue has room");
+    return { sink, job };
+  }
+
+  /** Submits in one turn. */
+  submitAll(...requests: (string | ApplicationRequest)[]): Submitted[] {
+    const submitted = requests.map((request) => this.submit(request));
+    this.endTurn();
+    return submitted;
+  }
+
+  /** The worker answers its request with that place. */
+  answer(worker: FakeWorker, place: number, elapsedUs = 100): void {
+    worker.send(responseFrame(worker.request(place), "done", elapsedUs));
+    this.endTurn();
+  }
+
+  /** The worker dies. What it had sent is read first; while reading is paused, that waits. */
+  kill(worker: FakeWorker): void {
+    worker.stream.deliverEnd();
+    this.endTurn();
+  }
+
+  /** The worker dies, and what it had sent and was not read yet is lost. */
+  lose(worker: FakeWorker): void {
+    worker.stream.break(new Error("send: EPIPE"));
+    this.endTurn();
+  }
+
+  sweepAt(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.dispatcher.sweep();
+    this.endTurn();
+  }
+
+  /** Has the dispatcher learn that answers take microseconds, so that it forms batches. */
+  learnQuick(worker: FakeWorker): void {
+    const before = worker.requests.length;
+    for (let place = before; place < before + 400; place++) {
+      this.submitAll("/quick");
+      this.answer(worker, place, 5);
+    }
+  }
+}
+
+/** The paths of what a worker was sent, from one place on. */
+export function pathsFrom(worker: FakeWorker, place = 0): string[] {
+  return worker.requests.slice(place).map(({ path }) => path);
+}

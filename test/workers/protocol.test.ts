@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { encodeCancel, encodeEnviron, isIdempotent } from "../../src/workers/protocol.ts";
+import { readMarshal } from "./marshal-reader.ts";
+
+test("environ entries become one dict, in order", () => {
+  const entries: [string, string][] = [
+    ["REQUEST_METHOD", "GET"],
+    ["HTTP_X_ANY", "caf\xe9"],
+    ["HTTP_HOST", ""],
+  ];
+  const read = readMarshal(encodeEnviron(entries));
+  assert.ok(read instanceof Map);
+  assert.deepEqual([...read], entries);
+});
+
+test("a name that a client chose is never interned, a known one is", () => {
+  const [known, chosen] = ["HTTP_HOST", "HTTP_X_CHOSEN"].map((name) => encodeEnviron([[name, ""]]));
+  assert.equal(known?.toString("latin1", 1, 2), "Z");
+  assert.equal(chosen?.toString("latin1", 1, 2), "z");
+});
+
+test("an environ of its own is returned each time", () => {
+  const first = encodeEnviron([["HTTP_HOST", "a"]]);
+  const copy = Buffer.from(first);
+  encodeEnviron([["HTTP_HOST", "b"]]);
+  assert.deepEqual(first, copy);
+});
+
+test("a cancellation is one frame with the request's address", () => {
+  const frame = encodeCancel(3, 2 ** 31 - 1);
+  assert.equal(frame.readUInt32LE(0), frame.length - 4);
+  assert.deepEqual(readMarshal(frame.subarray(4)), ["cancel", 3, 2 ** 31 - 1]);
+});
+
+test("the idempotent methods are those of RFC 9110 section 9.2.2, as docs/worker-protocol.md says", () => {
+  const methods = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"];
+  for (const method of methods) assert.ok(isIdempotent(method), method);
+  for (const method of ["POST", "PATCH", "get", "", "LOCK", "__proto__"]) {
+    assert.ok(!isIdempotent(method), method);
+  }
+  const page = join(import.meta.dirname, "..", "..", "docs", "worker-protocol.md");
+  assert.ok(readFileSync(page, "utf8").includes("anything but GET, HEAD, OPTIONS, TRACE, PUT and DELETE"));
+});
