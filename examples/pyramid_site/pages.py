@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyramid.httpexceptions import HTTPFound, HTTPMovedPermanently
+from pyramid.exceptions import URLDecodeError
+from pyramid.httpexceptions import HTTPBadRequest, HTTPFound, HTTPMovedPermanently
 from pyramid.request import Request
 from pyramid.response import FileResponse, Response
-from pyramid.view import notfound_view_config, view_config
+from pyramid.view import exception_view_config, notfound_view_config, view_config
 
 TIDES = Path(__file__).parent / "files" / "tides.csv"
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -121,3 +122,9 @@ def fail(_request: Request) -> Response:
 def not_found(request: Request) -> dict[str, Any]:
     request.response.status = 404
     return {}
+
+
+@exception_view_config(URLDecodeError)
+def undecodable(_error: URLDecodeError, _request: Request) -> HTTPBadRequest:
+    """Answers a path that is not UTF-8, which Pyramid itself takes for a failure of the site."""
+    return HTTPBadRequest("The path is not UTF-8.")

@@ -90,7 +90,7 @@ function gatewaySettings(run: Run, transport: Transport, env: NodeJS.ProcessEnv)
       spool: {
         inlineMaxBytes: options.bodyInlineBytes,
         folder: os.tmpdir(),
-        named: transport.name === "node",
+        namedFileFolder: () => transport.namedFileFolder,
       },
       headerTimeoutMs: options.headerTimeoutMs,
       bodyTimeoutMs: options.bodyTimeoutMs,

@@ -9,10 +9,11 @@
  * each scanner stops at the limit that applies to it, and reports the first byte that breaks a
  * rule. An impossible head is therefore refused at that byte, without waiting for the rest.
  */
+import { invariant } from "../base/errors.ts";
 import { COLON, CR, FIELD_VALUE, HTAB, LF, PERIOD, QUESTION_MARK, SP } from "./grammar.ts";
 import { TARGET, TCHAR } from "./grammar.ts";
 import { OFFSETS_PER_FIELD, readHeaderSection } from "./header-section.ts";
-import { RepeatedSection } from "./repeated-section.ts";
+import { RepeatedHead } from "./repeated-head.ts";
 import { RequestHead, type RequestTarget, type VersionMinor } from "./request-head.ts";
 import { interpretTarget } from "./request-target.ts";
 import { violation } from "./violations.ts";
@@ -43,7 +44,7 @@ export class HeadParser {
   length = 0;
   readonly #limits: HeadLimits;
   readonly #lineLimitBytes: number;
-  readonly #repeated = new RepeatedSection();
+  readonly #repeated = new RepeatedHead();
   #phase: Phase = "method";
   /** How far the head has been scanned. */
   #scanned = 0;
@@ -51,7 +52,6 @@ export class HeadParser {
   #targetStart = 0;
   #queryStart = -1;
   #targetEnd = 0;
-  #isTargetRepeated = false;
   #rawTarget = "";
   #target: RequestTarget | null = null;
   #versionMinor: VersionMinor = 1;
@@ -75,6 +75,7 @@ export class HeadParser {
    * @bound O(bytes not seen before), never beyond {@link HeadLimits}
    */
   parse(bytes: Buffer, start: number, end: number): RequestHead | null {
+    if (this.#scanned === 0 && this.#isRepeated(bytes, start, end)) return this.#repeat();
     if (this.#phase === "method" && !this.#scanMethod(bytes, start, end)) return null;
     if (this.#phase === "target" && !this.#scanTarget(bytes, start, end)) return null;
     if (this.#phase === "version" && !this.#scanVersion(bytes, start, end)) return null;
@@ -83,6 +84,19 @@ export class HeadParser {
       if (found !== "different") return found;
     }
     return this.#scanFields(bytes, start, end) ? this.#readSection(bytes, start) : null;
+  }
+
+  /** Whether the whole head is there, and is the one that is remembered. */
+  #isRepeated(bytes: Buffer, start: number, end: number): boolean {
+    const { length } = this.#repeated;
+    return length > 0 && end - start >= length && this.#repeated.equals(bytes, start, 0, length);
+  }
+
+  #repeat(): RequestHead {
+    const { target, section, length } = this.#repeated;
+    invariant(target !== null && section !== null, "what is remembered was understood");
+    this.length = length;
+    return new RequestHead(target, section);
   }
 
   #scanMethod(bytes: Buffer, start: number, end: number): boolean {
@@ -108,7 +122,6 @@ export class HeadParser {
   #scanTarget(bytes: Buffer, start: number, end: number): boolean {
     const stop = Math.min(end, start + this.#lineLimitBytes);
     let at = start + this.#scanned;
-    if (this.#scanned === this.#targetStart && this.#isLastTarget(bytes, at, stop)) return true;
     if (this.#queryStart === -1) {
       let byte = 0;
       while (at < stop && TARGET[(byte = bytes[at] as number)] === 1 && byte !== QUESTION_MARK) {
@@ -122,22 +135,7 @@ export class HeadParser {
     if (bytes[at] !== SP || this.#scanned === this.#targetStart) throw violation("TARGET_INVALID");
     this.#targetEnd = this.#scanned;
     this.#scanned++;
-    this.#isTargetRepeated = false;
     this.#rawTarget = bytes.toString("latin1", start + this.#targetStart, at);
-    this.#phase = "version";
-    return true;
-  }
-
-  /** Clients ask for the same target again, or for a short one: the last one is kept. */
-  #isLastTarget(bytes: Buffer, at: number, stop: number): boolean {
-    const last = this.#target;
-    if (last === null || last.form !== "origin" || this.#method === "CONNECT") return false;
-    const length = last.raw.length;
-    if (at + length >= stop || bytes[at + length] !== SP) return false;
-    if (!isText(last.raw, bytes, at, at + length)) return false;
-    this.#isTargetRepeated = true;
-    this.#targetEnd = this.#targetStart + length;
-    this.#scanned = this.#targetEnd + 1;
     this.#phase = "version";
     return true;
   }
@@ -156,9 +154,7 @@ export class HeadParser {
     if (bytes[versionStart + 5] !== DIGIT_ZERO + 1) throw violation("VERSION_UNSUPPORTED");
     this.#versionMinor = bytes[versionStart + 7] === DIGIT_ZERO ? 0 : 1;
     // The form is judged after the version: HTTP/2's preface is `PRI *`.
-    if (!this.#isTargetRepeated) {
-      this.#target = interpretTarget(this.#method, this.#rawTarget, this.#queryStart);
-    }
+    this.#target = interpretTarget(this.#method, this.#rawTarget, this.#queryStart);
     this.#beginSection();
     return true;
   }
@@ -174,28 +170,30 @@ export class HeadParser {
     this.#lineStart = this.#scanned;
     this.#colon = -1;
     this.#fieldCount = 0;
-    const { section, length } = this.#repeated;
+    const { section, length, lineLength } = this.#repeated;
     const mayRepeat =
       section !== null &&
       section.method === this.#method &&
       section.versionMinor === this.#versionMinor &&
-      this.#sectionStart + length <= this.#limits.headLimitBytes;
+      this.#sectionStart + length - lineLength <= this.#limits.headLimitBytes;
     this.#phase = mayRepeat ? "repeated-section" : "fields";
   }
 
   /** @returns null while the section is like the last one as far as it has arrived */
   #compareSection(bytes: Buffer, start: number, end: number): RequestHead | null | "different" {
-    const { section, length } = this.#repeated;
-    const sectionStart = start + this.#sectionStart;
+    const { section, length, lineLength } = this.#repeated;
     const compared = this.#scanned - this.#sectionStart;
-    const arrived = Math.min(end - sectionStart, length);
-    if (section === null || !this.#repeated.equals(bytes, sectionStart, compared, arrived)) {
+    const arrived = Math.min(end - start - this.#sectionStart, length - lineLength);
+    const from = lineLength + compared;
+    const isEqual = this.#repeated.equals(bytes, start + this.#scanned, from, lineLength + arrived);
+    if (section === null || !isEqual) {
       this.#scanned = this.#sectionStart;
       this.#phase = "fields";
       return "different";
     }
     this.#scanned = this.#sectionStart + arrived;
-    if (arrived < length || this.#target === null) return null;
+    if (lineLength + arrived < length) return null;
+    invariant(this.#target !== null, "the request line comes before the fields");
     return this.#finish(new RequestHead(this.#target, section));
   }
 
@@ -262,21 +260,24 @@ export class HeadParser {
     this.#fieldCount++;
   }
 
-  #readSection(bytes: Buffer, start: number): RequestHead | null {
+  #readSection(bytes: Buffer, start: number): RequestHead {
+    const target = this.#target;
+    invariant(target !== null, "the request line comes before the fields");
     const sectionStart = start + this.#sectionStart;
-    const sectionEnd = start + this.#scanned;
+    const end = start + this.#scanned;
     const section = readHeaderSection(
       this.#method,
       this.#versionMinor,
       bytes,
       sectionStart,
-      sectionEnd,
+      end,
       this.#offsets,
       this.#fieldCount,
     );
-    if (section.persistent) this.#repeated.remember(bytes, sectionStart, sectionEnd, section);
-    if (this.#target === null) return null;
-    return this.#finish(new RequestHead(this.#target, section));
+    if (section.persistent) {
+      this.#repeated.remember(bytes, start, this.#sectionStart, end, target, section);
+    }
+    return this.#finish(new RequestHead(target, section));
   }
 
   #finish(head: RequestHead): RequestHead {

@@ -18,7 +18,8 @@ const ALL_INTERFACES = "0.0.0.0";
 const LOOPBACK = "127.0.0.1";
 
 /**
- * Understands `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (all IPv4 interfaces), `PORT` (loopback) and `unix:PATH`.
+ * Understands `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (all IPv4 interfaces), `PORT` (loopback) and
+ * `unix:PATH`.
  *
  * @throws {OperatorError} exit status 2: it is none of these, with what it lacks
  */
@@ -68,8 +69,8 @@ export async function resolveBindAddress(address: BindAddress): Promise<SocketAd
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
     throw new OperatorError(
       EXIT_STATUS.failure,
-      `cannot listen on ${formatBindAddress(address)}: the name ${host} has no address (${code}); ` +
-        "correct --bind, or write an address such as 0.0.0.0",
+      `cannot listen on ${formatBindAddress(address)}: the name ${host} has no address (${code})` +
+        "; correct --bind, or write an address such as 0.0.0.0",
     );
   }
 }

@@ -1,13 +1,16 @@
 /**
- * One timer for all deadlines. Whoever has deadlines compares them with the clock when it is called; a timer for each
- * connection would cost more than the coarser time does harm.
+ * One timer for all deadlines. Whoever has deadlines compares them with the clock when it is
+ * called; a timer for each connection would cost more than the coarser time does harm.
  */
 export class DeadlineSweep {
   readonly #intervalMs: number;
   readonly #sweep: () => void;
   #timer: NodeJS.Timeout | null = null;
 
-  /** @param sweep called every `intervalMs` from `start` to `stop`; every deadline is late by at most that */
+  /**
+   * @param sweep called every `intervalMs` from `start` to `stop`; every deadline is late by at
+   * most that
+   */
   constructor(intervalMs: number, sweep: () => void) {
     this.#intervalMs = intervalMs;
     this.#sweep = sweep;

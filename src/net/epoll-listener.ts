@@ -1,5 +1,6 @@
 /**
- * A listening socket of our own: accepts in a loop until the kernel's queue is empty, and makes streams.
+ * A listening socket of our own: accepts in a loop until the kernel's queue is empty, and makes
+ * streams.
  */
 import type { Log } from "../base/log.ts";
 import { EPOLLIN } from "../os/epoll.ts";
@@ -120,8 +121,8 @@ export class EpollListener implements Listener {
         this.#exhausted(errnoName(errno));
         return false;
       }
-      // EINTR; or ECONNABORTED and the errors of a network, which accept(2) reports of a connection that died while
-      // it waited. The next one is as good as any.
+      // EINTR; or ECONNABORTED and the errors of a network, which accept(2) reports of a connection
+      // that died while it waited. The next one is as good as any.
       failures++;
     }
     return false;
@@ -141,8 +142,8 @@ export class EpollListener implements Listener {
   }
 
   /**
-   * The connection stays in the kernel's queue, and level-triggered epoll would report it without end; so nothing is
-   * reported for a while, and whoever ends a connection meanwhile makes room.
+   * The connection stays in the kernel's queue, and level-triggered epoll would report it without
+   * end; so nothing is reported for a while, and whoever ends a connection meanwhile makes room.
    */
   #exhausted(code: string): void {
     const nowMs = performance.now();

@@ -1,12 +1,14 @@
 /**
- * A byte stream over our own system calls: recv, send, shutdown, close, on a non-blocking socket in a reactor.
+ * A byte stream over our own system calls: recv, send, shutdown, close, on a non-blocking socket in
+ * a reactor.
  *
- * Reading is level-triggered: one recv for each time that the socket is readable, into one buffer that all streams
- * share. Writing tries at once and copies only what the kernel does not take. Knows nothing of what the bytes mean.
+ * Reading is level-triggered: one recv for each time that the socket is readable, into one buffer
+ * that all streams share. Writing tries at once and copies only what the kernel does not take.
+ * Knows nothing of what the bytes mean.
  *
- * Invariants: the handler is called from the reactor only, never from within a call of the owner's. Once `closed`,
- * the descriptor is gone and only `onClose` follows. An event that nobody waits for is switched off, so that a level
- * that stays up does not spin: see `#watch` and `#noticeHangUp`.
+ * Invariants: the handler is called from the reactor only, never from within a call of the owner's.
+ * Once `closed`, the descriptor is gone and only `onClose` follows. An event that nobody waits for
+ * is switched off, so that a level that stays up does not spin: see `#watch` and `#noticeHangUp`.
  */
 import { invariant, SystemCallError } from "../base/errors.ts";
 import { sendDescriptors } from "../os/descriptor-passing.ts";
@@ -72,8 +74,9 @@ export class EpollStream implements DescriptorStream {
    * Takes a connected, non-blocking descriptor over.
    *
    * @param localAddress null where it is to be asked for when it is needed
-   * @param peerIsOurs whether a process of our own is at the other end: what it had sent before it went is an answer
-   *   to somebody, and is kept until it is taken, even while reading is paused. A stranger's is not.
+   * @param peerIsOurs whether a process of our own is at the other end: what it had sent before it
+   *   went is an answer to somebody, and is kept until it is taken, even while reading is paused. A
+   *   stranger's is not.
    * @throws {SystemCallError} ENOSPC, ENOMEM: it cannot be watched; the descriptor is closed
    */
   constructor(
@@ -228,7 +231,9 @@ export class EpollStream implements DescriptorStream {
     }
   }
 
-  /** The caller closes its own descriptors when we return, so what waits here needs some that stay. */
+  /**
+   * The caller closes its own descriptors when we return, so what waits here needs some that stay.
+   */
   #queueDescriptors(bytes: Uint8Array, descriptors: readonly number[]): void {
     const { libc } = this.#context;
     const own: number[] = [];
@@ -289,9 +294,10 @@ export class EpollStream implements DescriptorStream {
   }
 
   /**
-   * Both directions are shut, or an error is pending, while the owner does not read. A stranger's reset is reported
-   * all the same. Otherwise there may be bytes left that the owner has yet to read: the socket is no longer watched,
-   * because the kernel would report this forever, until reading is resumed.
+   * Both directions are shut, or an error is pending, while the owner does not read. A stranger's
+   * reset is reported all the same. Otherwise there may be bytes left that the owner has yet to
+   * read: the socket is no longer watched, because the kernel would report this forever, until
+   * reading is resumed.
    */
   #noticeHangUp(): void {
     const errno = this.#peerIsOurs ? 0 : takeSocketError(this.#context.libc, this.#fd);
@@ -304,7 +310,10 @@ export class EpollStream implements DescriptorStream {
     this.#context.reactor.park(this.#registration);
   }
 
-  /** The peer takes nothing any more. What it had sent before is delivered first; then the stream closes. */
+  /**
+   * The peer takes nothing any more. What it had sent before is delivered first; then the stream
+   * closes.
+   */
   #failSending(failure: Error): void {
     this.#failure = failure;
     this.#queue.clear();

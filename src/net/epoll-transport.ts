@@ -1,6 +1,6 @@
 /**
- * The transport over our own system calls: sockets by socket(2), events by epoll(7), descriptors for workers by
- * SCM_RIGHTS. Linux only.
+ * The transport over our own system calls: sockets by socket(2), events by epoll(7), descriptors
+ * for workers by SCM_RIGHTS. Linux only.
  */
 import { spawn } from "node:child_process";
 import { SystemCallError } from "../base/errors.ts";
@@ -26,14 +26,17 @@ import { identifyFile, inspectSocketPath, removeStaleSocket } from "./unix-socke
 
 /** The most that one recv brings; all streams share the buffer. */
 const RECEIVE_BUFFER_BYTES = 65_536;
-/** What the kernel is asked to hold for a worker in each direction; it grants at most net.core.wmem_max. */
+/**
+ * What the kernel is asked to hold for a worker in each direction; it grants at most
+ * net.core.wmem_max.
+ */
 const CHANNEL_BUFFER_BYTES = 1_048_576;
 /** A socket pair has no name on either side. */
 const UNNAMED: SocketAddress = { family: "unix", path: "" };
 
 export class EpollTransport implements Transport {
   readonly name = "epoll";
-  readonly needsNamedFiles = false;
+  readonly namedFileFolder = null;
   readonly #log: Log;
   readonly #context: EpollStreamContext;
   readonly #listeners = new Set<EpollListener>();

@@ -1,6 +1,7 @@
 /**
- * A link to a worker by descriptors: two pairs of sockets, one for the channel and one for the descriptors of body
- * files. The worker's ends go to its parent with the message that asks for the worker.
+ * A link to a worker by descriptors: two pairs of sockets, one for the channel and one for the
+ * descriptors of body files. The worker's ends go to its parent with the message that asks for the
+ * worker.
  */
 import { invariant } from "../base/errors.ts";
 import type { Libc } from "../os/libc.ts";
@@ -14,7 +15,6 @@ const FILE_MARK = Buffer.of(0x46);
 
 export class EpollWorkerLink implements WorkerLink {
   readonly offer = { kind: "descriptors" } as const;
-  readonly needsPath = false;
   readonly #libc: Libc;
   readonly #channel: EpollStream;
   readonly #files: EpollStream;

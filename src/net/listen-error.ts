@@ -1,8 +1,14 @@
-/** Why an address cannot be listened on, as one line for the person who asked for it. Makes no call. */
+/**
+ * Why an address cannot be listened on, as one line for the person who asked for it. Makes no call.
+ */
+import { dirname } from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import { formatAddress, type SocketAddress } from "../os/socket-address.ts";
 
-/** Ports below this one need a privilege, ip(7), unless net.ipv4.ip_unprivileged_port_start says otherwise. */
+/**
+ * Ports below this one need a privilege, ip(7), unless net.ipv4.ip_unprivileged_port_start says
+ * otherwise.
+ */
 const FIRST_UNPRIVILEGED_PORT = 1024;
 
 /**
@@ -56,11 +62,14 @@ function unixReason(path: string, code: string): string {
       return "another program listens there already; stop it, or choose another path with --bind";
     case "ENOENT":
     case "ENOTDIR":
-      return `there is no folder ${path.slice(0, path.lastIndexOf("/")) || "/"}; make it, or choose another path`;
+      return `there is no folder ${dirname(path)}; make it, or choose another path`;
     case "EACCES":
     case "EPERM":
     case "EROFS":
-      return `no permission to make or use that file (${code}); choose a folder that this user may write to`;
+      return (
+        `no permission to make or use that file (${code}); ` +
+        "choose a folder that this user may write to"
+      );
     default:
       return `the system refused (${code}); choose another path with --bind`;
   }

@@ -21,7 +21,10 @@ export class NodeListener implements Listener {
   readonly #streams: Set<NodeStream>;
   readonly #log: Log;
   readonly #file: FileIdentity | null;
-  /** Node accepts from the moment of `listen`; these wait for `start`, unread, at most as many as the backlog. */
+  /**
+   * Node accepts from the moment of `listen`; these wait for `start`, unread, at most as many as
+   * the backlog.
+   */
   readonly #waiting: Socket[] = [];
   #onStream: ((stream: ByteStream) => void) | null = null;
   #exhaustionLoggedAtMs = -Infinity;
@@ -55,8 +58,9 @@ export class NodeListener implements Listener {
   }
 
   /**
-   * The name is given up at once. What waits in the kernel's queue still reaches `onStream`: Node cannot be made to
-   * accept at once, but brings at least one connection in each turn of the event loop as long as there is one.
+   * The name is given up at once. What waits in the kernel's queue still reaches `onStream`: Node
+   * cannot be made to accept at once, but brings at least one connection in each turn of the event
+   * loop as long as there is one.
    */
   stop(): void {
     if (this.#stopping) return;
@@ -71,7 +75,10 @@ export class NodeListener implements Listener {
     return this.#stopped.promise;
   }
 
-  /** Closes after some turns that brought no connection; clients that keep coming are not served forever. */
+  /**
+   * Closes after some turns that brought no connection; clients that keep coming are not served
+   * forever.
+   */
   #closeWhenQuiet(turnsMax: number, acceptedBefore: number, quietTurns: number): void {
     if (turnsMax === 0 || quietTurns === QUIET_TURNS) {
       this.#close();

@@ -1,8 +1,9 @@
 /**
- * A byte stream over `net.Socket`, with the same behaviour as `epoll-stream.ts`. Knows nothing of what the bytes mean.
+ * A byte stream over `net.Socket`, with the same behaviour as `epoll-stream.ts`. Knows nothing of
+ * what the bytes mean.
  *
- * One difference remains: while reading is paused, Node does not watch the socket, so a reset is noticed only by
- * writing or by reading on.
+ * One difference remains: while reading is paused, Node does not watch the socket, so a reset is
+ * noticed only by writing or by reading on.
  */
 import type { Socket } from "node:net";
 import { unmapIPv4, type SocketAddress } from "../os/socket-address.ts";
@@ -52,7 +53,8 @@ export class NodeStream implements ByteStream {
 
   write(bytes: Uint8Array, start: number, end: number): void {
     if (this.closed || this.#endAsked || this.#socket.destroyed || start >= end) return;
-    // Node keeps what it is given until it is sent; the caller's memory is the caller's again when we return.
+    // Node keeps what it is given until it is sent; the caller's memory is the caller's again when
+    // we return.
     this.#socket.write(Buffer.from(bytes.subarray(start, end)), this.#onWritten);
     if (this.#socket.writableLength > 0) this.#drainAwaited = true;
   }

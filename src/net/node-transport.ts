@@ -1,6 +1,6 @@
 /**
- * The transport over `node:net`: for systems without epoll, and wherever koffi cannot be loaded. Correct on all of
- * them, not the fastest.
+ * The transport over `node:net`: for systems without epoll, and wherever koffi cannot be loaded.
+ * Correct on all of them, not the fastest.
  */
 import { spawn } from "node:child_process";
 import { renameSync, rmSync } from "node:fs";
@@ -24,7 +24,6 @@ import {
 
 export class NodeTransport implements Transport {
   readonly name = "node";
-  readonly needsNamedFiles = true;
   readonly #log: Log;
   readonly #streams = new Set<NodeStream>();
   readonly #listeners = new Set<NodeListener>();
@@ -39,6 +38,10 @@ export class NodeTransport implements Transport {
   constructor(log: Log, onFatal: (error: unknown) => void) {
     this.#log = log;
     this.#onFatal = onFatal;
+  }
+
+  get namedFileFolder(): string | null {
+    return this.#linkServer?.folder ?? null;
   }
 
   async listen(address: BindAddress, backlog: number): Promise<Listener> {
@@ -121,7 +124,10 @@ export class NodeTransport implements Transport {
   };
 }
 
-/** Resolves when the server listens; rejects with the error of the call that failed, which has a `code`. */
+/**
+ * Resolves when the server listens; rejects with the error of the call that failed, which has a
+ * `code`.
+ */
 function listening(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -133,8 +139,8 @@ function listening(server: Server, options: ListenOptions): Promise<void> {
 }
 
 /**
- * Node removes the name that it has bound when it closes, whoever has that name by then. So it gets one of its own,
- * which is given up at once for the one that was asked for.
+ * Node removes the name that it has bound when it closes, whoever has that name by then. So it gets
+ * one of its own, which is given up at once for the one that was asked for.
  */
 async function listenOnPath(server: Server, path: string, backlog: number): Promise<void> {
   const own = `${path}.${process.pid}`;

@@ -1,6 +1,6 @@
 /**
- * Links to workers by a path: a Unix socket in a folder that only this user can enter. A worker connects and sends
- * its token first; the token says which link it belongs to.
+ * Links to workers by a path: a Unix socket in a folder that only this user can enter. A worker
+ * connects and sends its token first; the token says which link it belongs to.
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -26,7 +26,7 @@ export class WorkerLinkServer {
   readonly #links = new Map<string, NodeWorkerLink>();
   readonly #unknown = new Set<Socket>();
   readonly #server: Server;
-  readonly #folder: string;
+  readonly folder: string;
   readonly path: string;
   #closed = false;
 
@@ -38,7 +38,7 @@ export class WorkerLinkServer {
   ) {
     this.#streams = streams;
     this.#server = server;
-    this.#folder = folder;
+    this.folder = folder;
     this.path = socketPath;
     server.on("connection", (socket) => this.#greet(socket));
   }
@@ -76,7 +76,7 @@ export class WorkerLinkServer {
     this.#closed = true;
     this.#server.close();
     for (const socket of this.#unknown) socket.destroy();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Reads the token off a new connection; what follows it belongs to the stream. */
@@ -122,7 +122,6 @@ export class WorkerLinkServer {
 
 export class NodeWorkerLink implements WorkerLink {
   readonly offer: { readonly kind: "path"; readonly path: string; readonly token: string };
-  readonly needsPath = true;
   readonly #forget: () => void;
   #stream: ByteStream | null = null;
   #callback: ((stream: ByteStream) => void) | null = null;
@@ -133,7 +132,9 @@ export class NodeWorkerLink implements WorkerLink {
     this.#forget = forget;
   }
 
-  /** The worker has connected. @param stream paused, so that nothing is lost until somebody reads */
+  /**
+   * The worker has connected. @param stream paused, so that nothing is lost until somebody reads
+   */
   connected(stream: ByteStream): void {
     this.#forget();
     this.#stream = stream;
@@ -154,7 +155,7 @@ export class NodeWorkerLink implements WorkerLink {
   }
 
   passFile(file: { readonly path: string | null }): string {
-    invariant(file.path !== null, "where needsPath holds, body files have a name");
+    invariant(file.path !== null, "body files have a name here");
     return file.path;
   }
 

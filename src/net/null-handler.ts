@@ -1,4 +1,6 @@
-/** What a stream reports to until its owner has set a handler: nobody. */
+/**
+ * What a stream reports to until its owner has set a handler: nobody.
+ */
 import type { ByteStreamHandler } from "./byte-stream.ts";
 
 export const NULL_HANDLER: ByteStreamHandler = {

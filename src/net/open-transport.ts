@@ -1,4 +1,6 @@
-/** Chooses how the program reaches the network. */
+/**
+ * Chooses how the program reaches the network. Opens no socket.
+ */
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { systemLibraries } from "../os/libc.ts";
@@ -9,8 +11,8 @@ import type { Transport } from "./transport.ts";
 export type TransportChoice = "auto" | "epoll" | "node";
 
 /**
- * Opens the transport asked for; `auto` takes our own sockets where they are available, and `node:net` otherwise,
- * with one line that says why.
+ * Opens the transport asked for; `auto` takes our own sockets where they are available, and
+ * `node:net` otherwise, with one line that says why.
  *
  * @throws {OperatorError} exit status 1: `epoll` was asked for and is not available
  */
@@ -35,7 +37,10 @@ export function openTransport(choice: TransportChoice, log: Log): Transport {
   }
 }
 
-/** Makes an uncaught exception of it, where C code is not below: whoever handles those ends the program. */
+/**
+ * Makes an uncaught exception of it, where C code is not below: whoever handles those ends the
+ * program.
+ */
 function throwLater(error: unknown): void {
   setImmediate(() => {
     throw error;

@@ -1,12 +1,12 @@
 /**
  * The event loop of our own sockets: one epoll set, hosted on Node's loop.
  *
- * The epoll descriptor is itself pollable. libuv watches it and calls `#turn`, which takes events without waiting,
- * hands each to whoever registered, and runs the tasks of the turn's end. Timers, promises and everything else of
- * Node's go on in the same thread.
+ * The epoll descriptor is itself pollable. libuv watches it and calls `#turn`, which takes events
+ * without waiting, hands each to whoever registered, and runs the tasks of the turn's end. Timers,
+ * promises and everything else of Node's go on in the same thread.
  *
- * A registration is addressed by slot and generation: an event for a descriptor that an earlier event of the same
- * batch closed, and that is perhaps in use again already, finds nothing.
+ * A registration is addressed by slot and generation: an event for a descriptor that an earlier
+ * event of the same batch closed, and that is perhaps in use again already, finds nothing.
  */
 import { SlotTable } from "../base/slot-table.ts";
 import { Epoll } from "../os/epoll.ts";
@@ -30,8 +30,9 @@ export interface Registration {
 /** How many batches one turn handles before timers and promises get their chance. */
 const BATCHES_PER_TURN_MAX = 16;
 /**
- * A batch at least this large is followed by another look: under load more has become ready meanwhile, and the look
- * costs less than the way through libuv. A smaller one would mostly find nothing.
+ * A batch at least this large is followed by another look: under load more has become ready
+ * meanwhile, and the look costs less than the way through libuv. A smaller one would mostly find
+ * nothing.
  */
 const BATCH_WORTH_ANOTHER_LOOK = 2;
 
@@ -106,7 +107,10 @@ export class Reactor {
     if (!this.#inTurn) this.#armImmediate();
   }
 
-  /** Stops the loop. The registrants close their own descriptors first; tasks that wait are still run. */
+  /**
+   * Stops the loop. The registrants close their own descriptors first; tasks that wait are still
+   * run.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -128,8 +132,8 @@ export class Reactor {
       this.#onFatal(error);
     }
     this.#inTurn = false;
-    // Promise jobs and next ticks run when Node's own code calls JavaScript and returns, and this callback is not
-    // Node's. The immediate, in the very next phase of the same iteration, is.
+    // Promise jobs and next ticks run when Node's own code calls JavaScript and returns, and this
+    // callback is not Node's. The immediate, in the very next phase of the same iteration, is.
     this.#armImmediate();
   };
 

@@ -1,8 +1,9 @@
 /**
- * Bytes that the kernel did not take yet, copied, in order; some have descriptors attached to their first byte.
+ * Bytes that the kernel did not take yet, copied, in order; some have descriptors attached to their
+ * first byte.
  *
- * Knows no socket: whoever sends asks for the first piece and says how much of it went. Descriptors given to the
- * queue are the queue's own, and closed by it.
+ * Knows no socket: whoever sends asks for the first piece and says how much of it went. Descriptors
+ * given to the queue are the queue's own, and closed by it.
  */
 import { invariant } from "../base/errors.ts";
 

@@ -1,6 +1,6 @@
 /**
- * How the program reaches the network and its own processes. Two implementations: `epoll-transport.ts` and
- * `node-transport.ts`. `open-transport.ts` chooses.
+ * How the program reaches the network and its own processes. Two implementations:
+ * `epoll-transport.ts` and `node-transport.ts`. `open-transport.ts` chooses.
  */
 import type { ChildProcess } from "node:child_process";
 import type { BindAddress } from "./bind-address.ts";
@@ -9,8 +9,11 @@ import type { SocketAddress } from "../os/socket-address.ts";
 
 export interface Transport {
   readonly name: "epoll" | "node";
-  /** Whether body files must have a name, because no descriptor can be sent to a worker; see `WorkerLink.passFile`. */
-  readonly needsNamedFiles: boolean;
+  /**
+   * Where files with request content must lie and keep their names, because no descriptor can be sent to a worker;
+   * whatever is in this folder goes with the program. Null where they need no name, and while there is no worker yet.
+   */
+  readonly namedFileFolder: string | null;
 
   /**
    * Binds and listens; does not accept before `Listener.start`.
@@ -20,9 +23,10 @@ export interface Transport {
   listen(address: BindAddress, backlog: number): Promise<Listener>;
 
   /**
-   * Runs `task` once, at the end of the present turn of the event loop: after every event that the kernel had ready
-   * was handled, before waiting again. Called outside a turn (from a timer, a promise), it runs soon after. Used to
-   * send everything that one turn produced with one system call.
+   * Runs `task` once, at the end of the present turn of the event loop: after every event that the
+   * kernel had ready was handled, before waiting again. Called outside a turn (from a timer, a
+   * promise), it runs soon after. Used to send everything that one turn produced with one system
+   * call.
    */
   atTurnEnd(task: () => void): void;
 
@@ -30,8 +34,8 @@ export interface Transport {
   spawn(command: string, args: readonly string[], options: SpawnOptions): SpawnedProcess;
 
   /**
-   * Makes a link for a worker that does not exist yet: something that can be handed to its parent over that parent's
-   * control stream, and that becomes a byte stream to the worker.
+   * Makes a link for a worker that does not exist yet: something that can be handed to its parent
+   * over that parent's control stream, and that becomes a byte stream to the worker.
    */
   createWorkerLink(): Promise<WorkerLink>;
 
@@ -52,13 +56,17 @@ export interface SpawnedProcess {
 export interface Listener {
   /** The address in use; where port 0 was asked for, with the port that the kernel chose. */
   readonly address: SocketAddress;
-  /** The bound that the kernel applies to the accept queue: the smaller of `backlog` and `somaxconn`. */
+  /**
+   * The bound that the kernel applies to the accept queue: the smaller of `backlog` and
+   * `somaxconn`.
+   */
   readonly effectiveBacklog: number;
   /** Begins to accept; `onStream` is called for each connection and sets the stream's handler. */
   start(onStream: (stream: ByteStream) => void): void;
   /**
-   * Accepts what waits in the kernel's queue, then closes the listening socket and removes its socket file. A
-   * transport that cannot accept at once calls `onStream` until {@link stopped} resolves.
+   * Accepts what waits in the kernel's queue, then closes the listening socket and removes its
+   * socket file. A transport that cannot accept at once calls `onStream` until {@link stopped}
+   * resolves.
    */
   stop(): void;
   /** Resolves when `stop` has accepted everything; `onStream` is not called afterwards. */
@@ -67,22 +75,24 @@ export interface Listener {
 
 export interface WorkerLink {
   /**
-   * What the zygote must be told, as a JSON value: `{"kind":"descriptors"}` (two of them travel with the message: the
-   * channel, and the socket over which body files come) or `{"kind":"path","path":...,"token":...}`.
+   * What the zygote must be told, as a JSON value: `{"kind":"descriptors"}` (two of them travel
+   * with the message: the channel, and the socket over which body files come) or
+   * `{"kind":"path","path":...,"token":...}`.
    */
   readonly offer:
     | { readonly kind: "descriptors" }
     | { readonly kind: "path"; readonly path: string; readonly token: string };
-  /** Sends `message` over the control stream with whatever the offer needs attached, and closes our copies of it. */
+  /**
+   * Sends `message` over the control stream with whatever the offer needs attached, and closes our
+   * copies of it.
+   */
   sendOffer(control: ByteStream, message: Uint8Array): void;
   /** Called once, when the worker's stream exists; at once where it already does. */
   onStream(callback: (stream: ByteStream) => void): void;
   /**
-   * Makes an open file of the gateway reachable by the worker, and returns how the request names it: null when a
-   * descriptor was sent ahead of the request, or a path that the worker opens.
+   * Makes an open file of the gateway reachable by the worker, and returns how the request names
+   * it: null when a descriptor was sent ahead of the request, or a path that the worker opens.
    */
   passFile(file: { readonly descriptor: number; readonly path: string | null }): string | null;
-  /** Whether body files must have a name (`passFile` returns a path). */
-  readonly needsPath: boolean;
   close(): void;
 }

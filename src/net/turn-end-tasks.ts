@@ -1,8 +1,12 @@
 /**
- * Tasks for the end of a turn of the event loop: each runs once. Owns their order and their bound, not the moment.
+ * Tasks for the end of a turn of the event loop: each runs once. Owns their order and their bound,
+ * not the moment.
  */
 
-/** How often tasks that tasks have added are run at the same end; what is then left waits for the next. */
+/**
+ * How often tasks that tasks have added are run at the same end; what is then left waits for the
+ * next.
+ */
 const PASSES_MAX = 8;
 
 export class TurnEndTasks {

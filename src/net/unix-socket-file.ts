@@ -1,5 +1,6 @@
 /**
- * The file that gives a Unix socket its name: what may be replaced, and what is still ours to remove.
+ * The file that gives a Unix socket its name: what may be replaced, and what is still ours to
+ * remove.
  */
 import { lstatSync, statSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
@@ -17,10 +18,11 @@ export interface FileIdentity {
 }
 
 /**
- * What stands at `path` before it is bound: nothing, a socket that must be probed, or something that is not ours to
- * touch.
+ * What stands at `path` before it is bound: nothing, a socket that must be probed, or something
+ * that is not ours to touch.
  *
- * @throws {OperatorError} exit status 1: it is a file that is no socket, or the folder cannot be looked into
+ * @throws {OperatorError} exit status 1: it is a file that is no socket, or the folder cannot be
+ *   looked into
  */
 export function inspectSocketPath(path: string): "absent" | "socket" {
   const address = { family: "unix", path } as const;
@@ -68,7 +70,10 @@ export function identifyFile(path: string): FileIdentity | null {
   return found === undefined ? null : { path, device: found.dev, inode: found.ino };
 }
 
-/** Removes the file, unless the path has come to stand for another: a successor may have taken it over. */
+/**
+ * Removes the file, unless the path has come to stand for another: a successor may have taken it
+ * over.
+ */
 export function removeIfSame(identity: FileIdentity): void {
   try {
     const found = lstatSync(identity.path, { throwIfNoEntry: false });

@@ -4,7 +4,8 @@
  *
  * Must not read the process's environment itself; it is given.
  */
-import { combine, quote, suggestion, usageError } from "./given-values.ts";
+import { nearestName } from "../base/nearest-name.ts";
+import { combine, quote, usageError } from "./given-values.ts";
 import type { GivenValue, GivenValues } from "./given-values.ts";
 import { environmentName } from "./option-spec.ts";
 import { OPTION_KEYS, optionSpec } from "./registry.ts";
@@ -16,29 +17,19 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = "PORTICO_";
 
-/**
- * Variables that carry our prefix without being ours. Kubernetes sets `PORTICO_PORT`,
- * `PORTICO_SERVICE_HOST` and more in every container beside a service called "portico", and
- * Docker's links do the like; images record versions and homes; the last one belongs to our tests.
- * To refuse them would keep the gateway from starting for nothing.
- */
-const FOREIGN_VARIABLES: readonly RegExp[] = [
-  /^PORTICO_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_\w+)?)$/,
-  /^PORTICO_(?:VERSION|HOME|PROPERTY_RUNS)$/,
-];
-
 const KNOWN_VARIABLES: ReadonlySet<string> = new Set(
   OPTION_KEYS.map(optionSpec)
     .filter((spec) => spec.commandLineOnly !== true)
     .map(environmentName),
 );
+const KNOWN_SUFFIXES = [...KNOWN_VARIABLES].map((name) => name.slice(PREFIX.length));
 
 /**
- * @throws {OperatorError} exit status 2: an unknown PORTICO_ variable, or a value that the option
+ * @throws {OperatorError} exit status 2: a mistyped PORTICO_ variable, or a value that the option
  *   refuses
  */
 export function readEnvironment(env: Environment): GivenValues {
-  refuseUnknownVariables(env);
+  refuseMistypedVariables(env);
   const values = new Map<OptionKey, GivenValue>();
   for (const key of OPTION_KEYS) {
     const spec = optionSpec(key);
@@ -72,14 +63,17 @@ function splitAtSeparator(spec: OptionSpec, text: string): string[] {
     .filter((piece) => piece !== "");
 }
 
-function refuseUnknownVariables(env: Environment): void {
+/**
+ * A name that is nearly an option's is a slip, and would be silently without effect. Any other is somebody else's:
+ * Kubernetes sets PORTICO_SERVICE_HOST for a service of that name, and applications have variables of their own.
+ */
+function refuseMistypedVariables(env: Environment): void {
   for (const name of Object.keys(env)) {
-    if (!name.startsWith(PREFIX) || KNOWN_VARIABLES.has(name) || isForeign(name)) continue;
-    const hint = suggestion(name, KNOWN_VARIABLES);
-    throw usageError(`unknown option ${quote(name)} in the environment${hint}; --help lists all`);
+    if (!name.startsWith(PREFIX) || KNOWN_VARIABLES.has(name)) continue;
+    const meant = nearestName(name.slice(PREFIX.length), KNOWN_SUFFIXES);
+    if (meant === null) continue;
+    throw usageError(
+      `unknown option ${quote(name)} in the environment (did you mean ${PREFIX}${meant}?); --help lists all`,
+    );
   }
-}
-
-function isForeign(name: string): boolean {
-  return FOREIGN_VARIABLES.some((pattern) => pattern.test(name));
 }

@@ -1,6 +1,7 @@
 /**
- * How many CPUs this process may use: by affinity (sched_setaffinity, cpusets) and by the CPU quota of its control
- * groups, version 1 and 2. Reads files through an argument, so that tests can be given any machine.
+ * How many CPUs this process may use: by affinity (sched_setaffinity, cpusets) and by the CPU quota
+ * of its control groups, version 1 and 2. Reads files through an argument, so that tests can be
+ * given any machine.
  */
 import { readFileSync } from "node:fs";
 import os from "node:os";
@@ -54,7 +55,10 @@ export function cpusByAffinity(readFile: ReadFile): number | null {
   return Number.isSafeInteger(count) && count > 0 ? count : null;
 }
 
-/** CPUs' worth of time that the tightest control group above this process allows, cgroups(7); null for no bound. */
+/**
+ * CPUs' worth of time that the tightest control group above this process allows, cgroups(7); null
+ * for no bound.
+ */
 export function cpusByQuota(readFile: ReadFile): number | null {
   let tightest: number | null = null;
   for (const line of (readFile("/proc/self/cgroup") ?? "").split("\n")) {
@@ -75,8 +79,8 @@ export function cpusByQuota(readFile: ReadFile): number | null {
 }
 
 /**
- * The group's folder and all above it. Inside a container the path may be the host's and not be visible here; the
- * root, which is then the container's own group, is in the list all the same.
+ * The group's folder and all above it. Inside a container the path may be the host's and not be
+ * visible here; the root, which is then the container's own group, is in the list all the same.
  */
 function foldersUpwards(root: string, group: string): string[] {
   const names = group.split("/").filter((name) => name !== "" && name !== "..");

@@ -1,8 +1,8 @@
 /**
  * Sending descriptors over a Unix socket: sendmsg(2) with SCM_RIGHTS, unix(7).
  *
- * Owns the layout of `msghdr` and `cmsghdr` on 64-bit little-endian Linux. musl declares some of the lengths as 32
- * bits and a gap; with the upper half zero both libraries read the same.
+ * Owns the layout of `msghdr` and `cmsghdr` on 64-bit little-endian Linux. musl declares some of
+ * the lengths as 32 bits and a gap; with the upper half zero both libraries read the same.
  */
 import { invariant } from "../base/errors.ts";
 import type { Libc } from "./libc.ts";
@@ -23,7 +23,8 @@ const control = Buffer.alloc(CMSGHDR_BYTES + DESCRIPTORS_PER_SEND_MAX * 4);
  * Sends `bytes` with the descriptors attached to the first of them.
  *
  * @param bytes at least one, or the kernel would send nothing
- * @returns how many bytes the kernel took, and with the first of them all descriptors; or negative, see `libc.errno`
+ * @returns how many bytes the kernel took, and with the first of them all descriptors; or negative,
+ *   see `libc.errno`
  */
 export function sendDescriptors(
   libc: Libc,

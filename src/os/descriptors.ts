@@ -33,8 +33,9 @@ export function descriptorLimit(libc: Libc): DescriptorLimit | null {
 }
 
 /**
- * Raises the soft limit to the hard one, for this process and its children. Node does the same for itself at its
- * start, up to a bound; where that was not enough, or a service manager set the limit later, this is.
+ * Raises the soft limit to the hard one, for this process and its children. Node does the same for
+ * itself at its start, up to a bound; where that was not enough, or a service manager set the limit
+ * later, this is.
  *
  * @returns the limit in force; null where it cannot be known
  */

@@ -1,9 +1,9 @@
 /**
  * One epoll set, epoll(7), level-triggered.
  *
- * An event is addressed by the slot and the generation that its descriptor was added with, never by the descriptor:
- * that number may already belong to another connection by the time the event is looked at. Knows nothing of what
- * stands in a slot.
+ * An event is addressed by the slot and the generation that its descriptor was added with, never by
+ * the descriptor: that number may already belong to another connection by the time the event is
+ * looked at. Knows nothing of what stands in a slot.
  */
 import { EINTR, systemCallError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
@@ -24,8 +24,8 @@ const EPOLL_CTL_MOD = 3;
 const EPOLL_CLOEXEC = 0x80000;
 
 /**
- * `struct epoll_event` in 32-bit words. On x86-64 alone it is packed, so that its 64 bits of data begin at byte 4;
- * elsewhere they are aligned to byte 8.
+ * `struct epoll_event` in 32-bit words. On x86-64 alone it is packed, so that its 64 bits of data
+ * begin at byte 4; elsewhere they are aligned to byte 8.
  */
 const PACKED = process.arch === "x64";
 const EVENT_WORDS = PACKED ? 3 : 4;
@@ -36,7 +36,10 @@ export class Epoll {
   readonly descriptor: number;
   readonly #libc: Libc;
   readonly #events = new Int32Array(new ArrayBuffer(EVENTS_PER_WAIT_MAX * EVENT_WORDS * 4));
-  /** The argument of epoll_ctl. Its own ArrayBuffer: a short typed array could otherwise live in V8's moving heap. */
+  /**
+   * The argument of epoll_ctl. Its own ArrayBuffer: a short typed array could otherwise live in
+   * V8's moving heap.
+   */
   readonly #change = new Int32Array(new ArrayBuffer(16));
 
   /** @throws {SystemCallError} EMFILE, ENFILE, ENOMEM */

@@ -1,5 +1,6 @@
 /**
- * Names of errno values. The numbers are the ones of the running system, as Node itself was compiled with them.
+ * Names of errno values. The numbers are the ones of the running system, as Node itself was
+ * compiled with them.
  */
 import os from "node:os";
 import { SystemCallError } from "../base/errors.ts";

@@ -1,9 +1,10 @@
 /**
  * System calls as functions of numbers and bytes, bound through koffi.
  *
- * Owns how C sees our arguments; decides nothing and throws nothing. A call that fails returns a negative number, and
- * `errno()`, asked at once, says why: the calls of the hot path cost no allocation. Everything is loaded at the
- * first use, so that a machine without koffi, or without these calls, is told apart instead of crashing at import.
+ * Owns how C sees our arguments; decides nothing and throws nothing. A call that fails returns a
+ * negative number, and `errno()`, asked at once, says why: the calls of the hot path cost no
+ * allocation. Everything is loaded at the first use, so that a machine without koffi, or without
+ * these calls, is told apart instead of crashing at import.
  */
 import { createRequire } from "node:module";
 import os from "node:os";
@@ -11,7 +12,10 @@ import { isMainThread } from "node:worker_threads";
 
 export type Koffi = typeof import("koffi");
 
-/** Memory that the kernel reads or writes; for all of these calls it must not be shorter than the length given. */
+/**
+ * Memory that the kernel reads or writes; for all of these calls it must not be shorter than the
+ * length given.
+ */
 export type Memory = Uint8Array | Int32Array;
 
 export interface Libc {
@@ -42,7 +46,10 @@ export interface Libc {
   setrlimit(resource: number, limits: Uint8Array): number;
 }
 
-/** What libuv exports from the `node` program, as far as hosting a descriptor on Node's loop needs it. */
+/**
+ * What libuv exports from the `node` program, as far as hosting a descriptor on Node's loop needs
+ * it.
+ */
 export interface Libuv {
   /** Memory in C's heap: it never moves, and nobody collects it. */
   allocateHandle(): bigint;
@@ -73,7 +80,10 @@ const UV_POLL = 8;
 
 let loaded: SystemLibraries | Unavailable | null = null;
 
-/** The bindings, or why there are none. Loads at the first call; every later one gets the same answer. */
+/**
+ * The bindings, or why there are none. Loads at the first call; every later one gets the same
+ * answer.
+ */
 export function systemLibraries(): SystemLibraries | Unavailable {
   loaded ??= load();
   return loaded;
@@ -88,7 +98,8 @@ function load(): SystemLibraries | Unavailable {
   } catch (error) {
     return { unavailable: `the package koffi cannot be loaded (${firstLine(error)})` };
   }
-  // The layouts of msghdr, rlimit and sockaddr in this folder are those of 64-bit little-endian systems.
+  // The layouts of msghdr, rlimit and sockaddr in this folder are those of 64-bit little-endian
+  // systems.
   if (koffi.sizeof("void *") !== 8 || os.endianness() !== "LE") {
     return { unavailable: `the layouts of C structures on ${process.arch} are not known here` };
   }

@@ -1,8 +1,9 @@
 /**
  * A descriptor on Node's own event loop: libuv calls back whenever it is readable.
  *
- * Owns the `uv_poll_t` and the C callback, both outside of V8's heap: libuv keeps their addresses. Node's own API
- * offers no such thing for a descriptor that is no socket, pipe or terminal; an epoll descriptor is none of them.
+ * Owns the `uv_poll_t` and the C callback, both outside of V8's heap: libuv keeps their addresses.
+ * Node's own API offers no such thing for a descriptor that is no socket, pipe or terminal; an
+ * epoll descriptor is none of them.
  */
 import { systemCallError } from "./errno.ts";
 import type { Libuv } from "./libc.ts";
@@ -16,7 +17,8 @@ export class LoopPoll {
   #closed = false;
 
   /**
-   * @param onReadable called from the loop as long as `fd` is readable; it must not throw, since C code stands below
+   * @param onReadable called from the loop as long as `fd` is readable; it must not throw, since C
+   *   code stands below
    * @throws {SystemCallError} what libuv says, with its negative errno made positive
    */
   constructor(libuv: Libuv, fd: number, onReadable: () => void) {
@@ -51,8 +53,8 @@ export class LoopPoll {
     this.#closed = true;
     this.#libuv.uv_poll_stop(this.#handle);
     this.#libuv.uv_close(this.#handle, null);
-    // libuv uses the handle until its closing phase, which comes after the phase of immediates: by the second
-    // immediate it is over, and so is a callback inside which this was called.
+    // libuv uses the handle until its closing phase, which comes after the phase of immediates: by
+    // the second immediate it is over, and so is a callback inside which this was called.
     setImmediate(() =>
       setImmediate(() => {
         this.#libuv.unregister(this.#callback);

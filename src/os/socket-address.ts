@@ -1,5 +1,6 @@
 /**
- * Socket addresses: as objects, as text, and as the kernel's `sockaddr`. Knows no descriptor and makes no call.
+ * Socket addresses: as objects, as text, and as the kernel's `sockaddr`. Knows no descriptor and
+ * makes no call.
  */
 import { isIPv4, isIPv6 } from "node:net";
 import { invariant } from "../base/errors.ts";
@@ -36,9 +37,11 @@ export function formatAddress(address: SocketAddress): string {
 }
 
 /**
- * The `sockaddr` for an address whose host is numeric; the array is exactly as long as the kernel wants it.
+ * The `sockaddr` for an address whose host is numeric; the array is exactly as long as the kernel
+ * wants it.
  *
- * @throws {Error} invariant: a host that is no address, or a path longer than {@link UNIX_PATH_MAX_BYTES}
+ * @throws {Error} invariant: a host that is no address, or a path longer than {@link
+ *   UNIX_PATH_MAX_BYTES}
  */
 export function encodeSockaddr(address: SocketAddress): Uint8Array {
   if (address.family === "unix") {
@@ -66,8 +69,8 @@ export function encodeSockaddr(address: SocketAddress): Uint8Array {
 }
 
 /**
- * What the kernel wrote into `bytes[0..length)`. An IPv4 client of a socket that serves both families comes as
- * `::ffff:a.b.c.d` and is given back as what it is.
+ * What the kernel wrote into `bytes[0..length)`. An IPv4 client of a socket that serves both
+ * families comes as `::ffff:a.b.c.d` and is given back as what it is.
  */
 export function decodeSockaddr(bytes: Buffer, length: number): SocketAddress {
   const family = length >= 2 ? bytes.readUInt16LE(0) : AF_UNIX;
@@ -85,7 +88,10 @@ export function decodeSockaddr(bytes: Buffer, length: number): SocketAddress {
   return { family: "unix", path: length > 2 ? path : "" };
 }
 
-/** `::ffff:a.b.c.d` as the IPv4 address that it stands for (RFC 4291 section 2.5.5.2); any other as it is. */
+/**
+ * `::ffff:a.b.c.d` as the IPv4 address that it stands for (RFC 4291 section 2.5.5.2); any other as
+ * it is.
+ */
 export function unmapIPv4(address: SocketAddress): SocketAddress {
   if (address.family !== "inet6") return address;
   const host = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address.host)?.[1];

@@ -1,6 +1,6 @@
 /**
- * Operations on sockets that are not on the hot path, typed: a call that fails becomes a `SystemCallError` that says
- * what was being done. Knows no event loop.
+ * Operations on sockets that are not on the hot path, typed: a call that fails becomes a
+ * `SystemCallError` that says what was being done. Knows no event loop.
  */
 import { EINTR, systemCallError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
@@ -59,7 +59,8 @@ export interface ListenSettings {
  * A listening socket, non-blocking and closed on exec.
  *
  * @param address host numeric; port 0 lets the kernel choose
- * @throws {SystemCallError} EADDRINUSE, EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, ENOENT, ENOTDIR, EMFILE, ...
+ * @throws {SystemCallError} EADDRINUSE, EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, ENOENT, ENOTDIR,
+ *   EMFILE, ...
  */
 export function openListeningSocket(
   libc: Libc,
@@ -71,7 +72,8 @@ export function openListeningSocket(
   const fd = check(libc, libc.socket(FAMILY[address.family], type, 0), "socket", doing);
   try {
     if (address.family !== "unix") {
-      // The port of a server that has just ended is taken again at once, its old connections in TIME_WAIT or not.
+      // The port of a server that has just ended is taken again at once, its old connections in
+      // TIME_WAIT or not.
       setIntOption(libc, fd, SOL_SOCKET, SO_REUSEADDR, 1, doing);
     }
     if (address.family === "inet6") {
@@ -98,7 +100,8 @@ export function localAddressOf(libc: Libc, fd: number): SocketAddress {
 /**
  * Connects to a Unix socket without waiting and closes again: is somebody listening there?
  *
- * @returns 0, or the errno: ECONNREFUSED where the file is all that is left, EAGAIN where the queue is full
+ * @returns 0, or the errno: ECONNREFUSED where the file is all that is left, EAGAIN where the queue
+ *   is full
  */
 export function probeUnixSocket(libc: Libc, path: string): number {
   const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -113,10 +116,11 @@ export function probeUnixSocket(libc: Libc, path: string): number {
 }
 
 /**
- * Two connected stream sockets, both closed on exec. The first is non-blocking, for our event loop; the second blocks,
- * for a child that expects descriptors as it would have made them.
+ * Two connected stream sockets, both closed on exec. The first is non-blocking, for our event loop;
+ * the second blocks, for a child that expects descriptors as it would have made them.
  *
- * @param bufferBytes wanted for each direction; the kernel takes at most its own bound (wmem_max, rmem_max)
+ * @param bufferBytes wanted for each direction; the kernel takes at most its own bound (wmem_max,
+ *   rmem_max)
  * @throws {SystemCallError} EMFILE, ENFILE, ENOBUFS, ENOMEM
  */
 export function openSocketPair(libc: Libc, bufferBytes: number | null): [number, number] {
@@ -150,7 +154,10 @@ export function duplicate(libc: Libc, fd: number): number {
   return check(libc, libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), "fcntl", `duplicating descriptor ${fd}`);
 }
 
-/** Small writes leave at once. A connection that is already reset refuses the option, which is not news. */
+/**
+ * Small writes leave at once. A connection that is already reset refuses the option, which is not
+ * news.
+ */
 export function disableNagle(libc: Libc, fd: number): void {
   words[0] = 1;
   libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, words, 4);

@@ -385,8 +385,8 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   /** Answers a request that is not well-formed, or that cannot be taken, and closes. */
   #refuse(status: number): void {
     this.#releaseRequest();
-    this.#response.begin(null, false, status, null);
-    const { head, content } = errorResponse(status);
+    const { head, content, contentLength } = errorResponse(status);
+    this.#response.begin(null, false, status, contentLength);
     const bytes = Buffer.concat([head, content]);
     this.#response.head(bytes, 0, head.length, bytes.length, true);
     this.#linger();

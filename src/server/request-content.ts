@@ -12,9 +12,10 @@ import type { SpooledContent } from "../workers/application-request.ts";
 export interface SpoolSettings {
   /** Contents up to this size stay in memory and travel inline. */
   readonly inlineMaxBytes: number;
+  /** Where the file is made; it loses its name at once. */
   readonly folder: string;
-  /** Whether the file keeps its name until `release`. */
-  readonly named: boolean;
+  /** Where it is made instead, and keeps its name until `release`; null where files need no name. */
+  readonly namedFileFolder: () => string | null;
 }
 
 export interface RequestContentOwner {
@@ -73,10 +74,12 @@ export class RequestContent {
   }
 
   #open(): boolean {
-    const name = path.join(this.#settings.folder, `portico-body-${randomBytes(12).toString("hex")}`);
+    const namedFileFolder = this.#settings.namedFileFolder();
+    const folder = namedFileFolder ?? this.#settings.folder;
+    const name = path.join(folder, `portico-body-${randomBytes(12).toString("hex")}`);
     try {
       this.#descriptor = openSync(name, "wx+", 0o600);
-      if (this.#settings.named) this.#path = name;
+      if (namedFileFolder !== null) this.#path = name;
       else unlinkSync(name);
       return true;
     } catch (error) {

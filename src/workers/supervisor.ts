@@ -43,6 +43,11 @@ const SIGABRT = 6;
 const SIGKILL = 9;
 /** From SIGABRT, which has the worker write its stacks, to SIGKILL. */
 const ABORT_TO_KILL_MS = 1_000;
+/**
+ * How long the channel of a worker that has been reaped stays open: its last answers may still be in it. It would
+ * close by itself, but for a program that the application started and that holds its other end.
+ */
+const LAST_WORDS_MS = 1_000;
 /** How long the zygote may take to end everything that it started. */
 const ZYGOTE_END_BOUND_MS = 2_000;
 
@@ -278,6 +283,8 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
     handle.state = nextWorkerState(handle.state, "reaped");
     handle.link.close();
     this.#handles.delete(handle.number);
+    const { channel } = handle;
+    if (channel !== null) setTimeout(() => channel.close(), LAST_WORDS_MS).unref();
     if (this.#stopping) this.#checkWorkersGone();
     else this.#later(this.#now() - handle.bornAtMs, () => this.#fork());
   }

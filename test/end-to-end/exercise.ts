@@ -49,7 +49,7 @@ export async function startExercise(
   writeFileSync(notes, "");
   const server = await startPortico(
     ["--transport", transport, "--chdir", APPLICATIONS, ...args, `exercise:${name}`],
-    { env: { PORTICO_TEST_CLOSED: notes } },
+    { env: { EXERCISE_NOTES: notes } },
   );
   return new Exercise(server, folder, notes);
 }

@@ -107,11 +107,6 @@ const VISIT: readonly VisitRequest[] = [
   { title: "the account", line: "GET /account HTTP/1.1" },
   { title: "the account again", line: "GET /account HTTP/1.1" },
   { title: "HEAD of the account", line: "HEAD /account HTTP/1.1" },
-  {
-    title: "the account, with cookies in two field lines",
-    line: "GET /account HTTP/1.1",
-    fieldLines: ["Cookie: other=1"],
-  },
   { title: "logging out", line: "POST /logout HTTP/1.1", form: {} },
   { title: "the account after logging out", line: "GET /account HTTP/1.1" },
   { title: "an exception", line: "GET /raise HTTP/1.1" },
@@ -254,7 +249,7 @@ function compareVisits(
   for (const [index, request] of VISIT.entries()) {
     const [theirs, ours] = [expected[index], actual[index]];
     assert(theirs && ours);
-    if (request.title === "an exception" && site.raisesToServer) {
+    if (theirs.status === 500 && site.raisesToServer) {
       // The page is then the server's own.
       assert.equal(ours.status, theirs.status, request.title);
       continue;
@@ -287,6 +282,21 @@ for (const site of SITES) {
           const { responses, connections } = await visit(portico.port);
           compareVisits(site, expected, responses);
           assert(connections <= 3, `${connections} connections for ${VISIT.length} requests`);
+        });
+
+        // Not compared: gunicorn joins the two by a comma, and the session is lost. RFC 9113
+        // section 8.2.3 has "; ", for the sake of clients that split cookies over field lines.
+        test("cookies in two field lines are one list", async () => {
+          using visitor = new Visitor(portico.port);
+          await visitor.send({ title: "the login form", line: "GET /login HTTP/1.1" });
+          await visitor.send({ title: "logging in", line: "POST /login HTTP/1.1", form: ADA });
+          const account = await visitor.send({
+            title: "the account",
+            line: "GET /account HTTP/1.1",
+            fieldLines: ["Cookie: other=1"],
+          });
+          assert.equal(account.status, 200);
+          assert.match(account.text, /Logged in as ada/);
         });
 
         test("the exception's traceback is in the log", () => {

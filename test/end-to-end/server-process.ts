@@ -37,7 +37,7 @@ const POLL_INTERVAL_MS = 20;
 /** Output beyond this is dropped, its beginning first. */
 const OUTPUT_KEPT_MAX_CHARS = 1_000_000;
 
-const MARK = "PORTICO_TEST_MARK";
+const MARK = "SERVER_PROCESS_MARK";
 const ANNOUNCED_ADDRESS = /http:\/\/(?:[\w.-]+|\[[\w:.]+\]):(\d+)/;
 
 export interface StartOptions {
@@ -106,7 +106,7 @@ export class ServerProcess implements AsyncDisposable {
     this.#commandLine = [command, ...args].join(" ");
     this.child = spawn(command, args, {
       cwd: options.cwd ?? PROJECT_FOLDER,
-      env: { ...process.env, NO_COLOR: "1", ...options.env, [MARK]: this.#mark },
+      env: { ...inheritedEnvironment(), NO_COLOR: "1", ...options.env, [MARK]: this.#mark },
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -296,6 +296,12 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** This process's environment without what would set options of the servers that are started. */
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  const setsOption = /^(?:PORTICO_|GUNICORN_|PORT$|WEB_CONCURRENCY$|VIRTUAL_ENV$|PYTHONPATH$)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !setsOption.test(name)));
 }
 
 function announcedPort(server: ServerProcess): boolean {

@@ -106,7 +106,9 @@ export function replay(pieces: readonly Buffer[], limits: RequestLimits = LIMITS
     return { requests, violation: null };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    if (receiver.next().kind !== "closed") throw new Error("not closed after a violation");
+    if (receiver.next().kind !== "closed") {
+      throw new Error("not closed after a violation", { cause: error });
+    }
     return { requests, violation: { status: error.status, code: error.code } };
   }
 }

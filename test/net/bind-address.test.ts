@@ -89,7 +89,7 @@ describe("listenError", () => {
   it("names the address and a remedy for each failure", () => {
     const low = { family: "inet", host: "0.0.0.0", port: 80 } as const;
     const high = { family: "inet6", host: "::", port: 8000 } as const;
-    const file = { family: "unix", path: "/root/s" } as const;
+    const file = { family: "unix", path: "/srv/s" } as const;
     const cases = [
       [
         low,
@@ -103,10 +103,10 @@ describe("listenError", () => {
       [
         file,
         "EACCES",
-        "cannot listen on unix:/root/s: no permission to make or use that file (EACCES)",
+        "cannot listen on unix:/srv/s: no permission to make or use that file (EACCES)",
       ],
-      [file, "ENOENT", "cannot listen on unix:/root/s: there is no folder /root; make it"],
-      [file, "ENOSPC", "cannot listen on unix:/root/s: the system refused (ENOSPC)"],
+      [file, "ENOENT", "cannot listen on unix:/srv/s: there is no folder /srv; make it"],
+      [file, "ENOSPC", "cannot listen on unix:/srv/s: the system refused (ENOSPC)"],
     ] as const;
     for (const [address, code, begin] of cases) {
       const error = listenError(address, code);

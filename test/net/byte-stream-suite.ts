@@ -262,8 +262,8 @@ export function byteStreamSuite(name: "epoll" | "node"): void {
       listener.start((stream) => {
         const handler = new RecordingHandler(stream);
         served.push(handler);
-        // Closing all streams as soon as one has bytes leaves events of the same batch for descriptors that are
-        // free again; the next connections take those numbers.
+        // Closing all streams as soon as one has bytes leaves events of the same batch for
+        // descriptors that are free again; the next connections take those numbers.
         handler.onPiece = () => {
           for (const other of served) other.stream.close();
         };
@@ -284,7 +284,7 @@ export function byteStreamSuite(name: "epoll" | "node"): void {
       }
     });
 
-    it("runs tasks of the turn's end once, after the events, and soon outside of a turn", async () => {
+    it("runs tasks of the turn's end once, after the events; outside a turn, soon", async () => {
       const { client, server } = await pair();
       const order: string[] = [];
       server.onPiece = () => {
@@ -338,7 +338,7 @@ export function byteStreamSuite(name: "epoll" | "node"): void {
       assert.deepEqual(server.stream.localAddress, listener.address);
     });
 
-    it("serves both families on a wildcard, or only its own where IPv4 is served already", async (test) => {
+    it("serves both families on a wildcard, unless IPv4 is served already", async (test) => {
       if (!hasIPv6()) {
         test.diagnostic("this machine has no IPv6 loopback");
         return;

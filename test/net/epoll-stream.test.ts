@@ -150,8 +150,8 @@ describe("EpollStream", () => {
     const [ours, theirs] = openSocketPair(libc, null);
     stream.writeWithDescriptors(Buffer.from("take"), [ours]);
     libc.close(ours);
-    // Our copy is open as long as it waits: no end of file at its other end. Then it travels and is closed here,
-    // and with the socket that it was sent to, for good.
+    // Our copy is open as long as it waits: no end of file at its other end. Then it travels and is
+    // closed here, and with the socket that it was sent to, for good.
     const byte = Buffer.alloc(1);
     const MSG_DONTWAIT = 0x40;
     assert.equal(libc.recv(theirs, byte, 1, MSG_DONTWAIT), -1);

@@ -1,9 +1,11 @@
 /**
- * A byte stream without a kernel: the test is the peer. It sees what was written, takes only as much of it as it wants
- * (back-pressure), delivers bytes in any pieces, and ends the stream in each way that a real one can end.
+ * A byte stream without a kernel: the test is the peer. It sees what was written, takes only as
+ * much of it as it wants (back-pressure), delivers bytes in any pieces, and ends the stream in each
+ * way that a real one can end.
  *
- * As the contract of `src/net/byte-stream.ts` demands, the owner hears of nothing while it is calling the stream: a close
- * is reported by the next `turn()`, which every method of the peer's side ends with.
+ * As the contract of `src/net/byte-stream.ts` demands, the owner hears of nothing while it is
+ * calling the stream: a close is reported by the next `turn()`, which every method of the peer's
+ * side ends with.
  */
 import type { ByteStream, ByteStreamHandler } from "../../src/net/byte-stream.ts";
 import { NULL_HANDLER } from "../../src/net/null-handler.ts";

@@ -37,7 +37,8 @@ describe("openTransport", () => {
       const transport = openTransport("auto", log);
       console.log(transport.name);
       transport.close();
-      try { openTransport("epoll", log); } catch (error) { console.log(error.exitStatus, error.message); }
+      try { openTransport("epoll", log); }
+      catch (error) { console.log(error.exitStatus, error.message); }
     `);
     rmSync(folder, { recursive: true });
     assert.equal(stderr, "");

@@ -1,4 +1,7 @@
-/** For tests: the real libraries, the same with some calls replaced, and Node programs that use the source. */
+/**
+ * For tests: the real libraries, the same with some calls replaced, and Node programs that use the
+ * source.
+ */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -37,7 +40,10 @@ export async function runNode(program: string): Promise<ProgramEnd> {
   }
 }
 
-/** The real libc with some functions replaced; `fail(errno)` makes the next `errno()` say that, and returns -1. */
+/**
+ * The real libc with some functions replaced; `fail(errno)` makes the next `errno()` say that, and
+ * returns -1.
+ */
 export function altered(
   change: (libc: Libc, fail: (errno: number) => number) => Partial<Libc>,
 ): SystemLibraries {

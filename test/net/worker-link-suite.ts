@@ -1,6 +1,7 @@
 /**
- * Processes and links to workers, over both transports, with a Python child that does by hand what the zygote and a
- * worker do: takes an offer from descriptor 3, opens the channel, and reads a file that it is passed.
+ * Processes and links to workers, over both transports, with a Python child that does by hand what
+ * the zygote and a worker do: takes an offer from descriptor 3, opens the channel, and reads a file
+ * that it is passed.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -14,7 +15,10 @@ import { openTransport } from "../../src/net/open-transport.ts";
 import type { Transport, WorkerLink } from "../../src/net/transport.ts";
 import { closeOf, RecordingHandler, soon } from "./recording-handler.ts";
 
-/** For each offer: says hello on the channel, reads a file there is, sends its content back, waits for the end. */
+/**
+ * For each offer: says hello on the channel, reads a file there is, sends its content back, waits
+ * for the end.
+ */
 const CHILD = `
 import json, os, socket
 control = socket.socket(fileno=3)
@@ -113,7 +117,7 @@ export function workerLinkSuite(name: "epoll" | "node"): void {
       const parent = new RecordingHandler(control);
       for (const content of ["first content", "second content"]) {
         const link = await transport.createWorkerLink();
-        assert.equal(link.needsPath, transport.needsNamedFiles);
+        assert.equal(transport.namedFileFolder !== null, transport.name === "node");
         const connected = handlerOf(link);
         const message = { type: "fork", worker: 1, link: link.offer };
         link.sendOffer(control, Buffer.from(`${JSON.stringify(message)}\n`));
@@ -125,7 +129,7 @@ export function workerLinkSuite(name: "epoll" | "node"): void {
         const named = link.passFile({ descriptor, path: file });
         closeSync(descriptor);
         const request = Buffer.from(named ?? "no name");
-        assert.equal(named === null, !link.needsPath);
+        assert.equal(named === null, transport.namedFileFolder === null);
         worker.stream.write(request, 0, request.length);
         await worker.untilCalled("end");
         assert.equal(worker.text, `hello ${content}`);

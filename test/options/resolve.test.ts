@@ -110,6 +110,7 @@ test("variables of others that carry our prefix are left alone", () => {
     PORTICO_SERVICE_PORT_HTTP: "80",
     PORTICO_WEB_SERVICE_HOST: "10.0.0.2",
     PORTICO_VERSION: "1.2",
+    PORTICO_TEST_MARK: "an application's own",
   };
   assert.deepEqual(resolve({ env }).options, defaultOptions());
 });
@@ -152,12 +153,11 @@ const REFUSALS: readonly (readonly [what: string, given: Given, message: RegExp]
   ["two references", { argv: ["a:b", "c:d"] }, /^only one application .* "a:b" and "c:d"$/],
   ["a control character", { argv: ["-w", "\x1b[2J"] }, /; got "\\x1b\[2J"$/],
   [
-    "an unknown variable",
+    "a mistyped variable",
     { env: { PORTICO_WOKERS: "1" } },
     /"PORTICO_WOKERS".*mean PORTICO_WORKERS/,
   ],
   ["a wrong variable", { env: { WEB_CONCURRENCY: "x" } }, /^WEB_CONCURRENCY: expected/],
-  ["a flag for one run only", { env: { PORTICO_HELP: "1" } }, /^unknown option "PORTICO_HELP"/],
   ["an absent file", { argv: ["--config", "absent"] }, /^cannot read the .* "absent": "ENOENT/],
   ["a file that is not JSON", { argv: CONFIG, file: "workers = 2" }, /^"portico.json" is not JSON/],
   ["a file that is a list", { argv: CONFIG, file: "[]" }, /must hold one JSON object/],

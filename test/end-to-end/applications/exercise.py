@@ -1,7 +1,7 @@
 """A WSGI application that does, route by route, what a server must cope with.
 
 `app` is the application; `validated` is the same under wsgiref.validate, which raises where the server or the
-application breaks PEP 3333. Closed iterables are counted in the file that PORTICO_TEST_CLOSED names, one line each.
+application breaks PEP 3333. Closed iterables are counted in the file that EXERCISE_NOTES names, one line each.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Pieces:
 
 def note(line: str) -> None:
     """Appends a line to the test's file; one write, so that lines of several workers do not mix."""
-    file = os.environ.get("PORTICO_TEST_CLOSED")
+    file = os.environ.get("EXERCISE_NOTES")
     if file is not None:
         with open(file, "ab") as closed:
             closed.write(f"{line}\n".encode())
@@ -65,7 +65,7 @@ def environ_json(environ: Environ, start_response: Any) -> Iterable[bytes]:
 
 def echo(environ: Environ, start_response: Any) -> Iterable[bytes]:
     """Gives the content back, and says what was read of it."""
-    content = environ["wsgi.input"].read()
+    content = environ["wsgi.input"].read(-1)
     digest = hashlib.sha256(content).hexdigest()
     start_response(
         "200 OK",
@@ -188,7 +188,7 @@ def die(environ: Environ, start_response: Any) -> Iterable[bytes]:
 
 def once(environ: Environ, start_response: Any) -> Iterable[bytes]:
     """Dies the first time, and only then."""
-    file = os.environ["PORTICO_TEST_CLOSED"]
+    file = os.environ["EXERCISE_NOTES"]
     with open(file, "rb") as closed:
         seen = b"once" in closed.read()
     note("once")
@@ -211,11 +211,12 @@ def cookies(environ: Environ, start_response: Any) -> Iterable[bytes]:
 
 def process(environ: Environ, start_response: Any) -> Iterable[bytes]:
     """Who runs this, and which descriptors it has open."""
-    links = []
+    links = {}
     for name in os.listdir("/proc/self/fd"):
         try:
-            links.append(os.readlink(f"/proc/self/fd/{name}"))
+            links[name] = os.readlink(f"/proc/self/fd/{name}")
         except OSError:
+            # The one that listdir itself had open.
             continue
     body = {"pid": os.getpid(), "ppid": os.getppid(), "descriptors": links}
     start_response("200 OK", [("Content-Type", "application/json")])

@@ -1,0 +1,100 @@
+/** One connection with a played client, a played handler and a clock that the test moves. */
+import { tmpdir } from "node:os";
+
+import type { Log, LogFields } from "../../src/base/log.ts";
+import { ResponseHeadWriter } from "../../src/http1/response.ts";
+import {
+  type ConnectionContext,
+  type ConnectionSettings,
+  HttpConnection,
+} from "../../src/server/connection.ts";
+import { MemoryStream } from "../net/memory-stream.ts";
+import { PlayedHandler } from "./played-handler.ts";
+
+export const SETTINGS: ConnectionSettings = {
+  request: {
+    requestLineLimitBytes: 200,
+    headLimitBytes: 1_000,
+    fieldCountMax: 20,
+    bodyLimitBytes: 5_000_000,
+    trailerLimitBytes: 500,
+    chunkExtensionLimitBytes: 100,
+  },
+  spool: { inlineMaxBytes: 100_000, folder: tmpdir(), named: false },
+  headerTimeoutMs: 10_000,
+  bodyTimeoutMs: 20_000,
+  keepAliveTimeoutMs: 30_000,
+  writeTimeoutMs: 40_000,
+  responseBufferBytes: 1_000,
+};
+
+/** Keeps what was logged, one line for each record. */
+class RecordingLog implements Log {
+  readonly lines: string[] = [];
+
+  error(message: string, fields?: LogFields): void {
+    this.lines.push(`error ${message} ${JSON.stringify(fields ?? {})}`);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.lines.push(`warn ${message} ${JSON.stringify(fields ?? {})}`);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.lines.push(`info ${message} ${JSON.stringify(fields ?? {})}`);
+  }
+
+  debug(): void {}
+}
+
+export class ConnectionFixture implements ConnectionContext {
+  readonly settings: ConnectionSettings;
+  readonly handler = new PlayedHandler();
+  readonly headWriter = new ResponseHeadWriter(null);
+  readonly scratch = Buffer.alloc(4_096);
+  readonly log = new RecordingLog();
+  nowMs = 0;
+  draining = false;
+  readonly client = new MemoryStream();
+  readonly connection: HttpConnection;
+  closedReports = 0;
+
+  constructor(settings: Partial<ConnectionSettings> = {}) {
+    this.settings = { ...SETTINGS, ...settings };
+    this.connection = new HttpConnection(this, this.client);
+  }
+
+  onClosed(): void {
+    this.closedReports++;
+  }
+
+  /** What the client has got. */
+  get received(): Buffer {
+    return this.client.received;
+  }
+
+  /** What the client has got since a call of this before. */
+  takeReceived(): Buffer {
+    const all = this.client.received;
+    const rest = all.subarray(this.#takenBytes);
+    this.#takenBytes = all.length;
+    return rest;
+  }
+  #takenBytes = 0;
+
+  sweepAt(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.connection.sweep();
+    this.client.turn();
+  }
+}
+
+/** A GET without content. */
+export function get(path: string, fields = "", version = "HTTP/1.1"): string {
+  return `GET ${path} ${version}\r\nHost: a\r\n${fields}\r\n`;
+}
+
+/** A POST whose content has its length declared. */
+export function post(path: string, content: string, fields = ""): string {
+  return `POST ${path} HTTP/1.1\r\nHost: a\r\n${fields}Content-Length: ${content.length}\r\n\r\n${content}`;
+}

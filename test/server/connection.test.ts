@@ -1,0 +1,513 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import fc from "fast-check";
+
+import { ConnectionFixture, get, post } from "./connection-fixture.ts";
+import { readResponse, readResponses } from "./response-reader.ts";
+
+/** The client got this error, and the connection is lingering or closed. */
+function assertRefused(fixture: ConnectionFixture, status: number): void {
+  const response = readResponse(fixture.received);
+  assert.equal(response.status, status);
+  assert.equal(response.fields.get("connection"), "close");
+  assert.ok(response.complete && response.content.startsWith(String(status)));
+  assert.ok(fixture.client.sawEnd);
+}
+
+test("a request is handed on when it is whole, and its answer goes back", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliverInPieces(post("/a?b=c", "content"), 1);
+  assert.equal(fixture.handler.answers.length, 1);
+  const answer = fixture.handler.answerAt(0);
+  assert.equal(answer.request.head.method, "POST");
+  assert.equal(answer.path, "/a");
+  assert.equal(answer.content, "content");
+  assert.equal(answer.request.contentLength, null);
+  answer.answer("hello");
+  const response = readResponse(fixture.received, "POST");
+  assert.deepEqual([response.status, response.content], [200, "hello"]);
+  assert.equal(fixture.client.sawEnd, false);
+});
+
+test("the handler is told of both ends of the connection, once", () => {
+  const fixture = new ConnectionFixture();
+  const { remoteAddress: remote, localAddress: local } = fixture.client;
+  assert.deepEqual(fixture.handler.endpoints, [{ remote, local, scheme: "http" }]);
+});
+
+test("a content that comes chunked is decoded, and its length told", () => {
+  const fixture = new ConnectionFixture();
+  const head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  fixture.client.deliverInPieces(`${head}5\r\nhello\r\n1;x=y\r\n!\r\n0\r\nT: v\r\n\r\n`, 1);
+  assert.equal(fixture.handler.answerAt(0).content, "hello!");
+  assert.equal(fixture.handler.answerAt(0).request.contentLength, 6);
+  fixture.handler.answerAt(0).answer("");
+  fixture.client.deliver(`${head}0\r\n\r\n`);
+  assert.equal(fixture.handler.answerAt(1).request.content, null);
+  assert.equal(fixture.handler.answerAt(1).request.contentLength, 0);
+});
+
+test("a connection goes on after an answer, and the same fields are the same section", () => {
+  const fixture = new ConnectionFixture();
+  for (let place = 0; place < 3; place++) {
+    fixture.client.deliver(get(`/${place}`));
+    fixture.handler.answerAt(place).answer(String(place));
+  }
+  const responses = readResponses(fixture.received, "GET", "GET", "GET");
+  assert.deepEqual(responses.map(({ content }) => content), ["0", "1", "2"]);
+  const [first, second] = fixture.handler.answers.map(({ request }) => request.head.section);
+  assert.equal(first, second);
+});
+
+test("pipelined requests are taken one at a time and answered in order", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/1") + post("/2", "two") + get("/3"));
+  for (let place = 0; place < 3; place++) {
+    assert.equal(fixture.handler.answers.length, place + 1);
+    fixture.handler.answerAt(place).answer(fixture.handler.answerAt(place).path);
+  }
+  assert.equal(fixture.handler.answerAt(1).content, "two");
+  const responses = readResponses(fixture.received, "GET", "POST", "GET");
+  assert.deepEqual(responses.map(({ content }) => content), ["/1", "/2", "/3"]);
+});
+
+test("however requests are cut, the same ones are handed on with the same content", () => {
+  const bytes = get("/1") + post("/2", "0123456789") + get("/3") + post("/4", "");
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }), (sizes) => {
+      const fixture = new ConnectionFixture();
+      let answered = 0;
+      for (let at = 0, turn = 0; at < bytes.length; turn++) {
+        const size = sizes[turn % sizes.length] ?? 1;
+        fixture.client.deliver(bytes.slice(at, at + size));
+        at += size;
+        for (; answered < fixture.handler.answers.length; answered++) {
+          fixture.handler.answerAt(answered).answer("x".repeat(answered));
+        }
+      }
+      const seen = fixture.handler.answers.map(({ path, content }) => [path, content]);
+      assert.deepEqual(seen, [
+        ["/1", null],
+        ["/2", "0123456789"],
+        ["/3", null],
+        ["/4", null],
+      ]);
+      readResponses(fixture.received, "GET", "POST", "GET", "POST");
+    }),
+  );
+});
+
+test("a client that pipelines without end is not read any more, until its answers are out", () => {
+  const fixture = new ConnectionFixture();
+  const request = get("/".padEnd(150, "a"));
+  const count = Math.ceil(65_536 / request.length) + 2;
+  for (let sent = 0; sent < count; sent++) fixture.client.deliver(request);
+  assert.ok(fixture.client.paused);
+  fixture.client.deliver(get("/last"));
+  for (let place = 0; place <= count; place++) {
+    fixture.handler.answerAt(place).answer("");
+    fixture.client.turn();
+  }
+  assert.equal(fixture.client.paused, false);
+  assert.equal(fixture.handler.answers.length, count + 1);
+  assert.equal(fixture.handler.answers.at(-1)?.path, "/last");
+});
+
+test("100 (Continue) is sent to a client that waits for it, and to no other", () => {
+  const expecting = post("/", "hello", "Expect: 100-continue\r\n");
+  const headLength = expecting.length - 5;
+  const waits = new ConnectionFixture();
+  waits.client.deliver(expecting.slice(0, headLength));
+  assert.equal(waits.takeReceived().toString(), "HTTP/1.1 100 Continue\r\n\r\n");
+  waits.client.deliver("hello");
+  waits.handler.answerAt(0).answer("done");
+  assert.equal(readResponse(waits.takeReceived(), "POST").content, "done");
+  const doesNot = new ConnectionFixture();
+  doesNot.client.deliver(expecting.slice(0, headLength + 1));
+  assert.equal(doesNot.received.length, 0);
+});
+
+const REFUSED: readonly [what: string, bytes: string, status: number][] = [
+  ["garbage", "\x00\x01\x02\r\n\r\n", 400],
+  ["no Host", "GET / HTTP/1.1\r\n\r\n", 400],
+  ["framing in doubt", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400],
+  ["a content over its limit", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000001\r\n\r\n", 413],
+  ["a chunked content over its limit", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4c4b41\r\n", 413],
+  ["a long request line", `GET /${"a".repeat(300)} HTTP/1.1\r\n`, 414],
+  ["an unknown expectation", "GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417],
+  ["a large header section", `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(1_200)}\r\n\r\n`, 431],
+  ["many fields", get("/", "X: y\r\n".repeat(30)), 431],
+  ["another version", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505],
+  ["CONNECT", "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 501],
+];
+
+for (const [what, bytes, status] of REFUSED) {
+  test(`${what}: ${status}, the application is not called`, () => {
+    const fixture = new ConnectionFixture();
+    fixture.client.deliver(bytes);
+    assert.equal(fixture.handler.answers.length, 0);
+    if (status === 501) assert.equal(readResponse(fixture.received).status, 501);
+    else assertRefused(fixture, status);
+  });
+}
+
+test("a bad request behind a good one is refused in its turn", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(`${get("/good")}GET / HTTP/1.1\r\nbad\r\n\r\n${get("/never")}`);
+  fixture.handler.answerAt(0).answer("good");
+  const [good, bad] = readResponses(fixture.received, "GET", "GET");
+  assert.deepEqual([good?.status, good?.content, bad?.status], [200, "good", 400]);
+  assert.equal(fixture.handler.answers.length, 1);
+  assert.ok(fixture.client.sawEnd);
+});
+
+test("what a client still sends after its last answer is read and dropped, to a bound", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver("bad\r\n\r\n");
+  assert.equal(fixture.client.closed, false, "a close now could take the answer with it");
+  const megabyte = Buffer.alloc(1_048_576);
+  for (let sent = 0; sent < 16; sent++) fixture.client.deliver(megabyte);
+  assert.equal(fixture.client.closed, false);
+  fixture.client.deliver("x");
+  assert.ok(fixture.client.closed);
+  assertRefused(fixture, 400);
+});
+
+test("lingering ends with the client's end, or after two seconds", () => {
+  const ended = new ConnectionFixture();
+  ended.client.deliver("bad\r\n\r\n");
+  ended.client.deliverEnd();
+  assert.ok(ended.client.closed);
+  const silent = new ConnectionFixture();
+  silent.client.deliver("bad\r\n\r\n");
+  silent.sweepAt(1_999);
+  assert.equal(silent.client.closed, false);
+  silent.sweepAt(2_000);
+  assert.ok(silent.client.closeReported);
+  assert.equal(silent.closedReports, 1);
+});
+
+test("a client that takes its last answer slowly is waited for", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.takeAtMost(10);
+  fixture.client.deliver("bad\r\n\r\n");
+  fixture.client.deliverEnd();
+  fixture.sweepAt(5_000);
+  assert.equal(fixture.client.closed, false);
+  fixture.client.drain();
+  assert.ok(fixture.client.closeReported);
+  assert.equal(readResponse(fixture.received).status, 400);
+});
+
+test("Connection: close is obeyed, and what follows is not taken for a request", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/1", "Connection: close\r\n") + get("/2"));
+  fixture.handler.answerAt(0).answer("one");
+  assert.equal(readResponse(fixture.received).fields.get("connection"), "close");
+  assert.ok(fixture.client.sawEnd);
+  assert.equal(fixture.handler.answers.length, 1);
+});
+
+test("HTTP/1.0: closed after the answer, unless the client asked for more", () => {
+  const once = new ConnectionFixture();
+  once.client.deliver(get("/", "", "HTTP/1.0"));
+  once.handler.answerAt(0).begin("a");
+  once.handler.answerAt(0).more("b");
+  once.handler.answerAt(0).end();
+  assert.equal(readResponse(once.received).content, "ab");
+  assert.ok(once.client.sawEnd);
+  const more = new ConnectionFixture();
+  more.client.deliver(get("/", "Connection: keep-alive\r\n", "HTTP/1.0"));
+  more.handler.answerAt(0).answer("a");
+  assert.equal(readResponse(more.received).fields.get("connection"), "keep-alive");
+  assert.equal(more.client.sawEnd, false);
+});
+
+test("while the server is being stopped an answer closes its connection; what was sent ahead is served", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/1") + get("/2"));
+  fixture.draining = true;
+  fixture.handler.answerAt(0).answer("one");
+  fixture.handler.answerAt(1).answer("two");
+  const [first, second] = readResponses(fixture.received, "GET", "GET");
+  assert.equal(first?.fields.has("connection"), false);
+  assert.equal(second?.fields.get("connection"), "close");
+  assert.ok(fixture.client.sawEnd);
+});
+
+test("a client that goes away cancels its request", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/"));
+  fixture.client.break(new Error("ECONNRESET"));
+  assert.ok(fixture.handler.answerAt(0).cancelled);
+  assert.equal(fixture.closedReports, 1);
+});
+
+test("a client that has closed its sending half still gets its answers, then the end", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/1") + get("/2"));
+  fixture.client.deliverEnd();
+  assert.equal(fixture.client.closed, false);
+  fixture.handler.answerAt(0).answer("one");
+  assert.equal(fixture.client.closed, false);
+  fixture.handler.answerAt(1).answer("two");
+  fixture.client.turn();
+  assert.ok(fixture.client.closeReported);
+  const [first, second] = readResponses(fixture.received, "GET", "GET");
+  assert.deepEqual([first?.content, second?.content], ["one", "two"]);
+  assert.equal(second?.fields.get("connection"), "close");
+});
+
+test("a client that ends in the middle of a head or a content gets 400", () => {
+  for (const bytes of ["GET / HT", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc"]) {
+    const fixture = new ConnectionFixture();
+    fixture.client.deliver(bytes);
+    fixture.client.deliverEnd();
+    fixture.client.turn();
+    assert.equal(fixture.handler.answers.length, 0);
+    assert.equal(readResponse(fixture.received).status, 400);
+    assert.ok(fixture.client.closeReported);
+  }
+});
+
+test("an end between two requests closes the connection without a word", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/"));
+  fixture.handler.answerAt(0).answer("");
+  fixture.client.deliverEnd();
+  fixture.client.turn();
+  assert.ok(fixture.client.closeReported);
+  readResponse(fixture.received);
+});
+
+test("a slow client stops the worker, and starts it again", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/"));
+  const answer = fixture.handler.answerAt(0);
+  answer.begin();
+  fixture.client.takeAtMost(0);
+  answer.more("a".repeat(900));
+  assert.equal(answer.paused, false, "it fits into the buffer");
+  answer.more("b".repeat(900));
+  assert.ok(answer.paused);
+  fixture.client.drain(100);
+  assert.ok(answer.paused, "not before all of it has left");
+  fixture.client.drain();
+  assert.equal(answer.paused, false);
+  answer.end();
+  assert.equal(readResponse(fixture.received).content, "a".repeat(900) + "b".repeat(900));
+});
+
+test("the next request is not begun while the client has not taken its answers", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.takeAtMost(0);
+  fixture.client.deliver(get("/1") + get("/2"));
+  fixture.handler.answerAt(0).answer("a".repeat(2_000));
+  assert.equal(fixture.handler.answers.length, 1);
+  fixture.client.drain();
+  assert.equal(fixture.handler.answers.length, 2);
+  fixture.handler.answerAt(1).answer("two");
+  assert.equal(readResponses(fixture.received, "GET", "GET")[1]?.content, "two");
+});
+
+test("a client that takes nothing for too long is closed, one that takes a little is not", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.takeAtMost(0);
+  fixture.client.deliver(get("/"));
+  fixture.handler.answerAt(0).begin("a".repeat(5_000));
+  fixture.sweepAt(0);
+  fixture.sweepAt(39_000);
+  fixture.client.drain(1);
+  fixture.sweepAt(39_500);
+  fixture.sweepAt(79_499);
+  assert.equal(fixture.client.closed, false);
+  fixture.sweepAt(79_500);
+  assert.ok(fixture.client.closeReported);
+  assert.ok(fixture.handler.answerAt(0).cancelled);
+});
+
+test("deadlines: who begins a request and does not finish its head gets 408", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver("GET / HTTP/1.1\r\n");
+  fixture.sweepAt(9_000);
+  // A byte now and then does not buy more time.
+  fixture.client.deliver("Host: a\r\n");
+  fixture.sweepAt(9_999);
+  assert.equal(fixture.received.length, 0);
+  fixture.sweepAt(10_000);
+  assertRefused(fixture, 408);
+});
+
+test("deadlines: who begins nothing is closed without an answer", () => {
+  const fixture = new ConnectionFixture();
+  fixture.sweepAt(10_000);
+  assert.ok(fixture.client.closeReported);
+  assert.equal(fixture.received.length, 0);
+});
+
+test("deadlines: the second head has its own time, from its first byte on", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/"));
+  fixture.handler.answerAt(0).answer("");
+  fixture.takeReceived();
+  fixture.sweepAt(25_000);
+  fixture.client.deliver("GET /");
+  fixture.sweepAt(34_999);
+  assert.equal(fixture.client.sawEnd, false);
+  fixture.sweepAt(35_000);
+  assert.equal(readResponse(fixture.takeReceived()).status, 408);
+});
+
+test("deadlines: a content that stops coming gets 408, one that comes slowly has its time", () => {
+  const fixture = new ConnectionFixture();
+  const request = post("/", "hello");
+  fixture.client.deliver(request.slice(0, -5));
+  fixture.sweepAt(19_000);
+  fixture.client.deliver("h");
+  fixture.sweepAt(38_999);
+  assert.equal(fixture.received.length, 0);
+  fixture.sweepAt(39_000);
+  assertRefused(fixture, 408);
+  assert.equal(fixture.handler.answers.length, 0);
+});
+
+test("deadlines: an idle connection is closed, one that waits for its answer is not", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/"));
+  fixture.sweepAt(1_000_000);
+  assert.equal(fixture.client.closed, false);
+  fixture.handler.answerAt(0).answer("");
+  assert.ok(fixture.connection.idle);
+  fixture.sweepAt(1_029_999);
+  assert.equal(fixture.client.closed, false);
+  fixture.sweepAt(1_030_000);
+  assert.ok(fixture.client.closeReported);
+  readResponse(fixture.received);
+});
+
+test("each failure has its status, and the connection goes on", () => {
+  const statuses = [
+    ["application-error", 500],
+    ["worker-exited", 502],
+    ["timed-out", 504],
+    ["queue-full", 503],
+    ["queue-timed-out", 503],
+    ["stopping", 503],
+  ] as const;
+  const fixture = new ConnectionFixture();
+  for (const [place, [failure, status]] of statuses.entries()) {
+    fixture.client.deliver(get("/"));
+    fixture.handler.answerAt(place).sink.onAnswerFailure(failure);
+    const response = readResponse(fixture.takeReceived());
+    assert.equal(response.status, status, failure);
+    assert.equal(response.fields.has("retry-after"), status === 503, failure);
+    assert.ok(response.content.length > 0);
+  }
+  assert.equal(fixture.client.sawEnd, false);
+});
+
+test("a full queue is 503 with Retry-After, and no content to HEAD", () => {
+  const fixture = new ConnectionFixture();
+  fixture.handler.full = true;
+  fixture.client.deliver(get("/"));
+  const response = readResponse(fixture.takeReceived());
+  assert.equal(response.status, 503);
+  assert.equal(response.fields.get("retry-after"), "1");
+  fixture.client.deliver(get("/").replace("GET", "HEAD"));
+  assert.equal(readResponse(fixture.takeReceived(), "HEAD").status, 503);
+});
+
+test("an answer that is cut short can be told from a whole one", () => {
+  const chunked = new ConnectionFixture();
+  chunked.client.deliver(get("/") + get("/2"));
+  chunked.handler.answerAt(0).begin("part");
+  chunked.handler.answerAt(0).sink.onAnswerFailure("application-aborted");
+  assert.equal(readResponse(chunked.received).complete, false);
+  assert.ok(chunked.client.sawEnd);
+  assert.equal(chunked.handler.answers.length, 1);
+  const declared = new ConnectionFixture();
+  declared.client.deliver(get("/"));
+  declared.handler.answerAt(0).begin("part", 10);
+  declared.handler.answerAt(0).sink.onAnswerFailure("worker-exited");
+  assert.equal(readResponse(declared.received).complete, false);
+  assert.ok(declared.client.sawEnd);
+  const untilClose = new ConnectionFixture();
+  untilClose.client.deliver(get("/", "", "HTTP/1.0"));
+  untilClose.handler.answerAt(0).begin("part");
+  untilClose.handler.answerAt(0).sink.onAnswerFailure("application-aborted");
+  assert.ok(untilClose.client.wasReset, "an orderly end would say that this was all");
+});
+
+test("content shorter than declared ends the connection, longer is cut and it goes on", () => {
+  const short = new ConnectionFixture();
+  short.client.deliver(get("/"));
+  short.handler.answerAt(0).begin("part", 10, 200, true);
+  assert.equal(readResponse(short.received).complete, false);
+  assert.ok(short.client.sawEnd);
+  const long = new ConnectionFixture();
+  long.client.deliver(get("/"));
+  long.handler.answerAt(0).begin("more than that", 4, 200, true);
+  assert.equal(readResponse(long.received).content, "more");
+  assert.equal(long.client.sawEnd, false);
+});
+
+test("OPTIONS * is answered by the server itself", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+  const response = readResponse(fixture.received, "OPTIONS");
+  assert.equal(response.status, 200);
+  assert.match(response.fields.get("allow") ?? "", /\bGET\b/);
+  assert.equal(fixture.handler.answers.length, 0);
+});
+
+test("one connection too many is told so, and can read it", () => {
+  const fixture = new ConnectionFixture();
+  fixture.connection.turnAway();
+  assertRefused(fixture, 503);
+  fixture.client.deliver(get("/"));
+  assert.equal(fixture.handler.answers.length, 0);
+  assert.equal(fixture.client.closed, false);
+  fixture.client.deliverEnd();
+  assert.ok(fixture.client.closeReported);
+});
+
+test("a large content goes through a file, and the client is not read while too much waits for the disk", async () => {
+  const fixture = new ConnectionFixture();
+  const content = "0123456789abcdef".repeat(150_000);
+  fixture.client.deliver(post("/", content));
+  assert.equal(fixture.handler.answers.length, 0, "not before it is written");
+  assert.ok(fixture.client.paused);
+  while (fixture.handler.answers.length === 0) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  assert.equal(fixture.client.paused, false);
+  const spooled = fixture.handler.answerAt(0).request.content;
+  assert.ok(spooled !== null && !Buffer.isBuffer(spooled));
+  assert.equal(spooled.lengthBytes, content.length);
+  fixture.handler.answerAt(0).answer("done");
+  assert.equal(readResponse(fixture.received, "POST").content, "done");
+});
+
+test("a content that cannot be kept is 507", () => {
+  const folder = "/nonexistent";
+  const fixture = new ConnectionFixture({ spool: { inlineMaxBytes: 4, folder, named: false } });
+  fixture.client.deliver(post("/", "hello") + get("/"));
+  assertRefused(fixture, 507);
+  assert.equal(fixture.handler.answers.length, 0);
+  assert.ok(fixture.log.lines.some((line) => line.startsWith("error")));
+});
+
+test("bytes at random end in an error answer or wait for more, and never throw", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 200 }), (bytes) => {
+      const fixture = new ConnectionFixture();
+      fixture.client.deliver(Buffer.from(bytes));
+      fixture.client.deliverEnd();
+      fixture.client.turn();
+      assert.ok(fixture.client.closeReported);
+      assert.equal(fixture.handler.answers.length, 0);
+      if (fixture.received.length > 0) assert.ok(readResponse(fixture.received).status >= 400);
+    }),
+  );
+});

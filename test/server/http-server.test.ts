@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { NULL_LOG } from "../../src/base/log.ts";
+import type { BindAddress } from "../../src/net/bind-address.ts";
+import { HttpServer, type HttpServerSettings } from "../../src/server/http-server.ts";
+import { type MemoryListener, MemoryTransport } from "../net/memory-transport.ts";
+import { get, SETTINGS } from "./connection-fixture.ts";
+import { PlayedHandler } from "./played-handler.ts";
+import { readResponse } from "./response-reader.ts";
+
+const EPOCH_MS = 784_111_777_000;
+const FIRST: BindAddress = { kind: "tcp", host: "127.0.0.1", port: 0 };
+const SECOND: BindAddress = { kind: "unix", path: "/run/a.sock" };
+
+class Fixture {
+  readonly transport = new MemoryTransport();
+  readonly handler = new PlayedHandler();
+  nowMs = 0;
+  readonly server: HttpServer;
+
+  constructor(settings: Partial<HttpServerSettings> = {}) {
+    this.server = new HttpServer(
+      this.transport,
+      this.handler,
+      { ...SETTINGS, connectionsMax: null, serverField: "portico", ...settings },
+      NULL_LOG,
+      { nowMs: () => this.nowMs, epochMs: () => EPOCH_MS + this.nowMs },
+    );
+  }
+
+  async listen(): Promise<MemoryListener> {
+    await this.server.listen([FIRST], 128);
+    this.server.start();
+    const [listener] = this.transport.listeners;
+    assert.ok(listener !== undefined);
+    return listener;
+  }
+
+  sweepAt(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.server.sweep();
+  }
+}
+
+/** Whether the promise is settled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol("pending");
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
+}
+
+test("connections are accepted once the server starts, those that waited as well", async () => {
+  const fixture = new Fixture();
+  await fixture.server.listen([FIRST, SECOND], 128);
+  const [first, second] = fixture.transport.listeners;
+  const client = first?.connect();
+  assert.equal(fixture.server.connectionCount, 0);
+  fixture.server.start();
+  second?.connect();
+  assert.equal(fixture.server.connectionCount, 2);
+  client?.break();
+  assert.equal(fixture.server.connectionCount, 1);
+});
+
+test("all addresses are bound, or none", async () => {
+  const fixture = new Fixture();
+  fixture.transport.refused = SECOND;
+  await assert.rejects(fixture.server.listen([FIRST, SECOND], 128), /EADDRINUSE/);
+  assert.deepEqual(fixture.transport.listeners.map(({ isStopped }) => isStopped), [true]);
+});
+
+test("responses carry the date of the last sweep, and the Server field", async () => {
+  const fixture = new Fixture();
+  const client = (await fixture.listen()).connect();
+  fixture.sweepAt(1_000);
+  client.deliver(get("/"));
+  fixture.handler.answerAt(0).answer("");
+  const { fields } = readResponse(client.received);
+  assert.equal(fields.get("date"), "Sun, 06 Nov 1994 08:49:38 GMT");
+  assert.equal(fields.get("server"), "portico");
+});
+
+test("one connection too many is turned away, and room is made when one ends", async () => {
+  const fixture = new Fixture({ connectionsMax: 1 });
+  const listener = await fixture.listen();
+  const first = listener.connect();
+  const second = listener.connect();
+  assert.equal(readResponse(second.received).status, 503);
+  second.deliverEnd();
+  assert.ok(second.closeReported);
+  first.break();
+  const third = listener.connect();
+  third.deliver(get("/"));
+  assert.equal(fixture.handler.answers.length, 1);
+});
+
+test("a stop waits for what is under way, closes what is idle after a moment, and accepts what waited", async () => {
+  const fixture = new Fixture();
+  const listener = await fixture.listen();
+  const busy = listener.connect();
+  const idle = listener.connect();
+  busy.deliver(get("/busy"));
+  const drained = fixture.server.drain();
+  assert.ok(listener.isStopped);
+  fixture.sweepAt(499);
+  assert.equal(idle.closed, false, "its next request may be on its way");
+  fixture.sweepAt(500);
+  idle.turn();
+  assert.ok(idle.closeReported);
+  assert.equal(await isSettled(drained), false);
+  fixture.handler.answerAt(0).answer("done");
+  assert.equal(readResponse(busy.received).fields.get("connection"), "close");
+  busy.deliverEnd();
+  await drained;
+  assert.equal(fixture.server.connectionCount, 0);
+});
+
+test("a request that comes on an idle connection during a stop is answered", async () => {
+  const fixture = new Fixture();
+  const client = (await fixture.listen()).connect();
+  const drained = fixture.server.drain();
+  client.deliver(get("/late"));
+  fixture.sweepAt(10_000);
+  assert.equal(client.closed, false);
+  fixture.handler.answerAt(0).answer("late");
+  assert.equal(readResponse(client.received).content, "late");
+  client.deliverEnd();
+  await drained;
+});
+
+test("a stop with no connections is done at once", async () => {
+  const fixture = new Fixture();
+  await fixture.listen();
+  await fixture.server.drain();
+});
+
+test("an end at once closes everything, and the stop that was waiting is done", async () => {
+  const fixture = new Fixture();
+  const client = (await fixture.listen()).connect();
+  client.deliver(get("/"));
+  const drained = fixture.server.drain();
+  fixture.server.closeAll();
+  client.turn();
+  assert.ok(client.closeReported);
+  assert.ok(fixture.handler.answerAt(0).cancelled);
+  await drained;
+});
+
+test("the sweep reaches each connection's deadlines", async () => {
+  const fixture = new Fixture();
+  const client = (await fixture.listen()).connect();
+  client.deliver("GET /");
+  fixture.sweepAt(SETTINGS.headerTimeoutMs - 1);
+  assert.equal(client.received.length, 0);
+  fixture.sweepAt(SETTINGS.headerTimeoutMs);
+  assert.equal(readResponse(client.received).status, 408);
+});
