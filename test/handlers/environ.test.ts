@@ -85,7 +85,7 @@ test("fields become HTTP_ names; repeated ones are joined by commas, cookies by 
   assert.equal(entries["HTTP_X_CAF"], "\xe9");
 });
 
-test("Content-Type and Content-Length have names of their own, and are missing where not sent", () => {
+test("Content-Type and Content-Length have names of their own, or are not there", () => {
   const entries = environ([
     ["content-type", "text/plain"],
     ["content-length", "5"],

@@ -66,7 +66,7 @@ function get(target: string, fields = ""): string {
   return `GET ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`;
 }
 
-test("the path is decoded once, into one character for each byte; the target is kept as it was sent", () => {
+test("the path is decoded once, one character a byte; RAW_URI is the target as it was sent", () => {
   const cases: readonly [target: string, path: string, query: string, rawUri: string | null][] = [
     ["/", "/", "", null],
     ["/a/b", "/a/b", "", null],
@@ -94,8 +94,14 @@ test("the root path is taken off, and RAW_URI says what was sent", () => {
 test("a connection that repeats its fields sends them twice, then their number", () => {
   const fixture = new Fixture();
   const sent = ["/1", "/2", "/3", "/4"].map((target) => fixture.handle(get(target, "X: 1\r\n")));
-  assert.deepEqual(sent.map(({ template }) => template), [-1, 0, 0, 0]);
-  assert.deepEqual(sent.map(({ fields }) => fields?.get("HTTP_X")), ["1", "1", undefined, undefined]);
+  assert.deepEqual(
+    sent.map(({ template }) => template),
+    [-1, 0, 0, 0],
+  );
+  assert.deepEqual(
+    sent.map(({ fields }) => fields?.get("HTTP_X")),
+    ["1", "1", undefined, undefined],
+  );
   const other = fixture.handle(get("/5", "X: 2\r\n"));
   assert.equal(other.fields?.get("HTTP_X"), "2");
   assert.equal(other.template, -1);

@@ -51,7 +51,7 @@ export class MemoryListener implements Listener {
 
 export class MemoryTransport implements Transport {
   readonly name = "node";
-  readonly needsNamedFiles = false;
+  readonly namedFileFolder = null;
   readonly listeners: MemoryListener[] = [];
   /** Addresses that are in use. */
   refused: BindAddress | null = null;

@@ -24,7 +24,7 @@ let folder = "";
 beforeEach(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), "python environment ")));
   mkdirSync(join(folder, "system"));
-  writeFileSync(join(folder, "system/python3"), PYTHON, { mode: 0o755 });
+  writeFileSync(join(folder, "system/python3.14"), PYTHON, { mode: 0o755 });
   writeFileSync(join(folder, "wanted.txt"), "Flask==3.1\n");
 });
 

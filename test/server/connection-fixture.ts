@@ -20,7 +20,7 @@ export const SETTINGS: ConnectionSettings = {
     trailerLimitBytes: 500,
     chunkExtensionLimitBytes: 100,
   },
-  spool: { inlineMaxBytes: 100_000, folder: tmpdir(), named: false },
+  spool: { inlineMaxBytes: 100_000, folder: tmpdir(), namedFileFolder: () => null },
   headerTimeoutMs: 10_000,
   bodyTimeoutMs: 20_000,
   keepAliveTimeoutMs: 30_000,
@@ -96,5 +96,6 @@ export function get(path: string, fields = "", version = "HTTP/1.1"): string {
 
 /** A POST whose content has its length declared. */
 export function post(path: string, content: string, fields = ""): string {
-  return `POST ${path} HTTP/1.1\r\nHost: a\r\n${fields}Content-Length: ${content.length}\r\n\r\n${content}`;
+  const length = `Content-Length: ${content.length}\r\n`;
+  return `POST ${path} HTTP/1.1\r\nHost: a\r\n${fields}${length}\r\n${content}`;
 }

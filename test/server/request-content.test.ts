@@ -4,13 +4,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, test } from "node:test";
 
-import { RequestContent, type RequestContentOwner } from "../../src/server/request-content.ts";
+import {
+  RequestContent,
+  type RequestContentOwner,
+  type SpoolSettings,
+} from "../../src/server/request-content.ts";
 
 const INLINE_MAX_BYTES = 10;
 
 const folder = mkdtempSync(join(tmpdir(), "portico-test-"));
 after(() => rmSync(folder, { recursive: true }));
 afterEach(() => assert.deepEqual(readdirSync(folder), [], "no file is left behind"));
+
+interface Made {
+  readonly content: RequestContent;
+  readonly owner: Owner;
+}
 
 /** Waits for what the content reports; reports come one at a time. */
 class Owner implements RequestContentOwner {
@@ -33,12 +42,16 @@ class Owner implements RequestContentOwner {
   }
 }
 
-function makeContent(
-  settings: { folder?: string; named?: boolean } = {},
-): { content: RequestContent; owner: Owner } {
+function makeContent(settings: Partial<SpoolSettings> = {}): Made {
   const owner = new Owner();
-  const spool = { inlineMaxBytes: INLINE_MAX_BYTES, folder, named: false, ...settings };
+  const namedFileFolder = (): null => null;
+  const spool = { inlineMaxBytes: INLINE_MAX_BYTES, folder, namedFileFolder, ...settings };
   return { content: new RequestContent(spool, owner), owner };
+}
+
+/** Where workers need a name. */
+function makeNamedContent(): Made {
+  return makeContent({ folder: "/nonexistent", namedFileFolder: () => folder });
 }
 
 /** Appends from memory that is overwritten at once, as the receiver's is. */
@@ -54,7 +67,7 @@ function readFile(descriptor: number, lengthBytes: number): string {
 }
 
 /** All that was received is in the file. */
-async function settled({ content, owner }: { content: RequestContent; owner: Owner }): Promise<void> {
+async function settled({ content, owner }: Made): Promise<void> {
   while (content.pendingBytes > 0 && owner.failures.length === 0) await owner.nextReport();
 }
 
@@ -109,7 +122,7 @@ test("pieces that come while others are being written keep their order", async (
 });
 
 test("a named file keeps its name until it is released", async () => {
-  const made = makeContent({ named: true });
+  const made = makeNamedContent();
   append(made.content, "0123456789a");
   await settled(made);
   const taken = made.content.take();
@@ -120,7 +133,7 @@ test("a named file keeps its name until it is released", async () => {
 });
 
 test("a named file whose name the worker removed is released all the same", async () => {
-  const made = makeContent({ named: true });
+  const made = makeNamedContent();
   append(made.content, "0123456789a");
   await settled(made);
   unlinkSync(join(folder, readdirSync(folder)[0] ?? ""));
@@ -128,8 +141,8 @@ test("a named file whose name the worker removed is released all the same", asyn
   made.content.release();
 });
 
-test("released while it is being written: nothing is reported, and the file goes when the write is done", async () => {
-  const made = makeContent({ named: true });
+test("released while it is being written: nothing is reported, the file goes with the write", async () => {
+  const made = makeNamedContent();
   append(made.content, "0123456789a");
   made.content.release();
   const name = join(folder, readdirSync(folder)[0] ?? "");

@@ -1,6 +1,6 @@
 /**
- * Reads responses as a strict client does, to see what one would make of the bytes. Written from RFC 9112 section 6.3,
- * not from the code under test.
+ * Reads responses as a strict client does, to see what one would make of the bytes. Written from
+ * RFC 9112 section 6.3, not from the code under test.
  */
 import assert from "node:assert/strict";
 

@@ -24,7 +24,16 @@ function makeWriter(scratchBytes = SCRATCH_BYTES): Fixture {
 }
 
 function requestHead(method: string, versionMinor: 0 | 1 = 1): RequestHead {
-  const section = new HeaderSection(method, versionMinor, [], [], { kind: "none" }, true, false, "");
+  const section = new HeaderSection(
+    method,
+    versionMinor,
+    [],
+    [],
+    { kind: "none" },
+    true,
+    false,
+    "",
+  );
   return new RequestHead(new RequestTarget("/", "origin", "/", "", null), section);
 }
 
@@ -155,7 +164,13 @@ test("a head that is larger than the scratch memory", () => {
   const value = "v".repeat(5_000);
   const head = Buffer.from(`200 OK\r\nX-Large: ${value}\r\nContent-Length: 2\r\n`);
   fixture.writer.begin(requestHead("GET"), true, 200, 2);
-  fixture.writer.head(Buffer.concat([head, Buffer.from("ok")]), 0, head.length, head.length + 2, true);
+  fixture.writer.head(
+    Buffer.concat([head, Buffer.from("ok")]),
+    0,
+    head.length,
+    head.length + 2,
+    true,
+  );
   const response = readResponse(fixture.stream.received);
   assert.equal(response.fields.get("x-large"), value);
   assert.equal(response.content, "ok");
@@ -174,6 +189,9 @@ test("the state of one response does not reach into the next", () => {
   giveHead(fixture, 200, 3, "abc", true);
   const all = fixture.stream.received;
   const responses = readResponses(all, "GET", "GET", "HEAD", "GET");
-  assert.deepEqual(responses.map(({ content }) => content), ["0123456789", "chunk", "", "abc"]);
+  assert.deepEqual(
+    responses.map(({ content }) => content),
+    ["0123456789", "chunk", "", "abc"],
+  );
   assert.equal(fixture.writer.givenBytes, all.length);
 });

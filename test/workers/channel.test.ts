@@ -4,7 +4,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { ChannelFixture, type SentJob, WORKER_PID } from "./channel-fixture.ts";
-import { chunkFrame, closingFrame, frame, headFrame, readyFrame, responseFrame } from "./fake-worker.ts";
+import {
+  chunkFrame,
+  closingFrame,
+  frame,
+  headFrame,
+  readyFrame,
+  responseFrame,
+} from "./fake-worker.ts";
 import { makeRequest, templateNamed } from "./request.ts";
 
 /** An answer of each kind, one behind the other, as the worker sends them to three requests. */
@@ -30,7 +37,10 @@ function assertMixedAnswers(fixture: ChannelFixture, jobs: readonly SentJob[]): 
   assert.equal(streamed?.contentLength, null);
   assert.equal(streamed.content, "first,second,third");
   assert.equal(failed?.failure, "application-error");
-  assert.deepEqual(jobs.map(({ sink }) => sink.outcomes), [1, 1, 1]);
+  assert.deepEqual(
+    jobs.map(({ sink }) => sink.outcomes),
+    [1, 1, 1],
+  );
   assert.deepEqual(fixture.elapsedUs, [11, 22, 33]);
   assert.equal(fixture.channel.underWay.length, 0);
   assert.equal(fixture.jobs.size, 0);
@@ -82,7 +92,10 @@ test("a batch that needed a large buffer does not spoil the next one", () => {
   const content = Buffer.alloc(3_000_000, "x");
   fixture.sendOne(makeRequest("/large", { content }));
   fixture.send("/small", "/other");
-  assert.deepEqual(fixture.worker.requests.map(({ path }) => path), ["/large", "/small", "/other"]);
+  assert.deepEqual(
+    fixture.worker.requests.map(({ path }) => path),
+    ["/large", "/small", "/other"],
+  );
   assert.deepEqual(fixture.worker.request(0).body, content);
 });
 
@@ -144,11 +157,14 @@ test("a head of the largest size is taken", () => {
   const sent = fixture.sendOne("/");
   const head = `200 OK\r\nX: ${"x".repeat(262_144 - 13)}\r\n`;
   assert.equal(head.length, 262_144);
-  fixture.worker.stream.deliverInPieces(frame({ ...address(sent), kind: 1, status: 200, head }), 65_536);
+  fixture.worker.stream.deliverInPieces(
+    frame({ ...address(sent), kind: 1, status: 200, head }),
+    65_536,
+  );
   assert.equal(sent.sink.head, head);
 });
 
-test("an end without a head is the application's error, an abort after it cuts the answer short", () => {
+test("an end without a head is the application's error, an abort after it cuts it short", () => {
   const fixture = ChannelFixture.ready();
   const [ended, aborted] = fixture.send("/1", "/2") as [SentJob, SentJob];
   fixture.worker.send(closingFrame(ended, "end"));
@@ -158,7 +174,10 @@ test("an end without a head is the application's error, an abort after it cuts t
   assert.equal(aborted.sink.content, "part");
 });
 
-/** Sends what must not be sent while one request is under way and one behind it, and expects the end of the channel. */
+/**
+ * Sends what must not be sent while one request is under way and one behind it, and expects the end
+ * of the channel.
+ */
 function assertBroken(bytes: (first: SentJob, second: SentJob) => Buffer, reason: RegExp): void {
   for (const pieceSize of [1, 7, Infinity]) {
     const fixture = ChannelFixture.ready();
@@ -167,7 +186,11 @@ function assertBroken(bytes: (first: SentJob, second: SentJob) => Buffer, reason
     assert.ok(fixture.worker.stream.closeReported, "the stream is closed");
     assert.match(fixture.closed?.error?.message ?? "", reason);
     assert.deepEqual(fixture.closed?.unanswered, [first.job, second.job]);
-    assert.equal(first.sink.outcomes + second.sink.outcomes, 0, "the owner decides what becomes of them");
+    assert.equal(
+      first.sink.outcomes + second.sink.outcomes,
+      0,
+      "the owner decides what becomes of them",
+    );
   }
 }
 
@@ -177,8 +200,14 @@ function address({ slot, generation }: SentJob): { slot: number; generation: num
 
 test("a frame for another slot or generation than the oldest one's ends the channel", () => {
   const stranger = /an answer to a request that it does not have/;
-  assertBroken(({ slot, generation }) => responseFrame({ slot: slot + 9, generation }, ""), stranger);
-  assertBroken(({ slot, generation }) => responseFrame({ slot, generation: generation + 1 }, ""), stranger);
+  assertBroken(
+    ({ slot, generation }) => responseFrame({ slot: slot + 9, generation }, ""),
+    stranger,
+  );
+  assertBroken(
+    ({ slot, generation }) => responseFrame({ slot, generation: generation + 1 }, ""),
+    stranger,
+  );
   assertBroken((_first, second) => responseFrame(second, ""), stranger);
   assertBroken((first) => chunkFrame({ ...first, generation: first.generation - 1 }, ""), stranger);
 });
@@ -228,7 +257,11 @@ test("a head that is too large, or a status out of range, ends the channel", () 
 test("nothing behind the frame that broke the channel is looked at", () => {
   const fixture = ChannelFixture.ready();
   const [first, second] = fixture.send("/1", "/2") as [SentJob, SentJob];
-  fixture.worker.send(frame({ ...address(first), kind: 99 }), responseFrame(first, ""), responseFrame(second, ""));
+  fixture.worker.send(
+    frame({ ...address(first), kind: 99 }),
+    responseFrame(first, ""),
+    responseFrame(second, ""),
+  );
   assert.equal(first.sink.outcomes + second.sink.outcomes, 0);
 });
 
@@ -245,7 +278,7 @@ test("bytes at random never throw, and never reach a sink that was not addressed
   );
 });
 
-test("the end of the worker's stream closes the channel; what it had is given back, oldest first", () => {
+test("the end of the worker's stream ends the channel; what it had is given back in order", () => {
   const fixture = ChannelFixture.ready();
   const sent = fixture.send("/1", "/2", "/3");
   fixture.worker.send(responseFrame(sent[0] as SentJob, ""));
@@ -348,7 +381,10 @@ test("a template is sent without a number first, then with one, then by number o
   const fixture = ChannelFixture.ready();
   const template = templateNamed("a");
   for (let use = 0; use < 4; use++) fixture.sendOne(makeRequest("/", { template }));
-  const seen = fixture.worker.requests.map((each) => [each.template, each.fields?.get("HTTP_X_NAME")]);
+  const seen = fixture.worker.requests.map((each) => [
+    each.template,
+    each.fields?.get("HTTP_X_NAME"),
+  ]);
   assert.deepEqual(seen, [
     [-1, "a"],
     [0, "a"],
@@ -378,7 +414,10 @@ test("the table of templates is bounded; one that was replaced is sent anew", ()
   fixture.sendOne(makeRequest("/", { template: replaced }));
   fixture.sendOne(makeRequest("/", { template: still }));
   const sent = fixture.worker.requests.slice(before);
-  assert.deepEqual(sent.map(({ template }) => template), [1, 1, 2]);
+  assert.deepEqual(
+    sent.map(({ template }) => template),
+    [1, 1, 2],
+  );
   assert.deepEqual(
     sent.map(({ fields }) => fields?.get("HTTP_X_NAME")),
     [undefined, "0", "1"],

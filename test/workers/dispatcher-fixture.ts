@@ -72,7 +72,10 @@ export class DispatcherFixture implements DispatcherEvents {
 
   addStartingWorker(): FakeWorker {
     const worker = new FakeWorker();
-    this.channels.set(worker, this.dispatcher.addChannel(worker.stream, () => null));
+    this.channels.set(
+      worker,
+      this.dispatcher.addChannel(worker.stream, () => null),
+    );
     return worker;
   }
 

@@ -1,6 +1,7 @@
 /**
- * The dispatcher against random workers, clients and times. The workers keep to docs/worker-protocol.md and nothing
- * else: they die at any moment, with answers finished and not sent, or half sent.
+ * The dispatcher against random workers, clients and times. The workers keep to
+ * docs/worker-protocol.md and nothing else: they die at any moment, with answers finished and not
+ * sent, or half sent.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -67,7 +68,8 @@ class SimulatedWorker {
       chunkFrame(request, back),
       closingFrame(request, "end"),
     ];
-    const answer = how % 3 === 0 ? streamed : [responseFrame(request, request.path, (how * 7_919) % 30_000)];
+    const answer =
+      how % 3 === 0 ? streamed : [responseFrame(request, request.path, (how * 7_919) % 30_000)];
     this.#unsent = Buffer.concat([this.#unsent, ...answer]);
   }
 
@@ -161,7 +163,8 @@ class Simulation {
     for (const { job } of this.clients) job.resume();
     for (const { stream } of this.#links) stream.turn();
     for (const worker of this.workers) this.#kill(worker, false);
-    for (const { stream } of this.#links) assert.ok(stream.closeReported, "no channel is left over");
+    for (const { stream } of this.#links)
+      assert.ok(stream.closeReported, "no channel is left over");
     this.workers = [];
     const good = this.addWorker();
     for (let turns = 0; turns < 10_000 && !this.fixture.dispatcher.idle; turns++) {
@@ -179,7 +182,12 @@ class Simulation {
     const request = idempotent ? makeRequest(path) : makePost(path);
     // A full queue is an honest refusal; the caller answers.
     if (this.fixture.dispatcher.queueLength >= 20) return;
-    this.clients.push({ ...this.fixture.submit(request), path, cancelled: false, disturbed: false });
+    this.clients.push({
+      ...this.fixture.submit(request),
+      path,
+      cancelled: false,
+      disturbed: false,
+    });
   }
 
   /** @param losing whether what it had sent and nobody has read is lost */
@@ -203,12 +211,18 @@ class Simulation {
     for (const client of this.clients) if (underWay.has(client.job)) client.disturbed = true;
   }
 
-  /** Apart from those that come again, a worker gets requests in the order in which they were submitted. */
+  /**
+   * Apart from those that come again, a worker gets requests in the order in which they were
+   * submitted.
+   */
   #checkOrder(worker: SimulatedWorker): void {
     const seen = worker.link.requests.map(({ path }) => path);
     const undisturbed = this.clients.filter((client) => !client.disturbed).map(({ path }) => path);
     const expected = undisturbed.filter((path) => seen.includes(path));
-    assert.deepEqual(seen.filter((path) => undisturbed.includes(path)), expected);
+    assert.deepEqual(
+      seen.filter((path) => undisturbed.includes(path)),
+      expected,
+    );
   }
 
   check(): void {
@@ -288,6 +302,13 @@ test("the simulation reaches the cases that it is there for", () => {
     }
     if (Math.max(0, ...executions.values()) > 1) reached.add("run again");
   }
-  const expected = ["answered", "cancelled", "queue-timed-out", "run again", "timed-out", "worker-exited"];
+  const expected = [
+    "answered",
+    "cancelled",
+    "queue-timed-out",
+    "run again",
+    "timed-out",
+    "worker-exited",
+  ];
   assert.deepEqual([...reached].toSorted(), expected);
 });

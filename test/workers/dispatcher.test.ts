@@ -31,7 +31,10 @@ test("each worker gets one request before any gets two, and none while times are
   const fixture = new DispatcherFixture();
   const workers = [fixture.addWorker(), fixture.addWorker(), fixture.addWorker()];
   fixture.submitAll("/1", "/2", "/3", "/4");
-  assert.deepEqual(workers.map((worker) => worker.requests.length), [1, 1, 1]);
+  assert.deepEqual(
+    workers.map((worker) => worker.requests.length),
+    [1, 1, 1],
+  );
   assert.equal(fixture.dispatcher.queueLength, 1);
 });
 
@@ -242,7 +245,7 @@ test("a worker dies under a request that may not be run twice: 502", () => {
   assert.deepEqual(pathsFrom(other), []);
 });
 
-test("a worker dies under a GET: it is run once more, alone, and given up at a second death", () => {
+test("a worker dies under a GET: it is run again, alone, and given up at a second death", () => {
   const fixture = new DispatcherFixture();
   const [first, second] = [fixture.addWorker(), fixture.addStartingWorker()];
   fixture.learnQuick(first);
@@ -270,7 +273,7 @@ test("a GET that survives its second run is answered as if nothing had been", ()
   assert.equal(unlucky?.sink.content, "done");
 });
 
-test("those behind the one under which a worker died are queued again, in order, before all others", () => {
+test("those behind the one under which a worker died come again, in order, before others", () => {
   const fixture = new DispatcherFixture();
   const worker = fixture.addWorker();
   fixture.learnQuick(worker);
@@ -305,7 +308,7 @@ test("a POST behind an unanswered GET has not begun: both are run again", () => 
   assert.equal(post?.sink.content, "done");
 });
 
-test("where answers may have been lost with the worker, a POST behind a GET may have begun: 502", () => {
+test("where answers may be lost with the worker, a POST behind a GET may have begun: 502", () => {
   const fixture = new DispatcherFixture();
   const worker = fixture.addWorker();
   fixture.learnQuick(worker);
@@ -335,7 +338,7 @@ test("what was answered before the death stays answered, what had begun is cut s
   assert.deepEqual(pathsFrom(fixture.addWorker()), ["/behind"]);
 });
 
-test("what was cancelled is dropped when its worker dies, and when its turn in the queue comes", () => {
+test("what was cancelled is dropped when its worker dies, and when its turn comes", () => {
   const fixture = new DispatcherFixture();
   const worker = fixture.addWorker();
   const [sent, queued, kept] = fixture.submitAll("/sent", "/queued", "/kept");
@@ -403,10 +406,16 @@ test("a stop at once tells everybody, and what still comes is not for anybody", 
   const worker = fixture.addWorker();
   const submitted = fixture.submitAll("/sent", "/queued");
   fixture.dispatcher.abandonAll("stopping");
-  assert.deepEqual(submitted.map(({ sink }) => sink.failure), ["stopping", "stopping"]);
+  assert.deepEqual(
+    submitted.map(({ sink }) => sink.failure),
+    ["stopping", "stopping"],
+  );
   assert.ok(fixture.dispatcher.idle);
   fixture.answer(worker, 0);
-  assert.deepEqual(submitted.map(({ sink }) => sink.outcomes), [1, 1]);
+  assert.deepEqual(
+    submitted.map(({ sink }) => sink.outcomes),
+    [1, 1],
+  );
 });
 
 test("a channel that comes for one that is gone does not take its templates over", () => {

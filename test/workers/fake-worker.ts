@@ -1,6 +1,7 @@
 /**
- * The worker's end of a channel, played by the test: reads the frames that the gateway wrote, and builds those that a
- * worker sends. Written from docs/worker-protocol.md, not from the code under test.
+ * The worker's end of a channel, played by the test: reads the frames that the gateway wrote, and
+ * builds those that a worker sends. Written from docs/worker-protocol.md, not from the code under
+ * test.
  */
 import assert from "node:assert/strict";
 
@@ -86,7 +87,11 @@ export function chunkFrame(to: Address, body: Buffer | string): Buffer {
 }
 
 /** A frame without a head and without content. */
-export function closingFrame(to: Address, kind: "end" | "abort" | "error", elapsedUs = 100): Buffer {
+export function closingFrame(
+  to: Address,
+  kind: "end" | "abort" | "error",
+  elapsedUs = 100,
+): Buffer {
   return frame({ ...addressOf(to), kind: KIND[kind], elapsedUs });
 }
 

@@ -1,6 +1,6 @@
 /**
- * Reads the part of Python's `marshal` format that the gateway writes, so that tests see what a worker would see. That
- * Python itself reads the same is for `marshal-writer.test.ts` to show.
+ * Reads the part of Python's `marshal` format that the gateway writes, so that tests see what a
+ * worker would see. That Python itself reads the same is for `marshal-writer.test.ts` to show.
  */
 import assert from "node:assert/strict";
 
@@ -17,9 +17,8 @@ export function readMarshal(bytes: Buffer): MarshalValue {
   let at = 0;
 
   function length32(): number {
-    const value = bytes.readUInt32LE(at);
     at += 4;
-    return value;
+    return bytes.readUInt32LE(at - 4);
   }
 
   function slice(count: number): Buffer {

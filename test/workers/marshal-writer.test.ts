@@ -14,7 +14,10 @@ function encode(write: (writer: MarshalWriter) => void): Buffer {
   return Buffer.from(writer.bytes.subarray(0, writer.length));
 }
 
-/** Reads each value with Python's own marshal, in one process, and returns what `ascii()` says of it. */
+/**
+ * Reads each value with Python's own marshal, in one process, and returns what `ascii()` says of
+ * it.
+ */
 function asciiByPython(values: readonly Buffer[]): string[] {
   const program = [
     "import json, marshal, sys",
@@ -45,12 +48,24 @@ const CASES: readonly [what: string, write: (writer: MarshalWriter) => void, exp
   ["latin-1", (writer) => writer.string("\x80caf\xe9\xff"), "'\\x80caf\\xe9\\xff'"],
   ["255 of latin-1", (writer) => writer.string("\xe9".repeat(255)), `'${"\\xe9".repeat(255)}'`],
   ["256 of latin-1", (writer) => writer.string("\xe9".repeat(256)), `'${"\\xe9".repeat(256)}'`],
-  ["late latin-1", (writer) => writer.string(`${"a".repeat(300)}\xe9`), `'${"a".repeat(300)}\\xe9'`],
+  [
+    "late latin-1",
+    (writer) => writer.string(`${"a".repeat(300)}\xe9`),
+    `'${"a".repeat(300)}\\xe9'`,
+  ],
   ["any Unicode", (writer) => writer.string("\u20ac\u{1f600}"), "'\\u20ac\\U0001f600'"],
   ["three bytes each", (writer) => writer.string("\u65e5".repeat(9)), `'${"\\u65e5".repeat(9)}'`],
-  ["an interned string", (writer) => writer.encoded(encodeInternedString("HTTP_HOST")), "'HTTP_HOST'"],
+  [
+    "an interned string",
+    (writer) => writer.encoded(encodeInternedString("HTTP_HOST")),
+    "'HTTP_HOST'",
+  ],
   ["no bytes", (writer) => writer.bytesObject(Buffer.alloc(0), 0, 0), "b''"],
-  ["a part of bytes", (writer) => writer.bytesObject(Buffer.from("xa\0\xffy", "latin1"), 1, 4), "b'a\\x00\\xff'"],
+  [
+    "a part of bytes",
+    (writer) => writer.bytesObject(Buffer.from("xa\0\xffy", "latin1"), 1, 4),
+    "b'a\\x00\\xff'",
+  ],
   ["an empty tuple", (writer) => writer.tuple(0), "()"],
   [
     "a dict",

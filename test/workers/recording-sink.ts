@@ -1,4 +1,7 @@
-/** Writes down what an answer's receiver was told, and fails the test when it is told anything after the end. */
+/**
+ * Writes down what an answer's receiver was told, and fails the test when it is told anything after
+ * the end.
+ */
 import assert from "node:assert/strict";
 
 import type { AnswerFailure, AnswerSink } from "../../src/workers/application-request.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { RESPAWN_PAUSE_MAX_MS, RespawnPause } from "../../src/workers/respawn-pause.ts";
 
-test("the first that dies at once is replaced at once, then the pause doubles up to its bound", () => {
+test("the first that dies is replaced at once, then the pause doubles up to its bound", () => {
   const pause = new RespawnPause();
   const pauses = Array.from({ length: 10 }, () => pause.afterDeath(10));
   assert.deepEqual(pauses, [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000]);

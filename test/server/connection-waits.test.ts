@@ -1,0 +1,175 @@
+/**
+ * Time and back-pressure of a connection: every wait ends, and nobody is read from faster than it
+ * is taken.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ConnectionFixture, get, post } from "./connection-fixture.ts";
+import { readResponse, readResponses } from "./response-reader.ts";
+
+test("a client that pipelines without end is not read any more, until its answers are out", () => {
+  const fixture = new ConnectionFixture();
+  const request = get("/".padEnd(150, "a"));
+  const count = Math.ceil(65_536 / request.length) + 2;
+  for (let sent = 0; sent < count; sent++) fixture.client.deliver(request);
+  assert.ok(fixture.client.paused);
+  fixture.client.deliver(get("/last"));
+  for (let place = 0; place <= count; place++) {
+    fixture.handler.answerAt(place).answer("");
+    fixture.client.turn();
+  }
+  assert.equal(fixture.client.paused, false);
+  assert.equal(fixture.handler.answers.length, count + 1);
+  assert.equal(fixture.handler.answers.at(-1)?.path, "/last");
+});
+
+test("lingering ends with the client's end, or after two seconds", () => {
+  const ended = new ConnectionFixture();
+  ended.client.deliver("bad\r\n\r\n");
+  ended.client.deliverEnd();
+  assert.ok(ended.client.closed);
+  const silent = new ConnectionFixture();
+  silent.client.deliver("bad\r\n\r\n");
+  silent.sweepAt(1_999);
+  assert.equal(silent.client.closed, false);
+  silent.sweepAt(2_000);
+  assert.ok(silent.client.closeReported);
+  assert.equal(silent.closedReports, 1);
+});
+
+test("a client that takes its last answer slowly is waited for", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.takeAtMost(10);
+  fixture.client.deliver("bad\r\n\r\n");
+  fixture.client.deliverEnd();
+  fixture.sweepAt(5_000);
+  assert.equal(fixture.client.closed, false);
+  fixture.client.drain();
+  assert.ok(fixture.client.closeReported);
+  assert.equal(readResponse(fixture.received).status, 400);
+});
+
+test("a slow client stops the worker, and starts it again", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/"));
+  const answer = fixture.handler.answerAt(0);
+  answer.begin();
+  fixture.client.takeAtMost(0);
+  answer.more("a".repeat(900));
+  assert.equal(answer.paused, false, "it fits into the buffer");
+  answer.more("b".repeat(900));
+  assert.ok(answer.paused);
+  fixture.client.drain(100);
+  assert.ok(answer.paused, "not before all of it has left");
+  fixture.client.drain();
+  assert.equal(answer.paused, false);
+  answer.end();
+  assert.equal(readResponse(fixture.received).content, "a".repeat(900) + "b".repeat(900));
+});
+
+test("the next request is not begun while the client has not taken its answers", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.takeAtMost(0);
+  fixture.client.deliver(get("/1") + get("/2"));
+  fixture.handler.answerAt(0).answer("a".repeat(2_000));
+  assert.equal(fixture.handler.answers.length, 1);
+  fixture.client.drain();
+  assert.equal(fixture.handler.answers.length, 2);
+  fixture.handler.answerAt(1).answer("two");
+  assert.equal(readResponses(fixture.received, "GET", "GET")[1]?.content, "two");
+});
+
+test("a client that takes nothing for too long is closed, one that takes a little is not", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.takeAtMost(0);
+  fixture.client.deliver(get("/"));
+  fixture.handler.answerAt(0).begin("a".repeat(5_000));
+  fixture.sweepAt(0);
+  fixture.sweepAt(39_000);
+  fixture.client.drain(1);
+  fixture.sweepAt(39_500);
+  fixture.sweepAt(79_499);
+  assert.equal(fixture.client.closed, false);
+  fixture.sweepAt(79_500);
+  assert.ok(fixture.client.closeReported);
+  assert.ok(fixture.handler.answerAt(0).cancelled);
+});
+
+test("deadlines: who begins a request and does not finish its head gets 408", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver("GET / HTTP/1.1\r\n");
+  fixture.sweepAt(9_000);
+  // A byte now and then does not buy more time.
+  fixture.client.deliver("Host: a\r\n");
+  fixture.sweepAt(9_999);
+  assert.equal(fixture.received.length, 0);
+  fixture.sweepAt(10_000);
+  assert.equal(readResponse(fixture.received).status, 408);
+  assert.ok(fixture.client.sawEnd);
+});
+
+test("deadlines: who begins nothing is closed without an answer", () => {
+  const fixture = new ConnectionFixture();
+  fixture.sweepAt(10_000);
+  assert.ok(fixture.client.closeReported);
+  assert.equal(fixture.received.length, 0);
+});
+
+test("deadlines: the second head has its own time, from its first byte on", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/"));
+  fixture.handler.answerAt(0).answer("");
+  fixture.takeReceived();
+  fixture.sweepAt(25_000);
+  fixture.client.deliver("GET /");
+  fixture.sweepAt(34_999);
+  assert.equal(fixture.client.sawEnd, false);
+  fixture.sweepAt(35_000);
+  assert.equal(readResponse(fixture.takeReceived()).status, 408);
+});
+
+test("deadlines: a content that stops coming gets 408, one that comes slowly has its time", () => {
+  const fixture = new ConnectionFixture();
+  const request = post("/", "hello");
+  fixture.client.deliver(request.slice(0, -5));
+  fixture.sweepAt(19_000);
+  fixture.client.deliver("h");
+  fixture.sweepAt(38_999);
+  assert.equal(fixture.received.length, 0);
+  fixture.sweepAt(39_000);
+  assert.equal(readResponse(fixture.received).status, 408);
+  assert.ok(fixture.client.sawEnd);
+  assert.equal(fixture.handler.answers.length, 0);
+});
+
+test("deadlines: an idle connection is closed, one that waits for its answer is not", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/"));
+  fixture.sweepAt(1_000_000);
+  assert.equal(fixture.client.closed, false);
+  fixture.handler.answerAt(0).answer("");
+  assert.ok(fixture.connection.idle);
+  fixture.sweepAt(1_029_999);
+  assert.equal(fixture.client.closed, false);
+  fixture.sweepAt(1_030_000);
+  assert.ok(fixture.client.closeReported);
+  readResponse(fixture.received);
+});
+
+test("while too much content waits for the disk, the client is not read", async () => {
+  const fixture = new ConnectionFixture();
+  const content = "0123456789abcdef".repeat(150_000);
+  fixture.client.deliver(post("/", content));
+  assert.equal(fixture.handler.answers.length, 0, "not before it is written");
+  assert.ok(fixture.client.paused);
+  while (fixture.handler.answers.length === 0) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  assert.equal(fixture.client.paused, false);
+  const spooled = fixture.handler.answerAt(0).request.content;
+  assert.ok(spooled !== null && !Buffer.isBuffer(spooled));
+  assert.equal(spooled.lengthBytes, content.length);
+  fixture.handler.answerAt(0).answer("done");
+  assert.equal(readResponse(fixture.received, "POST").content, "done");
+});
