@@ -71,25 +71,18 @@ class Head:
 
 
 class HeadCache:
-    """Heads by status and headers."""
+    """Heads by status and headers; looked up in `kept` by `(status, *headers)`."""
 
     def __init__(self) -> None:
-        self._heads: dict[Any, Head] = {}
+        self.kept: dict[Any, Head] = {}
 
-    def get(self, status: Any, headers: Any) -> Head:
-        """Raises HeadError where PEP 3333 or HTTP forbids the status or a header."""
-        try:
-            key = (status, *headers)
-            head = self._heads.get(key)
-        except TypeError:
-            # Something cannot be hashed or iterated over; the checks below say what.
-            key = head = None
-        if head is None:
-            head = encode(status, headers)
-            if key is not None and len(head.encoded) <= HEAD_KEPT_MAX_BYTES:
-                if len(self._heads) >= HEADS_MAX:
-                    self._heads.clear()
-                self._heads[key] = head
+    def add(self, status: Any, headers: Any) -> Head:
+        """A head that is not in the cache. Raises HeadError where PEP 3333 or HTTP forbids it."""
+        head = encode(status, headers)
+        if len(head.encoded) <= HEAD_KEPT_MAX_BYTES:
+            if len(self.kept) >= HEADS_MAX:
+                self.kept.clear()
+            self.kept[(status, *headers)] = head
         return head
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Callable
 
 from portico_worker import content, wire
 from portico_worker.heads import HeadCache
-from portico_worker.wsgi import COPIED_MAX_BYTES, Answer, Disconnected
+from portico_worker.wsgi import COPIED_MAX_BYTES, ELAPSED_MAX_US, Answer, Disconnected
 
 # Methods that may be run again when nobody can tell whether they were; the gateway has the same list.
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
@@ -74,7 +74,10 @@ class Worker:
         answer = self._answer
         start_response = answer.start_response
         unsent = answer.unsent
-        flushed_at = perf_counter()
+        append = unsent.append
+        pack_address = wire.pack_address
+        clock = perf_counter
+        flushed_at = clock()
         left = len(batch)
         for slot, generation, template, fields, path, query, raw_uri, body, length in batch:
             left -= 1
@@ -89,28 +92,43 @@ class Worker:
             environ["RAW_URI"] = path if raw_uri is None else raw_uri
             if length is not None:
                 environ["CONTENT_LENGTH"] = length
-            answer.begin(slot, generation, bodyless)
+            if body is None or type(body) is bytes:
+                environ["wsgi.input"] = BytesIO(body)
+            answer.slot = slot
+            answer.generation = generation
+            answer.bodyless_method = bodyless
+            answer.head = None
+            answer.began = began = clock()
             result: Any = None
             try:
-                environ["wsgi.input"] = (
-                    BytesIO(body) if body is None or type(body) is bytes else self._open(body)
-                )
+                if body is not None and type(body) is not bytes:
+                    environ["wsgi.input"] = self._open(body)
                 result = application(environ, start_response)
                 kind = type(result)
                 if kind is list or kind is tuple:
+                    head = answer.head
                     # The commonest answer: one piece, its length declared, all of it small.
                     if (
                         len(result) == 1
-                        and answer.head is not None
-                        and not answer.head_sent
-                        and not bodyless
+                        and head is not None
                         and type(result[0]) is bytes
-                        and answer.head.content_length == len(result[0]) <= COPIED_MAX_BYTES
-                        and not answer.head.bodyless
+                        and head.content_length == len(result[0]) <= COPIED_MAX_BYTES
+                        and not (bodyless or head.bodyless or answer.head_sent)
                     ):
-                        answer.whole(answer.head, result[0])
-                    else:
-                        answer.complete_list(result)
+                        now = clock()
+                        elapsed_us = int((now - began) * 1e6)
+                        if elapsed_us > ELAPSED_MAX_US:
+                            elapsed_us = ELAPSED_MAX_US
+                        append(pack_address(slot, generation, elapsed_us, len(result[0])))
+                        append(head.whole_frame)
+                        append(result[0])
+                        if now - flushed_at > FLUSH_INTERVAL_S:
+                            answer.flush()
+                            flushed_at = now
+                        if body is not None and type(body) is not bytes:
+                            self._close_input(environ)
+                        continue
+                    answer.complete_list(result)
                 else:
                     answer.complete_iterable(result, left == 0)
             except Disconnected:
@@ -119,20 +137,20 @@ class Worker:
                 self._report(environ)
                 answer.fail()
             except BaseException:
-                # SystemExit, KeyboardInterrupt, GeneratorExit: the application wants this process to end. It does,
-                # once the client has its answer; requests behind this one are run by another worker.
+                # SystemExit, KeyboardInterrupt, GeneratorExit: the application wants this process
+                # to end. It does, once the client has its answer; requests behind this one are
+                # run by another worker.
                 self._report(environ)
                 answer.fail()
                 answer.flush()
                 self._close(result, environ)
                 raise
-            finally_close = getattr(result, "close", None)
-            if finally_close is not None:
-                self._close(result, environ)
+            answer.reset()
+            self._close(result, environ)
             if body is not None and type(body) is not bytes:
                 self._close_input(environ)
             if unsent:
-                now = perf_counter()
+                now = clock()
                 if now - flushed_at > FLUSH_INTERVAL_S:
                     answer.flush()
                     flushed_at = now

@@ -35,11 +35,13 @@ class Answer:
     def __init__(self, send: Callable[[bytes | memoryview], None], heads: HeadCache) -> None:
         self._send = send
         self._heads = heads
+        self._kept_heads = heads.kept
+        self._write = self.write
         # Frames of finished answers that leave with the next `flush`.
         self.unsent: list[bytes] = []
-        self._slot = 0
-        self._generation = 0
-        self._began = 0.0
+        self.slot = 0
+        self.generation = 0
+        self.began = 0.0
         self.bodyless_method = False
         self.head: Head | None = None
         self.head_sent = False
@@ -48,15 +50,11 @@ class Answer:
         self.cut = False
         self.is_cancelled: Callable[[int, int], bool] = lambda slot, generation: False
 
-    def begin(self, slot: int, generation: int, bodyless_method: bool) -> None:
-        self._slot = slot
-        self._generation = generation
-        self.bodyless_method = bodyless_method
-        self.head = None
+    def reset(self) -> None:
+        """Makes ready for the next request, after one whose answer was not the simplest kind."""
         self.head_sent = False
         self._remaining = None
         self.cut = False
-        self._began = perf_counter()
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
@@ -71,8 +69,12 @@ class Answer:
                 exc_info = None
         elif self.head is not None:
             raise AssertionError("start_response was called again without exc_info")
-        self.head = self._heads.get(status, headers)
-        return self.write
+        try:
+            self.head = self._kept_heads[(status, *headers)]
+        except (KeyError, TypeError):
+            # Not met before; or something cannot be hashed or iterated over, and the checks say what.
+            self.head = self._heads.add(status, headers)
+        return self._write
 
     def write(self, data: bytes) -> None:
         """PEP 3333, "The write() Callable": the data leaves at once."""
@@ -140,7 +142,7 @@ class Answer:
             self._in_several_frames(head, memoryview(content))
             return
         self.head_sent = True
-        self.unsent.append(wire.pack_address(self._slot, self._generation, self._elapsed_us(), size))
+        self.unsent.append(wire.pack_address(self.slot, self.generation, self._elapsed_us(), size))
         self.unsent.append(head.whole_frame)
         if size <= COPIED_MAX_BYTES:
             self.unsent.append(content)
@@ -162,7 +164,7 @@ class Answer:
         content = self._admit(content)
         if not content:
             return
-        if self.is_cancelled(self._slot, self._generation):
+        if self.is_cancelled(self.slot, self.generation):
             raise Disconnected
         self._frame(wire.CHUNK_HEAD, content)
 
@@ -187,12 +189,12 @@ class Answer:
     def fail(self) -> None:
         """The application raised."""
         kind = wire.ABORT_HEAD if self.head_sent else wire.ERROR_HEAD
-        self.unsent.append(wire.pack_address(self._slot, self._generation, self._elapsed_us(), 0) + kind)
+        self.unsent.append(wire.pack_address(self.slot, self.generation, self._elapsed_us(), 0) + kind)
 
     def forsake(self) -> None:
         """Ends an answer that nobody waits for."""
         self.unsent.append(
-            wire.pack_address(self._slot, self._generation, self._elapsed_us(), 0) + wire.END_HEAD
+            wire.pack_address(self.slot, self.generation, self._elapsed_us(), 0) + wire.END_HEAD
         )
 
     def flush(self) -> None:
@@ -210,7 +212,7 @@ class Answer:
         self._frame(wire.END_HEAD, b"")
 
     def _frame(self, kind: bytes, content: bytes | memoryview) -> None:
-        address = wire.pack_address(self._slot, self._generation, self._elapsed_us(), len(content))
+        address = wire.pack_address(self.slot, self.generation, self._elapsed_us(), len(content))
         self.unsent.append(address)
         self.unsent.append(kind)
         if len(content) <= COPIED_MAX_BYTES:
@@ -238,7 +240,7 @@ class Answer:
         return self.head
 
     def _elapsed_us(self) -> int:
-        elapsed = int((perf_counter() - self._began) * 1e6)
+        elapsed = int((perf_counter() - self.began) * 1e6)
         return elapsed if elapsed < ELAPSED_MAX_US else ELAPSED_MAX_US
 
 

@@ -39,7 +39,14 @@ export const NO_TEMPLATE = -1;
  * The methods that may be run again when nobody can tell whether they were (RFC 9110 section 9.2.2).
  * The worker knows the same list: it flushes its answers before any other method.
  */
-const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "TRACE",
+  "PUT",
+  "DELETE",
+]);
 
 export function isIdempotent(method: string): boolean {
   return IDEMPOTENT_METHODS.has(method);

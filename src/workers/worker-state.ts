@@ -11,14 +11,15 @@ export type WorkerEvent =
   /** Its parent reaped it, or it was never born. */
   | "reaped";
 
-const TRANSITIONS: Readonly<Record<WorkerState, Readonly<Record<WorkerEvent, WorkerState | null>>>> =
-  {
-    starting: { "said-ready": "ready", "taken-out": "ending", reaped: "exited" },
-    ready: { "said-ready": null, "taken-out": "ending", reaped: "exited" },
-    // A worker that was told to end while it was starting may still say that it is ready.
-    ending: { "said-ready": "ending", "taken-out": "ending", reaped: "exited" },
-    exited: { "said-ready": null, "taken-out": "exited", reaped: null },
-  };
+const TRANSITIONS: Readonly<
+  Record<WorkerState, Readonly<Record<WorkerEvent, WorkerState | null>>>
+> = {
+  starting: { "said-ready": "ready", "taken-out": "ending", reaped: "exited" },
+  ready: { "said-ready": null, "taken-out": "ending", reaped: "exited" },
+  // A worker that was told to end while it was starting may still say that it is ready.
+  ending: { "said-ready": "ending", "taken-out": "ending", reaped: "exited" },
+  exited: { "said-ready": null, "taken-out": "exited", reaped: null },
+};
 
 /** @throws where the event is impossible in that state: the gateway's own mistake, or a worker that cannot be trusted */
 export function nextWorkerState(state: WorkerState, event: WorkerEvent): WorkerState {

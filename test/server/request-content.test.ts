@@ -141,7 +141,7 @@ test("a named file whose name the worker removed is released all the same", asyn
   made.content.release();
 });
 
-test("released while it is being written: nothing is reported, the file goes with the write", async () => {
+test("released while it is being written: nothing is reported, and the file goes", async () => {
   const made = makeNamedContent();
   append(made.content, "0123456789a");
   made.content.release();

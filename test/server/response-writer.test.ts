@@ -73,7 +73,10 @@ test("a whole response leaves with one write, the gateway's own fields added", (
 });
 
 test("never more content than was declared, however it comes", () => {
-  const pieces = fc.array(fc.string({ unit: "binary-ascii", maxLength: 40 }), { maxLength: 6 });
+  const pieces = fc.array(fc.string({ unit: "binary-ascii", maxLength: 40, size: "max" }), {
+    maxLength: 6,
+    size: "max",
+  });
   fc.assert(
     fc.property(fc.nat({ max: 60 }), pieces, (declared, [first = "", ...others]) => {
       const fixture = makeWriter();
@@ -91,7 +94,10 @@ test("never more content than was declared, however it comes", () => {
 });
 
 test("chunks decode to the content, however it is cut, with a scratch of any size", () => {
-  const pieces = fc.array(fc.string({ unit: "binary-ascii", maxLength: 90 }), { maxLength: 8 });
+  const pieces = fc.array(fc.string({ unit: "binary-ascii", maxLength: 90, size: "max" }), {
+    maxLength: 8,
+    size: "max",
+  });
   const scratch = fc.constantFrom(64, 80, SCRATCH_BYTES);
   fc.assert(
     fc.property(pieces, scratch, ([first = "", ...others], scratchBytes) => {

@@ -24,7 +24,7 @@ test("it behaves as an array does, whatever is pushed, taken and put back", () =
     count: fc.oneof(fc.nat({ max: 3 }), fc.constant(700)),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 30, size: "max" }), (steps) => {
       const jobs = new JobTable();
       const queue = new JobQueue();
       const model: Job[] = [];
