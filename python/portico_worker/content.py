@@ -16,10 +16,8 @@ def open_descriptor(descriptor: int) -> BufferedReader:
 
 
 def open_path(path: str) -> BufferedReader:
-    """wsgi.input over a file that the gateway gave by name, and that loses its name here."""
-    stream = BufferedReader(FileIO(path, "rb"), FILE_BLOCK_BYTES)
-    os.unlink(path)
-    return stream
+    """wsgi.input over a file that the gateway gave by name, and that the gateway removes."""
+    return BufferedReader(FileIO(path, "rb"), FILE_BLOCK_BYTES)
 
 
 class FileWrapper:

@@ -2,7 +2,8 @@
  * The errors of the program, by whose fault they are.
  *
  * - {@link ProtocolError}: the client's. Carries the response it deserves; never ends the process.
- * - {@link OperatorError}: the person's who started the program. One line, a remedy, an exit status.
+ * - {@link OperatorError}: the person's who started the program. One line, a remedy, an exit
+ *   status.
  * - {@link SystemCallError}: the kernel's. Carries the errno name and what was being done.
  * - An assertion that fails is our own: see {@link invariant}.
  */
@@ -25,7 +26,9 @@ export type ExitStatus = (typeof EXIT_STATUS)[keyof typeof EXIT_STATUS];
 /** A request that breaks the protocol or a limit. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
-  /** Stable identifier, UPPER_SNAKE_CASE, for logs and tests; the wording of `message` is not API. */
+  /**
+   * Stable identifier, UPPER_SNAKE_CASE, for logs and tests; the wording of `message` is not API.
+   */
   readonly code: string;
   /** Response status to send, 400 to 505. */
   readonly status: number;
@@ -44,7 +47,10 @@ export class ProtocolError extends Error {
 export class OperatorError extends Error {
   override readonly name = "OperatorError";
   readonly exitStatus: ExitStatus;
-  /** Further lines for the reader, such as the traceback of the application's own code; null when none. */
+  /**
+   * Further lines for the reader, such as the traceback of the application's own code; null when
+   * none.
+   */
   readonly details: string | null;
 
   constructor(exitStatus: ExitStatus, message: string, details: string | null = null) {
@@ -74,7 +80,8 @@ export class SystemCallError extends Error {
 /**
  * Asserts what the program itself guarantees.
  *
- * @throws {Error} with the sentence given; whoever catches it drops the connection or worker whose state is broken.
+ * @throws {Error} with the sentence given; whoever catches it drops the connection or worker whose
+ *   state is broken.
  */
 export function invariant(condition: boolean, sentence: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${sentence}`);

@@ -1,8 +1,9 @@
 /**
  * Addresses that cannot be mistaken: a slot in a table, and the generation of what stands in it.
  *
- * A descriptor, or an index alone, is used again as soon as it is free, so a late event would reach a stranger. Here
- * a slot that is used again has another generation, and whoever holds the old address finds nothing.
+ * A descriptor, or an index alone, is used again as soon as it is free, so a late event would reach
+ * a stranger. Here a slot that is used again has another generation, and whoever holds the old
+ * address finds nothing.
  */
 
 /** Generations wrap within 31 bits, so that both parts travel as signed 32-bit integers. */
@@ -18,7 +19,9 @@ export class SlotTable<T extends object> {
     return this.#values.length - this.#free.length;
   }
 
-  /** Puts `value` into a free slot and returns the slot; `generation(slot)` completes the address. */
+  /**
+   * Puts `value` into a free slot and returns the slot; `generation(slot)` completes the address.
+   */
   add(value: T): number {
     const free = this.#free.pop();
     if (free !== undefined) {
@@ -40,7 +43,10 @@ export class SlotTable<T extends object> {
     return this.#generations[slot] === generation ? (this.#values[slot] ?? null) : null;
   }
 
-  /** Frees the slot; every address given out for it is void from now on. Freeing it twice does nothing. */
+  /**
+   * Frees the slot; every address given out for it is void from now on. Freeing it twice does
+   * nothing.
+   */
   release(slot: number, generation: number): void {
     if (this.#generations[slot] !== generation || this.#values[slot] === null) return;
     this.#values[slot] = null;

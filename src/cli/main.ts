@@ -1,5 +1,6 @@
 /**
- * The program: argv and environment in, signals in, exit status out. The only place that touches `process`.
+ * The program: argv and environment in, signals in, exit status out. The only place that touches
+ * `process`.
  *
  * Holds no logic: it resolves options, builds a gateway of them, prints, and passes signals on.
  */

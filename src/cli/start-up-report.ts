@@ -1,4 +1,6 @@
-/** The few lines that a person reads when the program starts. Pure: what they say is given. */
+/**
+ * The few lines that a person reads when the program starts. Pure: what they say is given.
+ */
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
 import type { LoadedApplication } from "../workers/zygote.ts";
 
@@ -23,7 +25,7 @@ export function startUpReport(facts: StartUpFacts): string {
   const kind = application.kind === "WSGI" ? "a WSGI application" : `${application.kind}, WSGI`;
   const backlog =
     facts.effectiveBacklog < facts.backlog
-      ? `${facts.effectiveBacklog}, cut from ${facts.backlog} by the kernel (raise net.core.somaxconn)`
+      ? `${facts.effectiveBacklog}, cut from ${facts.backlog} by the kernel (net.core.somaxconn)`
       : String(facts.backlog);
   const rows: [label: string, value: string][] = [
     ...facts.addresses.map((address): [string, string] => ["listening", address]),
@@ -32,6 +34,7 @@ export function startUpReport(facts: StartUpFacts): string {
     ["workers", `${facts.workers} (${facts.workersReason})`],
     ["python", `${application.python}, ${interpreter.command} (${interpreter.origin})`],
   ];
+  const title = `portico ${facts.version} serves ${application.reference} (${kind})`;
   const lines = rows.map(([label, value]) => `  ${label.padEnd(10)} ${value}`);
-  return `portico ${facts.version} serves ${application.reference} (${kind})\n${lines.join("\n")}\n`;
+  return `${[title, ...lines].join("\n")}\n`;
 }

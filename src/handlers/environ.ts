@@ -1,6 +1,7 @@
 /**
- * Builds the environ of PEP 3333 from a request head: the part that a client repeats (a template) and the part that
- * changes with each request (the path). Pure functions over strings in which each character is one byte.
+ * Builds the environ of PEP 3333 from a request head: the part that a client repeats (a template)
+ * and the part that changes with each request (the path). Pure functions over strings in which each
+ * character is one byte.
  */
 import type { HeaderSection } from "../http1/request-head.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
@@ -12,7 +13,8 @@ type Entry = readonly [name: string, value: string];
  * Fields that never reach the application as `HTTP_...`.
  *
  * - content-type and content-length have names of their own (PEP 3333, "environ Variables").
- * - transfer-encoding: the content has been decoded, and CONTENT_LENGTH says how long it is (RFC 9112 section 7.1.3).
+ * - transfer-encoding: the content has been decoded, and CONTENT_LENGTH says how long it is (RFC
+ *   9112 section 7.1.3).
  * - proxy: HTTP_PROXY is what many clients take for a setting of theirs ("httpoxy").
  */
 const OMITTED_FIELDS: ReadonlySet<string> = new Set([
@@ -25,7 +27,8 @@ const OMITTED_FIELDS: ReadonlySet<string> = new Set([
 /**
  * The environ entries that hold for each request with this header section on this connection.
  *
- * @param authority of an absolute-form target: it overrides Host (RFC 9112 section 3.2.2); else null
+ * @param authority of an absolute-form target: it overrides Host (RFC 9112 section 3.2.2); else
+ *   null
  */
 export function environEntries(
   section: HeaderSection,
@@ -54,8 +57,8 @@ export function environEntries(
 }
 
 /**
- * A field name with an underscore is dropped, not translated: `X_Forwarded_For` would overwrite what a proxy put into
- * `X-Forwarded-For`.
+ * A field name with an underscore is dropped, not translated: `X_Forwarded_For` would overwrite
+ * what a proxy put into `X-Forwarded-For`.
  */
 function environName(fieldName: string): string {
   return `HTTP_${fieldName.toUpperCase().replaceAll("-", "_")}`;
@@ -65,7 +68,10 @@ function addContentField(entries: Entry[], name: string, value: string | null): 
   if (value !== null) entries.push([name, value]);
 }
 
-/** PEP 3333: SERVER_NAME and SERVER_PORT can never be empty, whatever kind of socket the request came by. */
+/**
+ * PEP 3333: SERVER_NAME and SERVER_PORT can never be empty, whatever kind of socket the request
+ * came by.
+ */
 function serverName(local: SocketAddress, host: string | null): string {
   if (local.family !== "unix") return local.host;
   const name = host === null ? "" : host.replace(/:\d*$/, "");
@@ -79,8 +85,8 @@ function serverPort(endpoints: Endpoints, host: string | null): string {
 }
 
 /**
- * PATH_INFO: the decoded path behind the root path. A proxy may have taken the root path off already, so a path
- * outside it is left as it is.
+ * PATH_INFO: the decoded path behind the root path. A proxy may have taken the root path off
+ * already, so a path outside it is left as it is.
  *
  * @param rootPath "" or a path that begins with "/" and does not end with it
  */

@@ -1,6 +1,6 @@
 /**
- * What can answer a request. A handler sees a complete, well-formed request and answers into a sink; it knows neither
- * the socket nor the version of HTTP that the request came by.
+ * What can answer a request. A handler sees a complete, well-formed request and answers into a
+ * sink; it knows neither the socket nor the version of HTTP that the request came by.
  */
 import type { RequestHead } from "../http1/request-head.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
@@ -15,9 +15,13 @@ export interface Endpoints {
 
 export interface HandledRequest {
   readonly head: RequestHead;
-  /** The whole content; null where there is none. Valid until the answer is complete or has failed. */
+  /**
+   * The whole content; null where there is none. Valid until the answer is complete or has failed.
+   */
   readonly content: Buffer | SpooledContent | null;
-  /** The content's length where the head does not declare it, because it came chunked; else null. */
+  /**
+   * The content's length where the head does not declare it, because it came chunked; else null.
+   */
   readonly contentLength: number | null;
 }
 

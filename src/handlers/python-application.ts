@@ -1,4 +1,6 @@
-/** The handler for a Python application: turns requests into jobs for the workers. */
+/**
+ * The handler for a Python application: turns requests into jobs for the workers.
+ */
 import { percentDecode } from "../http/target.ts";
 import type { HeaderSection } from "../http1/request-head.ts";
 import {

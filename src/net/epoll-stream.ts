@@ -13,7 +13,7 @@
 import { invariant, SystemCallError } from "../base/errors.ts";
 import { sendDescriptors } from "../os/descriptor-passing.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../os/epoll.ts";
-import { EAGAIN, EINTR, systemCallError } from "../os/errno.ts";
+import { EAGAIN, ECONNRESET, EINTR, systemCallError } from "../os/errno.ts";
 import type { Libc } from "../os/libc.ts";
 import { formatAddress, type SocketAddress } from "../os/socket-address.ts";
 import {
@@ -189,19 +189,24 @@ export class EpollStream implements DescriptorStream {
         this.handler.onBytes(receiveBuffer, count);
         return true;
       }
-      if (count === 0) {
-        this.#ended = true;
-        this.#watch();
-        this.handler.onEnd();
-        this.#closeWhenBothEnded();
-        return false;
-      }
+      if (count === 0) return this.#takeEnd();
       const errno = libc.errno();
       if (errno === EAGAIN) return false;
       if (errno === EINTR) continue;
+      // A process of ours that ends with unread bytes resets the stream (unix(7)); what it had sent
+      // comes first all the same, so for its reader this is the end, no more.
+      if (errno === ECONNRESET && this.#peerIsOurs) return this.#takeEnd();
       this.#close(systemCallError(errno, "recv", this.#doing("receiving from")));
       return false;
     }
+  }
+
+  #takeEnd(): false {
+    this.#ended = true;
+    this.#watch();
+    this.handler.onEnd();
+    this.#closeWhenBothEnded();
+    return false;
   }
 
   /** @returns how many bytes went, or -1 when sending has failed for good */

@@ -10,8 +10,9 @@ import type { SocketAddress } from "../os/socket-address.ts";
 export interface Transport {
   readonly name: "epoll" | "node";
   /**
-   * Where files with request content must lie and keep their names, because no descriptor can be sent to a worker;
-   * whatever is in this folder goes with the program. Null where they need no name, and while there is no worker yet.
+   * Where files with request content must lie and keep their names, because no descriptor can be
+   * sent to a worker; whatever is in this folder goes with the program. Null where they need no
+   * name, and while there is no worker yet.
    */
   readonly namedFileFolder: string | null;
 

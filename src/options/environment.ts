@@ -64,16 +64,18 @@ function splitAtSeparator(spec: OptionSpec, text: string): string[] {
 }
 
 /**
- * A name that is nearly an option's is a slip, and would be silently without effect. Any other is somebody else's:
- * Kubernetes sets PORTICO_SERVICE_HOST for a service of that name, and applications have variables of their own.
+ * A name that is nearly an option's is a slip, and would be silently without effect. Any other is
+ * somebody else's: Kubernetes sets PORTICO_SERVICE_HOST for a service of that name, and
+ * applications have variables of their own.
  */
 function refuseMistypedVariables(env: Environment): void {
   for (const name of Object.keys(env)) {
     if (!name.startsWith(PREFIX) || KNOWN_VARIABLES.has(name)) continue;
     const meant = nearestName(name.slice(PREFIX.length), KNOWN_SUFFIXES);
     if (meant === null) continue;
+    const hint = `did you mean ${PREFIX}${meant}?`;
     throw usageError(
-      `unknown option ${quote(name)} in the environment (did you mean ${PREFIX}${meant}?); --help lists all`,
+      `unknown option ${quote(name)} in the environment (${hint}); --help lists all`,
     );
   }
 }

@@ -1,12 +1,13 @@
 /**
- * One HTTP/1.1 connection: a byte stream, the sans-IO receiver, and the answers of a handler, in order.
+ * One HTTP/1.1 connection: a byte stream, the sans-IO receiver, and the answers of a handler, in
+ * order.
  *
- * Requests are taken one at a time. While one is being answered, what the client pipelines behind it waits in the
- * receiver, up to a bound; then the stream is not read any more. A request is handed to the handler only when it
- * has arrived whole, so that a slow client never holds a worker.
+ * Requests are taken one at a time. While one is being answered, what the client pipelines behind
+ * it waits in the receiver, up to a bound; then the stream is not read any more. A request is
+ * handed to the handler only when it has arrived whole, so that a slow client never holds a worker.
  *
- * Owns the order and the deadlines of its connection. Knows nothing of Python, and nothing of how time passes: the
- * server sweeps over all connections with the present time.
+ * Owns the order and the deadlines of its connection. Knows nothing of Python, and nothing of how
+ * time passes: the server sweeps over all connections with the present time.
  */
 import { ProtocolError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -57,8 +58,9 @@ const PIPELINED_BYTES_MAX = 65_536;
 /** Content that waits to be written to its file; beyond it the stream is not read. */
 const SPOOL_PENDING_MAX_BYTES = 1_048_576;
 /**
- * After the last answer the sending half is closed and what the client still sends is read and dropped, for so long
- * and so much: closing at once would reset the connection, and could take the answer with it (RFC 9112 section 9.6).
+ * After the last answer the sending half is closed and what the client still sends is read and
+ * dropped, for so long and so much: closing at once would reset the connection, and could take the
+ * answer with it (RFC 9112 section 9.6).
  */
 const LINGER_MS = 2_000;
 const LINGER_MAX_BYTES = 16_777_216;
@@ -70,7 +72,6 @@ const FAILURE_STATUS: Readonly<Record<AnswerFailure, number>> = {
   "timed-out": 504,
   "queue-full": 503,
   "queue-timed-out": 503,
-  stopping: 503,
 };
 
 export class HttpConnection implements ByteStreamHandler, AnswerSink {
@@ -117,12 +118,17 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
     this.#stream.close();
   }
 
-  /** One connection too many: it gets an honest answer, and the lingering close that lets the client read it. */
+  /**
+   * One connection too many: it gets an honest answer, and the lingering close that lets the client
+   * read it.
+   */
   turnAway(): void {
     this.#refuse(503);
   }
 
-  /** Ends what has taken too long. Called several times a second with the context's time up to date. */
+  /**
+   * Ends what has taken too long. Called several times a second with the context's time up to date.
+   */
   sweep(): void {
     const now = this.#context.nowMs;
     if (now >= this.#deadlineMs) this.#onDeadline();
@@ -164,7 +170,8 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
       this.#answerPaused = false;
       this.#pending?.resume();
     }
-    if (this.#phase === "answer" && this.#pending === null && this.#head === null) this.#nextCycle();
+    if (this.#phase === "answer" && this.#pending === null && this.#head === null)
+      this.#nextCycle();
   }
 
   onClose(): void {
@@ -317,15 +324,17 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
       {
         head,
         content: content === null ? null : content.take(),
-        contentLength:
-          head.section.framing.kind === "chunked" ? (content?.lengthBytes ?? 0) : null,
+        contentLength: head.section.framing.kind === "chunked" ? (content?.lengthBytes ?? 0) : null,
       },
       this,
     );
     if (this.#pending === null) this.#answerError(FAILURE_STATUS["queue-full"]);
   }
 
-  /** `OPTIONS *` asks about the server, not about anything in the application (RFC 9110 section 9.3.7). */
+  /**
+   * `OPTIONS *` asks about the server, not about anything in the application (RFC 9110 section
+   * 9.3.7).
+   */
   #answerServerOptions(): void {
     const head = Buffer.from(
       "200 OK\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\nContent-Length: 0\r\n",
@@ -376,9 +385,8 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   /** Answers with an error of the gateway's own; the connection may go on. */
   #answerError(status: number): void {
     const { head, content, contentLength } = errorResponse(status);
-    const retry = status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : "";
-    const bytes = Buffer.concat([head, Buffer.from(retry), content]);
-    const headEnd = head.length + retry.length;
+    const bytes = Buffer.concat([head, retryAfter(status), content]);
+    const headEnd = bytes.length - content.length;
     this.onAnswerHead(status, contentLength, bytes, 0, headEnd, bytes.length, true);
   }
 
@@ -387,8 +395,9 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
     this.#releaseRequest();
     const { head, content, contentLength } = errorResponse(status);
     this.#response.begin(null, false, status, contentLength);
-    const bytes = Buffer.concat([head, content]);
-    this.#response.head(bytes, 0, head.length, bytes.length, true);
+    const bytes = Buffer.concat([head, retryAfter(status), content]);
+    const headEnd = bytes.length - content.length;
+    this.#response.head(bytes, 0, headEnd, bytes.length, true);
     this.#linger();
   }
 
@@ -462,4 +471,9 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   #describe(): string | null {
     return this.#head === null ? null : `${this.#head.method} ${this.#head.rawTarget}`;
   }
+}
+
+/** A field line for those who may come again (RFC 9110 section 10.2.3). */
+function retryAfter(status: number): Buffer {
+  return Buffer.from(status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : "");
 }

@@ -1,6 +1,6 @@
 /**
- * The whole program as an object: the sockets, the application's processes, and the order in which they start and
- * stop. Reads no argv and handles no signal.
+ * The whole program as an object: the sockets, the application's processes, and the order in which
+ * they start and stop. Reads no argv and handles no signal.
  */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";

@@ -1,6 +1,6 @@
 /**
- * Listening sockets and connections: accepts, gives each connection its handler, sweeps over their deadlines, and
- * empties itself without losing a request.
+ * Listening sockets and connections: accepts, gives each connection its handler, sweeps over their
+ * deadlines, and empties itself without losing a request.
  */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -21,8 +21,9 @@ export interface HttpServerSettings extends ConnectionSettings {
 /** Responses up to this size are put together in memory and leave with one system call. */
 const SCRATCH_BYTES = 131_072;
 /**
- * How long an idle connection is kept once the server is being stopped. A client that sends its next request at the
- * very moment at which the server closes would lose it; most do so at once after an answer, and are served.
+ * How long an idle connection is kept once the server is being stopped. A client that sends its
+ * next request at the very moment at which the server closes would lose it; most do so at once
+ * after an answer, and are served.
  */
 const DRAIN_IDLE_MS = 500;
 

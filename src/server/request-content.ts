@@ -1,8 +1,10 @@
 /**
- * Collects the content of one request until it is complete: in memory up to a bound, beyond it in a temporary file.
+ * Collects the content of one request until it is complete: in memory up to a bound, beyond it in a
+ * temporary file.
  *
- * The file has no name, so that nothing is left behind however the gateway ends, unless the workers can only be given
- * a name. Writing never blocks the event loop; how much waits to be written is for the owner to bound by not reading.
+ * The file has no name, so that nothing is left behind however the gateway ends, unless the workers
+ * can only be given a name. Writing never blocks the event loop; how much waits to be written is
+ * for the owner to bound by not reading.
  */
 import { randomBytes } from "node:crypto";
 import { close, openSync, unlinkSync, write } from "node:fs";
@@ -14,7 +16,9 @@ export interface SpoolSettings {
   readonly inlineMaxBytes: number;
   /** Where the file is made; it loses its name at once. */
   readonly folder: string;
-  /** Where it is made instead, and keeps its name until `release`; null where files need no name. */
+  /**
+   * Where it is made instead, and keeps its name until `release`; null where files need no name.
+   */
   readonly namedFileFolder: () => string | null;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Writes the responses of one connection to its stream, framed as the request and the head demand, and never more
- * content than was declared (RFC 9112 section 6.3): what follows would be taken for the next response.
+ * Writes the responses of one connection to its stream, framed as the request and the head demand,
+ * and never more content than was declared (RFC 9112 section 6.3): what follows would be taken for
+ * the next response.
  */
 import type { RequestHead } from "../http1/request-head.ts";
 import {
@@ -73,7 +74,8 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes the head, and the content directly behind it up to `contentEnd`; with one system call where it fits.
+   * Writes the head, and the content directly behind it up to `contentEnd`; with one system call
+   * where it fits.
    *
    * @param complete whether that is all the content
    */

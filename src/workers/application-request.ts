@@ -1,18 +1,24 @@
 /**
- * What the dispatcher needs to know of a request, and what it tells whoever waits for the answer. Both sides are
- * free of HTTP's wire form: the environ entries come encoded, the answer's head goes out as the worker wrote it.
+ * What the dispatcher needs to know of a request, and what it tells whoever waits for the answer.
+ * Both sides are free of HTTP's wire form: the environ entries come encoded, the answer's head goes
+ * out as the worker wrote it.
  */
 
 /**
- * The environ entries that a client repeats from request to request. Whoever builds requests keeps the same object
- * while the entries stay the same; a worker is then sent its number only.
+ * The environ entries that a client repeats from request to request. Whoever builds requests keeps
+ * the same object while the entries stay the same; a worker is then sent its number only.
  */
 export class EnvironTemplate {
   /** The marshal dict of docs/worker-protocol.md. */
   readonly encoded: Buffer;
-  /** Requests that were made of it. The first one is sent without a number: most clients come once. */
+  /**
+   * Requests that were made of it. The first one is sent without a number: most clients come once.
+   */
   uses = 0;
-  /** Its number in each channel, by the channel's index; whether it still holds is for the channel to say. */
+  /**
+   * Its number in each channel, by the channel's index; whether it still holds is for the channel
+   * to say.
+   */
   readonly numbers: number[] = [];
 
   constructor(encoded: Buffer) {
@@ -39,7 +45,10 @@ export interface ApplicationRequest {
   readonly content: Buffer | SpooledContent | null;
   /** Replaces CONTENT_LENGTH where the content came chunked. */
   readonly contentLength: string | null;
-  /** May it be run again when the worker died while it may have been running (RFC 9110 section 9.2.2)? */
+  /**
+   * May it be run again when the worker died while it may have been running (RFC 9110 section
+   * 9.2.2)?
+   */
   readonly idempotent: boolean;
   /** The request line, for the log. Not escaped. */
   describe(): string;
@@ -56,18 +65,18 @@ export type AnswerFailure =
   /** Too many requests wait: 503. */
   | "queue-full"
   /** It waited too long for a worker: 503. */
-  | "queue-timed-out"
-  /** The gateway is being stopped at once: 503. */
-  | "stopping";
+  | "queue-timed-out";
 
 /**
- * Receives one answer: `onAnswerHead`, any number of `onAnswerContent`, then `onAnswerEnd`; or, at any point,
- * `onAnswerFailure`. A whole answer in one piece is `onAnswerHead` with `complete` true, and nothing else.
+ * Receives one answer: `onAnswerHead`, any number of `onAnswerContent`, then `onAnswerEnd`; or, at
+ * any point, `onAnswerFailure`. A whole answer in one piece is `onAnswerHead` with `complete` true,
+ * and nothing else.
  */
 export interface AnswerSink {
   /**
    * @param contentLength what the application declared, or null
-   * @param bytes         head at `[headStart, headEnd)`, content directly behind it up to `contentEnd`; valid during the call
+   * @param bytes         head at `[headStart, headEnd)`, content directly behind it up to
+   *   `contentEnd`; valid during the call
    */
   onAnswerHead(
     status: number,
@@ -80,6 +89,9 @@ export interface AnswerSink {
   ): void;
   onAnswerContent(bytes: Buffer, start: number, end: number): void;
   onAnswerEnd(): void;
-  /** The answer fails; what has left already stays as it is. `aborted`: the application raised after its head. */
+  /**
+   * The answer fails; what has left already stays as it is. `aborted`: the application raised after
+   * its head.
+   */
   onAnswerFailure(failure: AnswerFailure | "application-aborted"): void;
 }

@@ -1,9 +1,10 @@
 /**
- * The gateway's end of one worker's channel: sends batches of requests, takes the answers apart as they come.
+ * The gateway's end of one worker's channel: sends batches of requests, takes the answers apart as
+ * they come.
  *
- * Owns the order: answers come in the order in which the requests were sent, and a frame whose address is not the
- * one of the oldest request under way ends the channel. Knows nothing of processes; the supervisor tells it when its
- * worker is gone by closing the stream.
+ * Owns the order: answers come in the order in which the requests were sent, and a frame whose
+ * address is not the one of the oldest request under way ends the channel. Knows nothing of
+ * processes; the supervisor tells it when its worker is gone by closing the stream.
  */
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { EnvironTemplate, SpooledContent } from "./application-request.ts";
@@ -32,8 +33,8 @@ export interface ChannelOwner {
   /** One request fewer is under way; `elapsedUs` is the application's time for it. */
   onAnswered(channel: WorkerChannel, elapsedUs: number): void;
   /**
-   * The stream is closed. `unanswered` are the requests under way, oldest first; only the first can have begun to be
-   * answered, and the last `unsentCount` never left the gateway.
+   * The stream is closed. `unanswered` are the requests under way, oldest first; only the first can
+   * have begun to be answered, and the last `unsentCount` never left the gateway.
    */
   onChannelClosed(
     channel: WorkerChannel,
@@ -43,11 +44,17 @@ export interface ChannelOwner {
   ): void;
 }
 
-/** Hands a file over to the worker and returns the path that the worker opens, or null when it was sent as a descriptor. */
+/**
+ * Hands a file over to the worker and returns the path that the worker opens, or null when it was
+ * sent as a descriptor.
+ */
 export type PassFile = (file: SpooledContent) => string | null;
 
 const REQUEST_TUPLE_LENGTH = 9;
-/** Where a batch's first request is written: behind the frame's length and the list's type and count. */
+/**
+ * Where a batch's first request is written: behind the frame's length and the list's type and
+ * count.
+ */
 const BATCH_PREFIX_BYTES = 9;
 const WRITER_CAPACITY_BYTES = 65_536;
 /** A batch buffer that a large request made grow beyond this is given back after it was sent. */
@@ -65,7 +72,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   retired = false;
   /** Its oldest request was taken away from it, which the worker has not answered. */
   forsaken = false;
-  /** Everything that the worker ever sent has been read: an answer that did not come was not given. */
+  /**
+   * Everything that the worker ever sent has been read: an answer that did not come was not given.
+   */
   readToEnd = false;
   readonly #owner: ChannelOwner;
   readonly #stream: ByteStream;
@@ -78,7 +87,10 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   #violation: Error | null = null;
   /** A frame's header and head, as far as they have come, while they are incomplete. */
   #partial: Buffer | null = null;
-  /** Content bytes of the present frame that have not come yet, and what the frame means once they have. */
+  /**
+   * Content bytes of the present frame that have not come yet, and what the frame means once they
+   * have.
+   */
   #contentRemaining = 0;
   #frameCompletes = false;
   #frameElapsedUs = 0;
@@ -137,7 +149,10 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.#writer.length = BATCH_PREFIX_BYTES;
   }
 
-  /** Takes the oldest request away from the worker, which is to be ended: what it may still send is not for anybody. */
+  /**
+   * Takes the oldest request away from the worker, which is to be ended: what it may still send is
+   * not for anybody.
+   */
   forsake(): Job | null {
     this.retired = true;
     this.forsaken = true;
@@ -248,6 +263,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       return this.#broken("an answer to a request that it does not have");
     }
     const bodyLength = bytes.readUInt32LE(from + FRAME_OFFSET.bodyLength);
+    if (kind >= FRAME_KIND.end && headLength + bodyLength > 0) {
+      return this.#broken("an end with something in it");
+    }
     job.activeAtMs = this.#owner.nowMs;
     switch (kind) {
       case FRAME_KIND.response:
@@ -330,7 +348,10 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.#owner.onAnswered(this, elapsedUs);
   }
 
-  /** A worker that breaks the protocol is not to be trusted with anything: its stream is closed, and so it ends. */
+  /**
+   * A worker that breaks the protocol is not to be trusted with anything: its stream is closed, and
+   * so it ends.
+   */
   #broken(what: string): number {
     this.#violation = new Error(`the worker sent ${what}`);
     this.#stream.close();

@@ -1,10 +1,10 @@
 /**
- * One queue for all requests, and the choice of the worker that gets the next one: first come, first served, to the
- * least busy. Decides what becomes of the requests of a worker that died.
+ * One queue for all requests, and the choice of the worker that gets the next one: first come,
+ * first served, to the least busy. Decides what becomes of the requests of a worker that died.
  *
  * Knows channels, not processes: the supervisor adds them, and hears of those that hang.
  */
-import type { AnswerFailure, AnswerSink, ApplicationRequest } from "./application-request.ts";
+import type { AnswerSink, ApplicationRequest } from "./application-request.ts";
 import { type ChannelOwner, WorkerChannel } from "./channel.ts";
 import type { PassFile } from "./channel.ts";
 import { type Job, Job as NewJob, JobTable } from "./job.ts";
@@ -17,18 +17,22 @@ export interface DispatcherLimits {
   readonly queueLengthMax: number;
   /** How long one may wait; then 503. */
   readonly queueTimeoutMs: number;
-  /** How long the application may take to begin its answer, and between two pieces of it; null for ever. */
+  /**
+   * How long the application may take to begin its answer, and between two pieces of it; null for
+   * ever.
+   */
   readonly timeoutMs: number | null;
 }
 
 /** What the dispatcher reports to the supervisor. */
 export interface DispatcherEvents {
   onChannelReady(channel: WorkerChannel, pid: number): void;
-  /** The channel's worker has not answered `job` in time. It gets no more requests and is to be ended. */
+  /**
+   * The channel's worker has not answered `job` in time. It gets no more requests and is to be
+   * ended.
+   */
   onTimedOut(channel: WorkerChannel, job: Job): void;
   onChannelClosed(channel: WorkerChannel, lost: Job | null, error: Error | null): void;
-  /** No request is queued or under way any more. */
-  onIdle(): void;
 }
 
 /** A request is not sent to a worker whose present one has been running for longer than this. */
@@ -85,14 +89,17 @@ export class Dispatcher implements ChannelOwner {
   submit(request: ApplicationRequest, sink: AnswerSink): Job | null {
     this.#readClock();
     const channel = this.#queue.length === 0 ? this.#leastBusy() : null;
-    if (channel === null && this.#queue.length >= this.#limits.queueLengthMax) return null;
+    if (channel === null && !this.#hasRoom()) return null;
     const job = new NewJob(this.jobs, request, sink, this.#nowMs);
     if (channel === null) this.#queue.push(job);
     else channel.send(job);
     return job;
   }
 
-  /** Makes a channel of a worker's stream; it gets requests once its worker has said that it is ready. */
+  /**
+   * Makes a channel of a worker's stream; it gets requests once its worker has said that it is
+   * ready.
+   */
   addChannel(stream: ByteStream, passFile: PassFile): WorkerChannel {
     const index = this.#freeIndexes.pop() ?? this.#indexesUsed++;
     const channel = new WorkerChannel(this, index, stream, passFile);
@@ -113,7 +120,6 @@ export class Dispatcher implements ChannelOwner {
   onAnswered(_channel: WorkerChannel, elapsedUs: number): void {
     this.#serviceTime.observe(elapsedUs);
     if (this.#queue.length > 0) this.#serveQueue();
-    else if (this.jobs.size === 0) this.#events.onIdle();
   }
 
   onChannelClosed(
@@ -134,12 +140,11 @@ export class Dispatcher implements ChannelOwner {
       else if (place >= sentCount || this.#mayRunAgain(job, place < suspectCount)) again.push(job);
       else lost.push(job);
     });
-    for (const job of again) job.requeue();
+    for (const job of again) job.requeue(this.#nowMs);
     this.#queue.putBack(again);
     this.#events.onChannelClosed(channel, sentCount > 0 ? (unanswered[0] ?? null) : null, error);
     for (const job of lost) job.fail(this.jobs, "worker-exited");
     this.#serveQueue();
-    if (this.jobs.size === 0) this.#events.onIdle();
   }
 
   /** Fails what has waited or run for too long. Called several times a second. */
@@ -163,33 +168,36 @@ export class Dispatcher implements ChannelOwner {
     }
   }
 
-  /** Ends everything at once: whoever waits is told so. */
-  abandonAll(failure: AnswerFailure): void {
-    for (let job = this.#queue.take(); job !== null; job = this.#queue.take()) {
-      job.fail(this.jobs, failure);
-    }
-    for (const channel of this.#channels) {
-      for (const job of channel.underWay.splice(0)) job.fail(this.jobs, failure);
-      channel.retired = true;
-    }
-  }
-
   /**
-   * How many of a dead worker's requests, from the oldest on, may have begun although they are not idempotent: a
-   * worker sends all its answers before it begins such a request (docs/worker-protocol.md). So it is the oldest alone,
-   * unless answers may have been lost; and not even that one where it stood behind a call that hung.
+   * How many of a dead worker's requests, from the oldest on, may have begun although they are not
+   * idempotent: a worker sends all its answers before it begins such a request
+   * (docs/worker-protocol.md). So it is the oldest alone, unless answers may have been lost; and
+   * not even that one where it stood behind a call that hung.
    */
   #suspectCount(channel: WorkerChannel, sentCount: number): number {
     if (!channel.readToEnd) return sentCount;
     return channel.forsaken ? 0 : 1;
   }
 
-  /** Whether a request whose worker died is sent to another one. An idempotent one may have begun at any place. */
+  /**
+   * Whether a request whose worker died is sent to another one. An idempotent one may have begun at
+   * any place.
+   */
   #mayRunAgain(job: Job, suspect: boolean): boolean {
     if (job.answerBegan) return false;
     if (job.request.idempotent) job.deaths++;
     else if (suspect) return false;
     return job.deaths < DEATHS_MAX;
+  }
+
+  /**
+   * Whether one more can wait. Those that nobody waits for any more give their places up when they
+   * are needed.
+   */
+  #hasRoom(): boolean {
+    if (this.#queue.length < this.#limits.queueLengthMax) return true;
+    for (const job of this.#queue.dropCancelled()) job.finish(this.jobs);
+    return this.#queue.length < this.#limits.queueLengthMax;
   }
 
   #serveQueue(): void {

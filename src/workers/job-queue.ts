@@ -1,4 +1,6 @@
-/** First in, first out, in constant time; the one place where requests wait for a worker. */
+/**
+ * First in, first out, in constant time; the one place where requests wait for a worker.
+ */
 import type { Job } from "./job.ts";
 
 /** Taken places at the front are given back once there are this many. */
@@ -24,6 +26,14 @@ export class JobQueue {
 
   peek(): Job | null {
     return this.#jobs[this.#front] ?? null;
+  }
+
+  /** Takes those out that nobody waits for any more. */
+  dropCancelled(): Job[] {
+    const waiting = this.#jobs.slice(this.#front).filter((job) => job !== null);
+    this.#jobs = waiting.filter((job) => job.sink !== null);
+    this.#front = 0;
+    return waiting.filter((job) => job.sink === null);
   }
 
   take(): Job | null {

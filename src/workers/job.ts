@@ -1,9 +1,9 @@
 /**
  * One request on its way through the workers: queued, sent to a channel, answered or given up.
  *
- * A worker knows a job by slot and generation only. When the client goes away the job stays in its slot, without a
- * sink, until the worker is done with it; when it is done the generation changes, so that nothing that comes late can
- * reach anybody.
+ * A worker knows a job by slot and generation only. When the client goes away the job stays in its
+ * slot, without a sink, until the worker is done with it; when it is done the generation changes,
+ * so that nothing that comes late can reach anybody.
  */
 import { SlotTable } from "../base/slot-table.ts";
 import type { AnswerFailure, AnswerSink, ApplicationRequest } from "./application-request.ts";
@@ -25,14 +25,19 @@ export class Job {
   /** null once nobody waits for the answer. */
   sink: AnswerSink | null;
   channel: JobChannel | null = null;
-  /** Whether any part of an answer has been given to the sink: from then on it cannot be run again. */
+  /**
+   * Whether any part of an answer has been given to the sink: from then on it cannot be run again.
+   */
   answerBegan = false;
   /**
-   * How many workers died while it may have been running. From the first on it is sent alone, so that a second one
-   * is its own doing and not its neighbour's.
+   * How many workers died while it may have been running. From the first on it is sent alone, so
+   * that a second one is its own doing and not its neighbour's.
    */
   deaths = 0;
-  /** When it was queued, and when it was last sent or heard of: monotonic ms, as coarse as the dispatcher's clock. */
+  /**
+   * When it was queued, and when it was last sent or heard of: monotonic ms, as coarse as the
+   * dispatcher's clock.
+   */
   queuedAtMs: number;
   activeAtMs: number;
 
@@ -64,9 +69,10 @@ export class Job {
   }
 
   /** Takes the job back from a channel that is gone. */
-  requeue(): void {
+  requeue(nowMs: number): void {
     this.state = "queued";
     this.channel = null;
+    this.queuedAtMs = nowMs;
   }
 
   /** Ends the job without (the rest of) an answer. The caller takes it out of wherever it waits. */

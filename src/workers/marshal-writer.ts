@@ -1,6 +1,7 @@
 /**
- * Writes Python's `marshal` format, the little of it that the worker protocol uses. Every type code written here is
- * read alike by CPython 3.9 to 3.14. There is no reader on purpose: marshal travels to workers only.
+ * Writes Python's `marshal` format, the little of it that the worker protocol uses. Every type code
+ * written here is read alike by CPython 3.9 to 3.14. There is no reader on purpose: marshal travels
+ * to workers only.
  *
  * Owns a growing buffer. Knows nothing of HTTP or of sockets.
  */
@@ -19,7 +20,10 @@ const TYPE_LIST = 0x5b; // [
 const TYPE_DICT = 0x7b; // {
 const TYPE_NULL = 0x30; // 0: ends a dict
 
-/** Most bytes that one UTF-16 code unit of a string can take, and the most that any fixed part takes. */
+/**
+ * Most bytes that one UTF-16 code unit of a string can take, and the most that any fixed part
+ * takes.
+ */
 const UTF8_BYTES_PER_CHARACTER_MAX = 3;
 const FIXED_BYTES_MAX = 5;
 const INT_MAX = 0x7fff_ffff;
@@ -28,8 +32,9 @@ const LONG_DIGIT_BASE = 2 ** 15;
 const LONG_DIGITS_MAX = 4;
 
 /**
- * Encodes a string that CPython keeps for ever once it has read it (it is interned). Only for names from a fixed
- * list: an interned string that a client chose would be a leak that the client controls.
+ * Encodes a string that CPython keeps for ever once it has read it (it is interned). Only for names
+ * from a fixed list: an interned string that a client chose would be a leak that the client
+ * controls.
  *
  * @param name ASCII, at most 255 characters
  */
@@ -104,8 +109,8 @@ export class MarshalWriter {
   }
 
   /**
-   * @param value each character is one byte (latin-1), as PEP 3333 wants its native strings. Any other, such as a file's
-   *   path, becomes the same string in Python, too.
+   * @param value each character is one byte (latin-1), as PEP 3333 wants its native strings. Any
+   *   other, such as a file's path, becomes the same string in Python, too.
    */
   string(value: string): void {
     const count = value.length;

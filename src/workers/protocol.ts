@@ -36,8 +36,8 @@ export const TEMPLATES_MAX = 1024;
 export const NO_TEMPLATE = -1;
 
 /**
- * The methods that may be run again when nobody can tell whether they were (RFC 9110 section 9.2.2).
- * The worker knows the same list: it flushes its answers before any other method.
+ * The methods that may be run again when nobody can tell whether they were (RFC 9110 section
+ * 9.2.2). The worker knows the same list: it flushes its answers before any other method.
  */
 const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
   "GET",
@@ -53,8 +53,8 @@ export function isIdempotent(method: string): boolean {
 }
 
 /**
- * Environ names that CPython may keep for ever. Any other name comes from a client and is sent as a plain string.
- * The field names are those that browsers, proxies and API clients send.
+ * Environ names that CPython may keep for ever. Any other name comes from a client and is sent as a
+ * plain string. The field names are those that browsers, proxies and API clients send.
  */
 const INTERNED_NAMES: ReadonlyMap<string, Buffer> = new Map(
   [

@@ -1,13 +1,16 @@
 /**
- * Finds the interpreter that the application runs in: `--python`, else the active virtual environment, else `.venv`
- * in the working folder, else `python3` on the path.
+ * Finds the interpreter that the application runs in: `--python`, else the active virtual
+ * environment, else `.venv` in the working folder, else `python3` on the path.
  */
 import { accessSync, constants, statSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 
 export interface PythonInterpreter {
-  /** As it will be started: not resolved through links, because a virtual environment lies in the link's folder. */
+  /**
+   * As it will be started: not resolved through links, because a virtual environment lies in the
+   * link's folder.
+   */
   readonly command: string;
   /** Where the choice came from, for the start-up lines. */
   readonly origin: string;

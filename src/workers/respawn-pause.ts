@@ -1,6 +1,7 @@
 /**
- * How long to wait before a worker is forked again. The first one that dies is replaced at once; while they keep
- * dying soon after their birth, the pause doubles, so that code which cannot run does not take the machine with it.
+ * How long to wait before a worker is forked again. The first one that dies is replaced at once;
+ * while they keep dying soon after their birth, the pause doubles, so that code which cannot run
+ * does not take the machine with it.
  */
 
 /** A worker that lived for less than this died at once. */

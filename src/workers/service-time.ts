@@ -1,15 +1,19 @@
 /**
  * How many requests a worker may hold at once, learnt from how long the application takes.
  *
- * A batch shares its system calls and wake-ups among its requests, which pays when the application answers in
- * microseconds. But a request behind another in a batch waits for it even when another worker becomes free. So the
- * depth is what fits into {@link BATCH_TARGET_US}, and falls to one for a while after any slow answer.
+ * A batch shares its system calls and wake-ups among its requests, which pays when the application
+ * answers in microseconds. But a request behind another in a batch waits for it even when another
+ * worker becomes free. So the depth is what fits into {@link BATCH_TARGET_US}, and falls to one for
+ * a while after any slow answer.
  */
 
 /** A batch should keep a worker busy for about this long. */
 const BATCH_TARGET_US = 1_000;
 export const DEPTH_MAX = 64;
-/** An answer that took this long is slow. Shorter delays are also caused by the scheduler of a busy machine. */
+/**
+ * An answer that took this long is slow. Shorter delays are also caused by the scheduler of a busy
+ * machine.
+ */
 const SLOW_US = 20_000;
 /** So many answers must be quick after a slow one before batches are formed again. */
 const QUICK_STREAK_MIN = 256;

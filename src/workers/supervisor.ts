@@ -1,8 +1,9 @@
 /**
- * Keeps the number of workers that was asked for: starts the zygote, has it fork, replaces what dies, ends what hangs.
+ * Keeps the number of workers that was asked for: starts the zygote, has it fork, replaces what
+ * dies, ends what hangs.
  *
- * The gateway is the grandparent of the workers: the zygote forks and reaps them and reports both. Here is the
- * parent's-eye view, a handle for each worker, and the decisions.
+ * The gateway is the grandparent of the workers: the zygote forks and reaps them and reports both.
+ * Here is the parent's-eye view, a handle for each worker, and the decisions.
  */
 import type { Log } from "../base/log.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
@@ -44,8 +45,9 @@ const SIGKILL = 9;
 /** From SIGABRT, which has the worker write its stacks, to SIGKILL. */
 const ABORT_TO_KILL_MS = 1_000;
 /**
- * How long the channel of a worker that has been reaped stays open: its last answers may still be in it. It would
- * close by itself, but for a program that the application started and that holds its other end.
+ * How long the channel of a worker that has been reaped stays open: its last answers may still be
+ * in it. It would close by itself, but for a program that the application started and that holds
+ * its other end.
  */
 const LAST_WORDS_MS = 1_000;
 /** How long the zygote may take to end everything that it started. */
@@ -66,7 +68,6 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   #stopping = false;
   #onReady: (() => void) | null = null;
   #onWorkersGone: (() => void) | null = null;
-  #onIdle: (() => void) | null = null;
 
   constructor(transport: Transport, settings: SupervisorSettings, log: Log, now: () => number) {
     this.#transport = transport;
@@ -95,12 +96,6 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   /** PIDs of the workers that live, for the log and for tests. */
   get workerPids(): number[] {
     return [...this.#handles.values()].flatMap((handle) => handle.pid ?? []);
-  }
-
-  /** Calls back once, as soon as no request is queued or under way. */
-  whenIdle(callback: () => void): void {
-    if (this.dispatcher.idle) callback();
-    else this.#onIdle = callback;
   }
 
   /** Ends what has waited, run, started or ended for too long. Called several times a second. */
@@ -211,12 +206,6 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
     this.#takeOut(handle, reason, null);
   }
 
-  onIdle(): void {
-    const callback = this.#onIdle;
-    this.#onIdle = null;
-    callback?.();
-  }
-
   #startZygote(): Zygote {
     this.#zygoteBornAtMs = this.#now();
     this.#zygote = new Zygote(this.#transport, this.#settings.zygote, this);
@@ -270,7 +259,9 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
     zygote.fork(number, link);
   }
 
-  /** No more requests for this worker; it is told to end, by a signal or by the end of its channel. */
+  /**
+   * No more requests for this worker; it is told to end, by a signal or by the end of its channel.
+   */
   #takeOut(handle: WorkerHandle, reason: string, signal: number | null): void {
     handle.state = nextWorkerState(handle.state, "taken-out");
     handle.reason ??= reason;

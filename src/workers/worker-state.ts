@@ -1,4 +1,7 @@
-/** The states of a worker as the gateway sees it, and the one table of how it gets from one to the next. */
+/**
+ * The states of a worker as the gateway sees it, and the one table of how it gets from one to the
+ * next.
+ */
 import { invariant } from "../base/errors.ts";
 
 export type WorkerState = "starting" | "ready" | "ending" | "exited";
@@ -21,7 +24,10 @@ const TRANSITIONS: Readonly<
   exited: { "said-ready": null, "taken-out": "exited", reaped: null },
 };
 
-/** @throws where the event is impossible in that state: the gateway's own mistake, or a worker that cannot be trusted */
+/**
+ * @throws where the event is impossible in that state: the gateway's own mistake, or a worker that
+ * cannot be trusted
+ */
 export function nextWorkerState(state: WorkerState, event: WorkerEvent): WorkerState {
   const next = TRANSITIONS[state][event];
   invariant(next !== null, `a worker that is ${state} cannot be ${event}`);

@@ -1,6 +1,6 @@
 /**
- * The gateway's view of one zygote: the Python process that has imported the application and forks the workers.
- * Speaks the control conversation of docs/worker-protocol.md; decides nothing.
+ * The gateway's view of one zygote: the Python process that has imported the application and forks
+ * the workers. Speaks the control conversation of docs/worker-protocol.md; decides nothing.
  */
 import type { ChildProcess } from "node:child_process";
 import { EXIT_STATUS, type ExitStatus, OperatorError } from "../base/errors.ts";
@@ -46,7 +46,9 @@ export interface ZygoteEvents {
   onForked(worker: number, pid: number): void;
   onForkFailed(worker: number, message: string): void;
   onExited(worker: number, end: ProcessEnd): void;
-  /** The zygote itself is gone, and with it all its workers. Called once, after a successful start. */
+  /**
+   * The zygote itself is gone, and with it all its workers. Called once, after a successful start.
+   */
   onGone(description: string): void;
 }
 
@@ -109,7 +111,8 @@ export class Zygote implements ByteStreamHandler {
   /**
    * Ends the zygote and everything that it started.
    *
-   * @param boundMs after which it is killed; while it still imports, it cannot listen and is killed at once
+   * @param boundMs after which it is killed; while it still imports, it cannot listen and is killed
+   *   at once
    */
   async end(boundMs: number): Promise<void> {
     this.#control.close();
@@ -142,7 +145,8 @@ export class Zygote implements ByteStreamHandler {
     try {
       message = JSON.parse(line) as Record<string, unknown>;
     } catch {
-      // The application wrote to descriptor 3, or the zygote is broken; either way its word is worth nothing.
+      // The application wrote to descriptor 3, or the zygote is broken; either way its word is
+      // worth nothing.
       this.#child.kill("SIGKILL");
       return;
     }
@@ -187,7 +191,7 @@ export class Zygote implements ByteStreamHandler {
     this.#loaded.reject(
       new OperatorError(
         EXIT_STATUS.moduleNotLoaded,
-        `${settings.reference} was not imported within ${seconds} s; if it needs longer, raise --start-timeout`,
+        `${settings.reference} was not imported within ${seconds} s; see --start-timeout`,
       ),
     );
     this.#child.kill("SIGKILL");

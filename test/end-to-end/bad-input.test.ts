@@ -8,6 +8,8 @@ import { APPLICATIONS, type Exercise, get, startExercise, TRANSPORTS } from "./e
 import { RawClient, rawRequest } from "./raw-client.ts";
 import { runPortico } from "./server-process.ts";
 
+const CHUNKED = "Transfer-Encoding: chunked\r\n\r\n";
+
 describe("an operator's mistake is one clear line", () => {
   let folder: string;
   before(() => {
@@ -69,8 +71,11 @@ describe("an operator's mistake is one clear line", () => {
   test("a port in use: 1, and the remedy", async () => {
     await using exercise = await startExercise("epoll", ["--workers", "1"]);
     const end = await runPortico([
-      ...["--bind", `127.0.0.1:${exercise.port}`],
-      ...["--chdir", APPLICATIONS, "exercise:app"],
+      "--bind",
+      `127.0.0.1:${exercise.port}`,
+      "--chdir",
+      APPLICATIONS,
+      "exercise:app",
     ]);
     assert.equal(end.status, 1);
     assert.match(end.stderr, new RegExp(`^portico: .*127\\.0\\.0\\.1:${exercise.port}`));
@@ -83,8 +88,16 @@ for (const transport of TRANSPORTS) {
     let exercise: Exercise;
     before(async () => {
       exercise = await startExercise(transport, [
-        ...["--workers", "1", "--limit-request-head", "4k", "--limit-request-fields", "20"],
-        ...["--limit-request-body", "100k", "--limit-request-line", "1k"],
+        "--workers",
+        "1",
+        "--limit-request-head",
+        "4k",
+        "--limit-request-fields",
+        "20",
+        "--limit-request-body",
+        "100k",
+        "--limit-request-line",
+        "1k",
       ]);
     });
     after(() => exercise[Symbol.asyncDispose]());
@@ -102,7 +115,7 @@ for (const transport of TRANSPORTS) {
       ],
       [
         "a length and a coding",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n${CHUNKED}0\r\n\r\n`,
         400,
       ],
       ["a line over its limit", `GET /${"a".repeat(2000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414],
@@ -115,7 +128,7 @@ for (const transport of TRANSPORTS) {
       ],
       [
         "a chunked content over its limit",
-        `POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n20000\r\n${"x".repeat(131_072)}\r\n0\r\n\r\n`,
+        `POST /echo HTTP/1.1\r\nHost: a\r\n${CHUNKED}20000\r\n${"x".repeat(131_072)}\r\n0\r\n\r\n`,
         413,
       ],
     ];

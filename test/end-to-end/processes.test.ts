@@ -41,7 +41,7 @@ function childrenOf(pid: number): number[] {
 
 for (const transport of TRANSPORTS) {
   describe(`processes, by ${transport}`, () => {
-    test("the gateway is the process that was started, the zygote its child, workers the zygote's", async () => {
+    test("who is whose child", async () => {
       await using exercise = await startExercise(transport, ["--workers", "2"]);
       const facts = JSON.parse(
         (await rawRequest(exercise.port, get("/process"))).text,
@@ -109,7 +109,7 @@ for (const transport of TRANSPORTS) {
       assert.notDeepEqual(childrenOf(exercise.server.pid), before);
     });
 
-    test("a request that takes too long is answered 504, its worker replaced, its stack logged", async () => {
+    test("what takes too long: 504, its worker is replaced, its stack logged", async () => {
       await using exercise = await startExercise(transport, [
         "--workers",
         "1",
@@ -125,7 +125,7 @@ for (const transport of TRANSPORTS) {
     });
 
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      test(`${signal} answers what runs, what is queued, and what waits to be accepted; then 0`, async () => {
+      test(`${signal} answers all that runs, is queued or waits to be accepted`, async () => {
         await using exercise = await startExercise(transport, ["--workers", "1"]);
         const clients = await Promise.all(
           Array.from({ length: 4 }, () => RawClient.connect(exercise.port)),
@@ -153,7 +153,10 @@ for (const transport of TRANSPORTS) {
 
     test("what exceeds --graceful-timeout is ended", async () => {
       await using exercise = await startExercise(transport, [
-        ...["--workers", "1", "--graceful-timeout", "300ms"],
+        "--workers",
+        "1",
+        "--graceful-timeout",
+        "300ms",
       ]);
       using client = await RawClient.connect(exercise.port);
       client.write(get("/slow?s=20"));
@@ -180,7 +183,7 @@ for (const transport of TRANSPORTS) {
       }
     });
 
-    test("after kill -9 of the gateway no process, socket file or temporary file is left", async () => {
+    test("after kill -9 of the gateway no process and no temporary file is left", async () => {
       const folder = mkdtempSync(path.join(os.tmpdir(), "portico-killed-"));
       try {
         const server = await startPortico(
@@ -210,8 +213,14 @@ for (const transport of TRANSPORTS) {
       const file = path.join(folder, "socket");
       const server = await startPortico(
         [
-          ...["--transport", transport, "--chdir", APPLICATIONS, "--quiet"],
-          ...["--bind", `unix:${file}`, "exercise:app"],
+          "--transport",
+          transport,
+          "--chdir",
+          APPLICATIONS,
+          "--quiet",
+          "--bind",
+          `unix:${file}`,
+          "exercise:app",
         ],
         { ready: null },
       );

@@ -28,7 +28,13 @@ for (const transport of TRANSPORTS) {
     test("several addresses at once: a name, IPv6, a Unix socket", async () => {
       const file = path.join(folder, "several");
       const server = await startPortico([
-        ...["--bind", "localhost:0", "--bind", "[::1]:0", "--bind", `unix:${file}`, ...site],
+        "--bind",
+        "localhost:0",
+        "--bind",
+        "[::1]:0",
+        "--bind",
+        `unix:${file}`,
+        ...site,
       ]);
       const v6 = /http:\/\/\[::1\]:(\d+)/.exec(server.stdout)?.[1];
       assert.equal((await rawRequest(server.port, get("/hello"))).status, 200);
@@ -85,7 +91,7 @@ for (const transport of TRANSPORTS) {
       assert.equal(readFileSync(plain, "utf8"), "precious");
     });
 
-    test("start-up says what a person wants to know, and that somaxconn cuts the backlog", async () => {
+    test("start-up says what there is, and that somaxconn cuts the backlog", async () => {
       const granted = Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"));
       await using server = await startPortico([
         "--backlog",

@@ -200,7 +200,7 @@ for (const transport of TRANSPORTS) {
           }
         });
 
-        test("content longer than its Content-Length is cut, the next answer is whole", async () => {
+        test("content beyond its Content-Length is cut, the next answer is whole", async () => {
           using client = await RawClient.connect(exercise.port);
           assert.equal((await client.exchange(get("/long"))).text, "12345");
           assert.equal((await client.exchange(get("/hello"))).text, "hello\n");
@@ -213,13 +213,13 @@ for (const transport of TRANSPORTS) {
       }
 
       test("an application that never ends is stopped when its client is gone", async () => {
-        const before = exercise.notes().filter((line) => line === "endless").length;
+        const closedBefore = exercise.notes().filter((line) => line === "endless").length;
         const client = await RawClient.connect(exercise.port);
         client.write(get("/endless"));
         await client.readHead();
         client.close();
         await exercise.server.until("close()", () => {
-          return exercise.notes().filter((line) => line === "endless").length === before + 1;
+          return exercise.notes().filter((line) => line === "endless").length === closedBefore + 1;
         });
       });
 

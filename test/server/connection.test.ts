@@ -267,7 +267,6 @@ test("each failure has its status, and the connection goes on", () => {
     ["timed-out", 504],
     ["queue-full", 503],
     ["queue-timed-out", 503],
-    ["stopping", 503],
   ] as const;
   const fixture = new ConnectionFixture();
   for (const [place, [failure, status]] of statuses.entries()) {

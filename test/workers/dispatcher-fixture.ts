@@ -30,7 +30,6 @@ export class DispatcherFixture implements DispatcherEvents {
   /** Requests that timed out, by path. */
   readonly timedOut: string[] = [];
   readonly closed: { readonly lost: string | null; readonly error: Error | null }[] = [];
-  idleReports = 0;
   readonly channels = new Map<FakeWorker, WorkerChannel>();
   #turnEndTasks: (() => void)[] = [];
 
@@ -51,10 +50,6 @@ export class DispatcherFixture implements DispatcherEvents {
 
   onChannelClosed(_channel: WorkerChannel, lost: Job | null, error: Error | null): void {
     this.closed.push({ lost: lost === null ? null : lost.request.describe(), error });
-  }
-
-  onIdle(): void {
-    this.idleReports++;
   }
 
   endTurn(): void {

@@ -399,34 +399,17 @@ test("what a sink starts when its answer is complete finds the worker free", () 
   assert.deepEqual(pathsFrom(worker), ["/1", "/2"]);
 });
 
-test("the end of all work is reported", () => {
-  const fixture = new DispatcherFixture();
+test("requests that nobody waits for any more give their places in a full queue up", () => {
+  const fixture = new DispatcherFixture({ queueLengthMax: 2 });
+  const submitted = fixture.submitAll("/1", "/2");
+  assert.equal(fixture.dispatcher.submit(makeRequest("/3"), new RecordingSink()), null);
+  submitted[0]?.job.cancel();
+  const late = fixture.submitAll("/4");
+  assert.equal(fixture.dispatcher.queueLength, 2);
   const worker = fixture.addWorker();
-  const before = fixture.idleReports;
-  fixture.submitAll("/1", "/2");
-  assert.ok(!fixture.dispatcher.idle);
   fixture.answer(worker, 0);
-  assert.equal(fixture.idleReports, before);
-  fixture.answer(worker, 1);
-  assert.equal(fixture.idleReports, before + 1);
-  assert.ok(fixture.dispatcher.idle);
-});
-
-test("a stop at once tells everybody, and what still comes is not for anybody", () => {
-  const fixture = new DispatcherFixture();
-  const worker = fixture.addWorker();
-  const submitted = fixture.submitAll("/sent", "/queued");
-  fixture.dispatcher.abandonAll("stopping");
-  assert.deepEqual(
-    submitted.map(({ sink }) => sink.failure),
-    ["stopping", "stopping"],
-  );
-  assert.ok(fixture.dispatcher.idle);
-  fixture.answer(worker, 0);
-  assert.deepEqual(
-    submitted.map(({ sink }) => sink.outcomes),
-    [1, 1],
-  );
+  assert.equal(submitted[1]?.sink.outcomes, 1);
+  assert.equal(late.length, 1);
 });
 
 test("a channel that comes for one that is gone does not take its templates over", () => {

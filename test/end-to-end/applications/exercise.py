@@ -1,7 +1,8 @@
 """A WSGI application that does, route by route, what a server must cope with.
 
-`app` is the application; `validated` is the same under wsgiref.validate, which raises where the server or the
-application breaks PEP 3333. Closed iterables are counted in the file that EXERCISE_NOTES names, one line each.
+`app` is the application; `validated` is the same under wsgiref.validate, which raises where the
+server or the application breaks PEP 3333. Closed iterables are counted in the file that
+EXERCISE_NOTES names, one line each.
 """
 
 from __future__ import annotations
