@@ -148,7 +148,7 @@ export const OPTIONS = {
     max: 1_000_000,
     offAllowed: true,
     alsoCalled: ["--limit-concurrency", "--connection-limit", "--worker-connections"],
-    summary: "connections open at once; more wait in the kernel",
+    summary: "connections open at once; one more is answered 503",
     help:
       "Bounds memory and descriptors while clients open connections and keep them. Off: the " +
       "limit on descriptors (RLIMIT_NOFILE) is the bound. waitress 100, gunicorn 1000 a worker, " +

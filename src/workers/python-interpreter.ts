@@ -28,7 +28,7 @@ export function findPython(
 ): PythonInterpreter {
   const searchPath = env["PATH"] ?? "";
   if (asked !== null) {
-    const command = asked.includes("/") ? path.resolve(folder, asked) : onPath(asked, searchPath);
+    const command = asked.includes("/") ? path.resolve(asked) : onPath(asked, searchPath);
     if (command !== null && isExecutable(command)) return { command, origin: "--python" };
     throw new OperatorError(
       EXIT_STATUS.usage,
