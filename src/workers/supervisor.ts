@@ -5,6 +5,7 @@
  * The gateway is the grandparent of the workers: the zygote forks and reaps them and reports both.
  * Here is the parent's-eye view, a handle for each worker, and the decisions.
  */
+import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
 import type { WorkerChannel } from "./channel.ts";
@@ -34,6 +35,7 @@ interface WorkerHandle {
   state: WorkerState;
   pid: number | null;
   channel: WorkerChannel | null;
+  wasReady: boolean;
   /** Why it is being ended, for the log; null where it ends by itself. */
   reason: string | null;
   /** When a worker that was asked to end is killed; null where it was not asked. */
@@ -50,6 +52,8 @@ const ABORT_TO_KILL_MS = 1_000;
  * its other end.
  */
 const LAST_WORDS_MS = 1_000;
+/** So many workers may end before they are ready; then the start has failed. */
+const DEATHS_AT_START_MAX = 3;
 /** How long the zygote may take to end everything that it started. */
 const ZYGOTE_END_BOUND_MS = 2_000;
 
@@ -66,7 +70,10 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   #workersBorn = 0;
   readonly #respawnTimers = new Set<NodeJS.Timeout>();
   #stopping = false;
-  #onReady: (() => void) | null = null;
+  /** Settled when all workers are ready, or cannot get so; null before the start and after it. */
+  #starting: PromiseWithResolvers<void> | null = null;
+  #started = false;
+  #deathsAtStart = 0;
   #onWorkersGone: (() => void) | null = null;
 
   constructor(transport: Transport, settings: SupervisorSettings, log: Log, now: () => number) {
@@ -87,9 +94,11 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   async start(): Promise<LoadedApplication> {
     const zygote = this.#startZygote();
     const loaded = await zygote.loaded;
-    const ready = new Promise<void>((resolve) => (this.#onReady = resolve));
+    this.#starting = Promise.withResolvers();
     for (let count = 0; count < this.#settings.workers; count++) this.#fork();
-    await ready;
+    await this.#starting.promise;
+    this.#starting = null;
+    this.#started = true;
     return loaded;
   }
 
@@ -150,12 +159,15 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   onExited(worker: number, end: ProcessEnd): void {
     const handle = this.#handles.get(worker);
     if (handle === undefined) return;
-    if (!this.#stopping) {
+    if (this.#started && !this.#stopping) {
       this.#log.error("a worker ended", {
         pid: handle.pid,
         ...(end.signal === null ? { status: end.status } : { signal: end.signal }),
         ...(handle.reason === null ? {} : { reason: handle.reason }),
       });
+    }
+    if (!handle.wasReady && ++this.#deathsAtStart >= DEATHS_AT_START_MAX) {
+      this.#starting?.reject(cannotStart(`they end ${describeEnd(end)}`));
     }
     this.#reaped(handle);
   }
@@ -170,7 +182,8 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
     for (const timer of this.#respawnTimers) clearTimeout(timer);
     this.#respawnTimers.clear();
     this.#checkWorkersGone();
-    if (this.#stopping || this.#onReady === null) return;
+    this.#starting?.reject(cannotStart(`the zygote ${description}`));
+    if (this.#stopping || !this.#started) return;
     this.#log.error("the zygote ended, and its workers with it", { how: description });
     this.#later(this.#now() - this.#zygoteBornAtMs, () => void this.#restartZygote());
   }
@@ -179,9 +192,10 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
     const handle = this.#handleOf(channel);
     if (handle === null) return;
     handle.pid ??= pid;
+    handle.wasReady = true;
     handle.state = nextWorkerState(handle.state, "said-ready");
     const ready = [...this.#handles.values()].filter(({ state }) => state === "ready").length;
-    if (ready === this.#settings.workers) this.#onReady?.();
+    if (ready === this.#settings.workers) this.#starting?.resolve();
   }
 
   onTimedOut(channel: WorkerChannel, job: Job): void {
@@ -249,6 +263,7 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
       state: "starting",
       pid: null,
       channel: null,
+      wasReady: false,
       reason: null,
       killAtMs: null,
     };
@@ -283,7 +298,7 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   /** Starts something anew after a pause that grows while what is started keeps dying at once. */
   #later(livedMs: number, start: () => void): void {
     const pauseMs = this.#respawnPause.afterDeath(livedMs);
-    if (pauseMs > 0) this.#log.warn("workers keep ending at once", { pauseMs });
+    if (pauseMs > 0 && this.#started) this.#log.warn("workers keep ending at once", { pauseMs });
     const timer = setTimeout(() => {
       this.#respawnTimers.delete(timer);
       if (!this.#stopping) start();
@@ -299,4 +314,15 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   #checkWorkersGone(): void {
     if (this.#stopping && this.#handles.size === 0) this.#onWorkersGone?.();
   }
+}
+
+function cannotStart(why: string): OperatorError {
+  return new OperatorError(
+    EXIT_STATUS.moduleNotLoaded,
+    `the application was imported, but its workers do not start: ${why}`,
+  );
+}
+
+function describeEnd({ status, signal }: ProcessEnd): string {
+  return signal === null ? `with status ${status}` : `by signal ${signal}`;
 }

@@ -20,6 +20,9 @@ describe("an operator's mistake is one clear line", () => {
       "missing.py": "import no_such_dependency\n",
       "asgi.py": "async def app(scope, receive, send): pass\n",
       "exits.py": "import sys\nsys.exit(5)\n",
+      "forked.py":
+        "import os\nos.register_at_fork(after_in_child=lambda: os._exit(9))\n" +
+        "def app(environ, start_response): pass\n",
       "factory.py": "def create_app():\n    raise KeyError('configuration')\n",
     };
     for (const [name, text] of Object.entries(modules))
@@ -35,6 +38,7 @@ describe("an operator's mistake is one clear line", () => {
     [["missing:app"], 3, /no_such_dependency/, true],
     [["exits:app"], 3, /exit/i, true],
     [["asgi:app"], 4, /ASGI/],
+    [["forked:app"], 3, /workers do not start: they end with status 9/],
     [["factory:create_app()"], 3, /configuration|create_app/, true],
     [["hello:app("], 4, /hello:app\(/],
     [[], 2, /which application/],
