@@ -1,18 +1,34 @@
-"""What an application reads and what it can be read from: wsgi.input for spooled content, wsgi.file_wrapper."""
+"""What content is read from: wsgi.input where the gateway spooled it, and wsgi.file_wrapper.
+
+Knows neither frames nor requests.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 from io import BufferedReader, FileIO
-from typing import Any, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILE_BLOCK_BYTES = 65_536
 
 
 def open_descriptor(descriptor: int) -> BufferedReader:
-    """wsgi.input over a file whose descriptor the gateway sent; its offset is wherever the gateway left it."""
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return BufferedReader(FileIO(descriptor, "rb", closefd=True), FILE_BLOCK_BYTES)
+    """wsgi.input over a file whose descriptor the gateway sent; closing it closes the descriptor.
+
+    Its offset is wherever the gateway left it. Raises OSError where there is none to be had, as
+    with a pipe; the descriptor is closed then, too.
+    """
+    file = FileIO(descriptor, "rb", closefd=True)
+    try:
+        file.seek(0)
+    except OSError:
+        file.close()
+        raise
+    return BufferedReader(file, FILE_BLOCK_BYTES)
 
 
 def open_path(path: str) -> BufferedReader:
@@ -21,12 +37,18 @@ def open_path(path: str) -> BufferedReader:
 
 
 class FileWrapper:
-    """wsgi.file_wrapper of PEP 3333: iterates over a file-like object in blocks, and closes it."""
+    """wsgi.file_wrapper of PEP 3333: iterates over a file-like object in blocks, and closes it.
+
+    The block size is a suggestion. A regular file is read in blocks of at least FILE_BLOCK_BYTES,
+    because each costs a frame and a system call; anything else may make its reader wait for a
+    large block, and is read in the blocks asked for.
+    """
 
     def __init__(self, filelike: Any, blksize: int = FILE_BLOCK_BYTES) -> None:
         self._read = filelike.read
-        # Small blocks are what callers write from habit; each one costs a frame and a system call.
-        self._block_bytes = max(blksize, FILE_BLOCK_BYTES)
+        if 0 < blksize < FILE_BLOCK_BYTES and is_regular_file(filelike):
+            blksize = FILE_BLOCK_BYTES
+        self._block_bytes = blksize
         close = getattr(filelike, "close", None)
         if close is not None:
             self.close = close
@@ -39,3 +61,11 @@ class FileWrapper:
         if block:
             return block
         raise StopIteration
+
+
+def is_regular_file(filelike: Any) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(filelike.fileno()).st_mode)
+    except (AttributeError, OSError, TypeError, ValueError):
+        # It has no descriptor, or only pretends to.
+        return False

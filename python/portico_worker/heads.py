@@ -1,6 +1,7 @@
-"""Response heads: what PEP 3333 demands of a status and of headers, checked and encoded once for each that differs.
+"""Response heads: what PEP 3333 demands of a status and of headers, checked and encoded once each.
 
-Applications answer with few different heads, so the encoded ones are kept, within bounds. Knows no socket.
+Applications answer with few different heads, so the encoded ones are kept, within bounds. Knows no
+socket.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from typing import Any
 from portico_worker import wire
 
 HEADS_MAX = 1024
-# A head longer than this is not kept: few repeat, and the bound on their number would not bound the memory.
+# A head longer than this is not kept: few repeat, and the bound on their number would not bound the
+# memory.
 HEAD_KEPT_MAX_BYTES = 4096
 # The protocol's bound, docs/worker-protocol.md.
 HEAD_MAX_BYTES = 262_144
 CONTENT_LENGTH_MAX = 2**53 - 1
 
-# Fields about the connection are the gateway's alone (PEP 3333, "Other HTTP Features"; RFC 9110 section 7.6.1).
+# Fields about the connection are the gateway's alone (PEP 3333, "Other HTTP Features"; RFC 9110
+# section 7.6.1).
 HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -32,12 +35,14 @@ HOP_BY_HOP = frozenset(
     )
 )
 BODYLESS = frozenset((204, 304))
-# A 204 says by itself that there is no content, and must not say how long it is (RFC 9110 section 8.6).
+# A 204 says by itself that there is no content, and must not say how long it is (RFC 9110 section
+# 8.6).
 WITHOUT_LENGTH = frozenset((204,))
 
-match_status = re.compile(r"[2-5]\d\d [\t\x20-\x7e\x80-\xff]*").fullmatch
+match_status = re.compile(r"[2-5][0-9]{2} [\t\x20-\x7e\x80-\xff]*").fullmatch
 match_name = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-# Visible characters, space, tab and obs-text (RFC 9110 section 5.5): no CR, LF, NUL or other control.
+# Visible characters, space, tab and obs-text (RFC 9110 section 5.5): no CR, LF, NUL or other
+# control.
 match_value = re.compile(r"[\t\x20-\x7e\x80-\xff]*").fullmatch
 match_length = re.compile(r"[0-9]{1,16}").fullmatch
 
@@ -49,7 +54,15 @@ class HeadError(ValueError):
 class Head:
     """One checked head, with the second halves of the frames that carry it."""
 
-    __slots__ = ("bodyless", "content_length", "encoded", "first_frame", "status", "whole_frame")
+    __slots__ = (
+        "_lengthened",
+        "bodyless",
+        "content_length",
+        "encoded",
+        "first_frame",
+        "status",
+        "whole_frame",
+    )
 
     def __init__(self, status: int, encoded: bytes, content_length: int | None) -> None:
         self.status = status
@@ -62,12 +75,15 @@ class Head:
         # What follows the address in a frame that is the whole answer, and in one that begins it.
         self.whole_frame = wire.pack_kind(wire.RESPONSE, flags, status, size, length) + encoded
         self.first_frame = wire.pack_kind(wire.HEAD, flags, status, size, length) + encoded
+        self._lengthened: Head | None = None
 
     def with_length(self, content_length: int) -> Head:
-        """The same head with a Content-Length."""
-        return Head(
-            self.status, self.encoded + b"Content-Length: %d\r\n" % content_length, content_length
-        )
+        """The same head with a Content-Length. The last one is kept: many answers are alike."""
+        head = self._lengthened
+        if head is None or head.content_length != content_length:
+            encoded = self.encoded + b"Content-Length: %d\r\n" % content_length
+            head = self._lengthened = Head(self.status, encoded, content_length)
+        return head
 
 
 class HeadCache:
@@ -87,12 +103,12 @@ class HeadCache:
 
 
 def encode(status: Any, headers: Any) -> Head:
-    """Checks a status and headers, and encodes them as `STATUS REASON`, then field lines, each with its line end.
+    """Checks a status and headers; encodes them as the protocol wants them.
 
-    A native string's characters are bytes (latin-1). Raises HeadError.
+    That is `STATUS REASON`, then field lines, each with its line end. A native string's characters
+    are bytes (latin-1). Raises HeadError.
     """
-    if type(status) is not str:
-        raise HeadError(f"the status must be a str, not {type(status).__name__}")
+    status = exact_string(status, "the status")
     if not match_status(status):
         raise HeadError(f"the status must be three digits, a space and a reason, not {status!r}")
     if not isinstance(headers, list):
@@ -102,8 +118,7 @@ def encode(status: Any, headers: Any) -> Head:
     content_length: int | None = None
     for header in headers:
         name, value = check_header(header)
-        lowered = name.lower()
-        if lowered == "content-length":
+        if name.lower() == "content-length":
             if content_length is not None:
                 raise HeadError("Content-Length is given more than once")
             content_length = parse_length(value)
@@ -118,23 +133,31 @@ def encode(status: Any, headers: Any) -> Head:
     return Head(code, encoded, content_length)
 
 
+def exact_string(value: Any, what: str) -> str:
+    """The characters of a native string; those of a subclass, too, whatever it does with them."""
+    if not isinstance(value, str):
+        raise HeadError(f"{what} must be a str, not {type(value).__name__}")
+    return value if type(value) is str else str.__str__(value)
+
+
 def check_header(header: Any) -> tuple[str, str]:
-    if type(header) is not tuple or len(header) != 2:
+    if not isinstance(header, tuple) or len(header) != 2:
         raise HeadError(f"a header must be a tuple (name, value), not {header!r}")
-    name, value = header
-    if type(name) is not str or type(value) is not str:
-        raise HeadError(f"a header's name and value must be str, not {header!r}")
+    name = exact_string(header[0], "a header's name")
+    value = exact_string(header[1], f"the value of {name}")
     if not match_name(name):
         raise HeadError(f"{name!r} is not the name of a field")
     if not match_value(value):
-        raise HeadError(f"the value of {name} has a control character or one beyond latin-1: {value!r}")
+        raise HeadError(
+            f"the value of {name} has a control character or one beyond latin-1: {value!r}"
+        )
     if name.lower() in HOP_BY_HOP:
         raise HeadError(f"{name} is about the connection, which is the server's alone")
     return name, value.strip(" \t")
 
 
 def parse_length(value: str) -> int:
-    text = value.strip(" \t")
-    if not match_length(text) or int(text) > CONTENT_LENGTH_MAX:
+    """A Content-Length's number. Raises HeadError."""
+    if not match_length(value) or int(value) > CONTENT_LENGTH_MAX:
         raise HeadError(f"Content-Length must be a number of bytes, not {value!r}")
-    return int(text)
+    return int(value)

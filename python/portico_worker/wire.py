@@ -1,6 +1,7 @@
 """The worker's end of its channel: frames in and out, as docs/worker-protocol.md lays them down.
 
-Owns the socket and the receive buffer. Knows nothing of WSGI. The socket blocks: a worker has nothing else to do.
+Owns the sockets and the receive buffer. Knows nothing of WSGI. The sockets block: a worker has
+nothing else to do.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ import marshal
 import os
 import socket
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RESPONSE = 1
 HEAD = 2
@@ -21,7 +25,8 @@ READY = 7
 
 FLAG_CONTENT_LENGTH = 1
 
-# A frame's header has two halves: what differs with each answer, and what a repeated head has in common.
+# A frame's header has two halves: what differs with each answer, and what a repeated head has in
+# common.
 pack_address = struct.Struct("<IIII").pack
 pack_kind = struct.Struct("<BBHIQ").pack
 unpack_length = struct.Struct("<I").unpack_from
@@ -38,21 +43,61 @@ ABORT_HEAD = pack_kind(ABORT, 0, 0, 0, 0)
 ERROR_HEAD = pack_kind(ERROR, 0, 0, 0, 0)
 
 
-class ProtocolError(Exception):
-    """The gateway sent what it cannot mean: a mistake of ours, and the end of this worker."""
+class ChannelError(BaseException):
+    """The channel is of no use any more, which is the end of this worker.
+
+    Not an Exception: it can come up inside the application's call of write(), and no application
+    may take it for a mistake of its own.
+    """
+
+
+class ChannelClosed(ChannelError):
+    """The gateway is gone, or wants no more answers."""
+
+
+class ProtocolError(ChannelError):
+    """The gateway sent what it cannot mean, or what this process cannot take."""
+
+
+def disowned(*_: object) -> NoReturn:
+    raise ConnectionResetError
 
 
 class Channel:
     """One serial conversation with the gateway."""
 
     def __init__(self, stream: socket.socket, files: socket.socket | None) -> None:
-        self.stream = stream
-        self.files = files
-        self.send = stream.sendall
+        for each in (stream, files):
+            if each is not None:
+                # The application may have called socket.setdefaulttimeout, which holds for these.
+                each.settimeout(None)
+        self._stream = stream
+        self._files = files
+        self._receive_into: Callable[..., int] = stream.recv_into
+        self._send_all: Callable[..., None] = stream.sendall
         self._buffer = bytearray(RECEIVE_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0
+
+    def disown(self) -> None:
+        """Makes it a closed channel, in a process that the application has forked.
+
+        The conversation is its parent's. A child that comes back from the application's call would
+        answer the same request a second time, and would keep the channel open after its parent.
+        """
+        self._receive_into = self._send_all = disowned
+        self._stream.close()
+        if self._files is not None:
+            self._files.close()
+
+    def send(self, data: bytes | memoryview) -> None:
+        """Raises ChannelClosed."""
+        # PEP 475: what a signal interrupts goes on by itself.
+        try:
+            self._send_all(data)
+        except ConnectionError as error:
+            raise ChannelClosed(str(error)) from None
 
     def say_ready(self, pid: int) -> None:
         self.send(pack_address(pid, 0, 0, 0) + pack_kind(READY, 0, 0, 0, 0))
@@ -92,17 +137,21 @@ class Channel:
         return marshal.loads(self._view[begin : begin + length])
 
     def receive_file(self) -> int:
-        """A descriptor that the gateway has sent ahead of the request that names it."""
-        if self.files is None:
+        """A descriptor that the gateway has sent ahead of the request that names it.
+
+        Raises ProtocolError, also where this process has no room for another descriptor: then the
+        kernel drops it.
+        """
+        if self._files is None:
             raise ProtocolError("a file was announced, but there is no socket for files")
-        _, descriptors, _, _ = socket.recv_fds(self.files, 1, FILE_DESCRIPTORS_MAX)
+        _, descriptors, _, _ = socket.recv_fds(self._files, 1, FILE_DESCRIPTORS_MAX)
         if len(descriptors) != 1:
-            raise ProtocolError("a file was announced and did not come")
+            raise ProtocolError("a file was announced and did not come, or there is no room for it")
         os.set_inheritable(descriptors[0], False)
         return descriptors[0]
 
     def _fill(self, flags: int) -> int:
-        """Receives once, after making room for a whole frame."""
+        """Receives once, after making room for a whole frame. 0 at the end of the channel."""
         start, end = self._start, self._end
         if start == end:
             self._start = self._end = start = end = 0
@@ -119,7 +168,11 @@ class Channel:
                 self._replace(needed)
             self._view[: len(rest)] = rest
             self._start, self._end = 0, len(rest)
-        count = self.stream.recv_into(self._view[self._end :], 0, flags)
+        try:
+            count = self._receive_into(self._view[self._end :], 0, flags)
+        except ConnectionError:
+            # The gateway went without reading everything: an end like any other.
+            return 0
         self._end += count
         return count
 

@@ -1,29 +1,44 @@
 """A worker: takes batches of requests off its channel, calls the application, sends the answers.
 
-Single-threaded and serial. The loop is written for speed where it runs once a request: names are locals, an environ
-is one `dict.copy`, answers of a batch leave together. How an answer is made is `wsgi.py`'s.
+Single-threaded and serial. The loop is written for speed where it runs once a request: names are
+locals, an environ is one `dict.copy`, answers of a batch leave together. How an answer is made is
+`wsgi.py`'s.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
 from collections import deque
 from io import BytesIO
 from time import perf_counter
-from typing import Any, BinaryIO, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from portico_worker import content, wire
 from portico_worker.heads import HeadCache
-from portico_worker.wsgi import COPIED_MAX_BYTES, ELAPSED_MAX_US, Answer, Disconnected
+from portico_worker.wire import pack_address
+from portico_worker.wsgi import (
+    COPIED_MAX_BYTES,
+    ELAPSED_MAX_US,
+    Answer,
+    Disconnected,
+    write_error,
+)
 
-# Methods that may be run again when nobody can tell whether they were; the gateway has the same list.
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+# Methods that may be run again when nobody can tell whether they were; the gateway has the same
+# list.
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
-# Finished answers wait for at most so long for others of their batch.
+# Finished answers of a batch leave together, but no answer begins to be made while one waits that
+# is older than this. The gateway batches only for an application that answers in microseconds.
 FLUSH_INTERVAL_S = 0.0002
 # The gateway's bound on template numbers, docs/worker-protocol.md.
 TEMPLATES_MAX = 4096
+FOLDER = os.path.dirname(__file__)
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Any]
@@ -52,22 +67,36 @@ class Worker:
         self._application = application
         self._base = base
         self._templates: dict[int, tuple[Environ, bool, bool]] = {}
-        self._answer = Answer(channel.send, HeadCache())
-        self._answer.is_cancelled = self._is_cancelled
-        # Batches that arrived while an answer was being streamed.
+        self._answer = Answer(channel.send, self._is_cancelled, HeadCache())
+        # Batches that arrived while an answer was being streamed. The gateway bounds what a worker
+        # has at a time.
         self._backlog: deque[list[Any]] = deque()
+        # Cancelled requests of the present batch and of the backlog, so no more than those.
         self._cancelled: set[tuple[int, int]] = set()
+        # What ends this worker once the present request has been settled.
+        self._ending: BaseException | None = None
 
     def serve(self) -> None:
-        """Returns at the end of the channel: the gateway wants no more, or is gone."""
-        self._channel.say_ready(os.getpid())
-        while True:
-            message = self._backlog.popleft() if self._backlog else self._channel.receive()
-            if message is None:
-                return
-            if type(message) is list:
-                self._run_batch(message)
-            # Anything else is a cancellation, of a request that has been answered already.
+        """Returns at the end of the channel: the gateway wants no more, or is gone.
+
+        Raises what the application raised that is not an Exception, such as SystemExit, and
+        ProtocolError.
+        """
+        try:
+            self._channel.say_ready(os.getpid())
+            while True:
+                if self._backlog:
+                    message = self._backlog.popleft()
+                else:
+                    self._cancelled.clear()
+                    message = self._channel.receive()
+                if message is None:
+                    return
+                if type(message) is list:
+                    self._run_batch(message)
+                # Anything else is a cancellation, of a request that has been answered already.
+        except wire.ChannelClosed:
+            return
 
     def _run_batch(self, batch: list[Any]) -> None:
         application = self._application
@@ -75,11 +104,10 @@ class Worker:
         start_response = answer.start_response
         unsent = answer.unsent
         append = unsent.append
-        pack_address = wire.pack_address
-        clock = perf_counter
-        flushed_at = clock()
+        flushed_at = perf_counter()
         left = len(batch)
-        for slot, generation, template, fields, path, query, raw_uri, body, length in batch:
+        for request in batch:
+            slot, generation, template, fields, path, query, raw_uri, body, length = request
             left -= 1
             base, flush_first, bodyless = (
                 self._templates[template] if fields is None else self._template(template, fields)
@@ -92,17 +120,18 @@ class Worker:
             environ["RAW_URI"] = path if raw_uri is None else raw_uri
             if length is not None:
                 environ["CONTENT_LENGTH"] = length
-            if body is None or type(body) is bytes:
-                environ["wsgi.input"] = BytesIO(body)
             answer.slot = slot
             answer.generation = generation
             answer.bodyless_method = bodyless
             answer.head = None
-            answer.began = began = clock()
+            answer.began = began = perf_counter()
             result: Any = None
+            spooled = None
             try:
-                if body is not None and type(body) is not bytes:
-                    environ["wsgi.input"] = self._open(body)
+                if body is None or type(body) is bytes:
+                    environ["wsgi.input"] = BytesIO(body or b"")
+                else:
+                    environ["wsgi.input"] = spooled = self._open(body)
                 result = application(environ, start_response)
                 kind = type(result)
                 if kind is list or kind is tuple:
@@ -114,8 +143,9 @@ class Worker:
                         and type(result[0]) is bytes
                         and head.content_length == len(result[0]) <= COPIED_MAX_BYTES
                         and not (bodyless or head.bodyless or answer.head_sent)
+                        and spooled is None
                     ):
-                        now = clock()
+                        now = perf_counter()
                         elapsed_us = int((now - began) * 1e6)
                         if elapsed_us > ELAPSED_MAX_US:
                             elapsed_us = ELAPSED_MAX_US
@@ -125,36 +155,56 @@ class Worker:
                         if now - flushed_at > FLUSH_INTERVAL_S:
                             answer.flush()
                             flushed_at = now
-                        if body is not None and type(body) is not bytes:
-                            self._close_input(environ)
                         continue
                     answer.complete_list(result)
                 else:
                     answer.complete_iterable(result, left == 0)
-            except Disconnected:
-                answer.forsake()
-            except Exception:
-                self._report(environ)
-                answer.fail()
-            except BaseException:
-                # SystemExit, KeyboardInterrupt, GeneratorExit: the application wants this process
-                # to end. It does, once the client has its answer; requests behind this one are
-                # run by another worker.
-                self._report(environ)
-                answer.fail()
+            except BaseException as error:  # noqa: BLE001 - sorted out by _fail, raised by _settle
+                self._fail(error, base, request)
+            self._settle(result, spooled, base, request)
+            if unsent and (now := perf_counter()) - flushed_at > FLUSH_INTERVAL_S:
                 answer.flush()
-                self._close(result, environ)
-                raise
-            answer.reset()
-            self._close(result, environ)
-            if body is not None and type(body) is not bytes:
-                self._close_input(environ)
-            if unsent:
-                now = clock()
-                if now - flushed_at > FLUSH_INTERVAL_S:
-                    answer.flush()
-                    flushed_at = now
+                flushed_at = now
         answer.flush()
+
+    def _fail(self, error: BaseException, base: Environ, request: tuple[Any, ...]) -> None:
+        """Makes the answer where the application did not."""
+        if isinstance(error, wire.ChannelError):
+            self._ending = error
+        elif isinstance(error, Disconnected):
+            self._answer.forsake()
+        else:
+            self._report(error, base, request)
+            self._answer.fail()
+            if not isinstance(error, Exception):
+                # SystemExit, KeyboardInterrupt, GeneratorExit: the application wants this process
+                # to end. It does, once the client has its answer; another worker runs the requests
+                # behind this one.
+                self._ending = error
+
+    def _settle(
+        self, result: Any, spooled: BufferedReader | None, base: Environ, request: tuple[Any, ...]
+    ) -> None:
+        """Closes what the request had open. Raises what ends this worker."""
+        self._answer.reset()
+        try:
+            # PEP 3333: once, whatever happened; what it raises cannot change the answer any more.
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        except BaseException as error:  # noqa: BLE001 - the application's, as that of the call
+            self._report(error, base, request)
+            if not isinstance(error, Exception) and self._ending is None:
+                self._ending = error
+        if spooled is not None:
+            # The application may have put something else into the environ; it may have closed this
+            # one, or taken the file out of it.
+            with contextlib.suppress(OSError, ValueError):
+                spooled.close()
+        if self._ending is not None:
+            if not isinstance(self._ending, wire.ChannelError):
+                self._answer.flush()
+            raise self._ending
 
     def _template(self, number: int, fields: dict[str, str]) -> tuple[Environ, bool, bool]:
         environ = self._base.copy()
@@ -165,40 +215,24 @@ class Worker:
             self._templates[number] = template
         return template
 
-    def _open(self, body: int | str) -> BinaryIO:
-        """wsgi.input for content in a file; the descriptor is taken in any case, so that none is left behind."""
+    def _open(self, body: int | str) -> BufferedReader:
+        """wsgi.input for content in a file, which a descriptor or a path leads to."""
         if isinstance(body, int):
             return content.open_descriptor(self._channel.receive_file())
         return content.open_path(body)
 
-    def _close_input(self, environ: Environ) -> None:
-        """The application may have replaced wsgi.input; then its file is closed when nobody refers to it any more."""
-        stream = environ.get("wsgi.input")
-        if stream is not None:
-            stream.close()
+    def _report(self, error: BaseException, base: Environ, request: tuple[Any, ...]) -> None:
+        """The traceback with the request line, by one write.
 
-    def _close(self, result: Any, environ: Environ) -> None:
-        """PEP 3333: close() is called once, whatever happened; what it raises cannot change the answer any more."""
-        close = getattr(result, "close", None)
-        if close is None:
-            return
-        try:
-            close()
-        except Exception:
-            self._report(environ)
-
-    def _report(self, environ: Environ) -> None:
-        """The traceback with the request line, by one write. Called while the exception is being handled."""
-        request = f"{environ['REQUEST_METHOD']} {environ['RAW_URI']}"
-        if environ["RAW_URI"] == environ["PATH_INFO"] and environ["QUERY_STRING"]:
-            request += f"?{environ['QUERY_STRING']}"
-        line = f"error in application: {escape(request)} (worker PID {os.getpid()})\n"
-        try:
-            sys.stderr.write(line + user_traceback())
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            # There is nowhere left to say so.
-            pass
+        From what the gateway sent, not from the environ: that is the application's to change.
+        """
+        _, _, _, _, path, query, raw_uri, _, _ = request
+        if raw_uri is None:
+            raw_uri = f"{path}?{query}" if query else path
+        line = escape(f"{base['REQUEST_METHOD']} {raw_uri}")
+        write_error(
+            f"error in application: {line} (worker PID {os.getpid()})\n{user_traceback(error)}"
+        )
 
     def _is_cancelled(self, slot: int, generation: int) -> bool:
         """Whether the gateway has cancelled this request; takes in whatever else has arrived."""
@@ -206,10 +240,11 @@ class Worker:
         while message is not None:
             if type(message) is list:
                 self._backlog.append(message)
-            elif message == ("cancel", slot, generation):
-                return True
+            else:
+                _, cancelled_slot, cancelled_generation = message
+                self._cancelled.add((cancelled_slot, cancelled_generation))
             message = self._channel.receive_ready()
-        return False
+        return (slot, generation) in self._cancelled
 
 
 def escape(text: str) -> str:
@@ -217,9 +252,9 @@ def escape(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")
 
 
-def user_traceback() -> str:
-    """The present exception's traceback, without our own frames at its top."""
-    kind, error, entry = sys.exc_info()
-    while entry is not None and entry.tb_frame.f_code.co_filename == __file__:
+def user_traceback(error: BaseException) -> str:
+    """The traceback without our own frames at its top."""
+    entry = error.__traceback__
+    while entry is not None and os.path.dirname(entry.tb_frame.f_code.co_filename) == FOLDER:
         entry = entry.tb_next
-    return "".join(traceback.format_exception(kind, error, entry))
+    return "".join(traceback.format_exception(type(error), error, entry))

@@ -1,7 +1,8 @@
-"""The server side of PEP 3333 for one request: start_response, write, and what becomes of the iterable.
+"""The server side of PEP 3333 for one request: start_response, write, and what the iterable gives.
 
-An `Answer` is used again for each request of a worker. It turns what the application does into frames, and knows the
-channel only as something that sends bytes and says whether the client is still there.
+An `Answer` is used again for each request of a worker. It turns what the application does into
+frames, and knows the channel only as something that sends bytes and says whether the client is
+still there.
 """
 
 from __future__ import annotations
@@ -32,34 +33,47 @@ class Disconnected(Exception):
 class Answer:
     """The answer to the present request."""
 
-    def __init__(self, send: Callable[[bytes | memoryview], None], heads: HeadCache) -> None:
+    def __init__(
+        self,
+        send: Callable[[bytes | memoryview], None],
+        is_cancelled: Callable[[int, int], bool],
+        heads: HeadCache,
+    ) -> None:
         self._send = send
+        self._is_cancelled = is_cancelled
         self._heads = heads
         self._kept_heads = heads.kept
         self._write = self.write
         # Frames of finished answers that leave with the next `flush`.
-        self.unsent: list[bytes] = []
+        self.unsent: list[bytes | memoryview] = []
         self.slot = 0
         self.generation = 0
         self.began = 0.0
         self.bodyless_method = False
         self.head: Head | None = None
         self.head_sent = False
+        # Whether the frame that ends this answer has been made; there must not be a second one.
+        self._complete = False
         # Content that may still be sent where its length was declared; None where it was not.
         self._remaining: int | None = None
-        self.cut = False
-        self.is_cancelled: Callable[[int, int], bool] = lambda slot, generation: False
+        self._cut = False
 
     def reset(self) -> None:
         """Makes ready for the next request, after one whose answer was not the simplest kind."""
+        self.head = None
         self.head_sent = False
+        self._complete = False
         self._remaining = None
-        self.cut = False
+        self._cut = False
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
     ) -> Callable[[bytes], None]:
-        """PEP 3333, "The start_response() Callable"."""
+        """PEP 3333, "The start_response() Callable". Nothing is sent before there is content.
+
+        Raises HeadError where the status or the headers cannot be sent, AssertionError where it is
+        called again without exc_info, and exc_info's exception where the head has left.
+        """
         if exc_info is not None:
             try:
                 if self.head_sent:
@@ -69,191 +83,226 @@ class Answer:
                 exc_info = None
         elif self.head is not None:
             raise AssertionError("start_response was called again without exc_info")
-        try:
-            self.head = self._kept_heads[(status, *headers)]
-        except (KeyError, TypeError):
-            # Not met before; or something cannot be hashed or iterated over, and the checks say what.
-            self.head = self._heads.add(status, headers)
+        # Only a list is looked up: what the checks refuse must not pass for its elements.
+        head = None
+        if type(headers) is list:
+            try:
+                head = self._kept_heads.get((status, *headers))
+            except TypeError:
+                # Something cannot be hashed, and the checks say what.
+                head = None
+        self.head = head or self._heads.add(status, headers)
         return self._write
 
     def write(self, data: bytes) -> None:
-        """PEP 3333, "The write() Callable": the data leaves at once."""
+        """PEP 3333, "The write() Callable": the data leaves at once.
+
+        Raises Disconnected where nobody waits for it any more.
+        """
         if not isinstance(data, bytes):
             raise TypeError(f"write() takes bytes, not {type(data).__name__}")
         if data:
-            self.stream(data)
+            self._stream(exact_bytes(data, data))
 
-    def complete_list(self, pieces: Any) -> None:
-        """Answers with content that is there already: a list or tuple of bytes."""
-        for piece in pieces:
-            require_bytes(piece)
-        content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    def complete_list(self, pieces: list[bytes] | tuple[bytes, ...]) -> None:
+        """Answers with content that is there already."""
+        # One piece is not copied by this.
+        content = b"".join([p if type(p) is bytes else exact_bytes(p, pieces) for p in pieces])
         head = self._require_head()
         if self.head_sent:
             if content:
-                self.stream(content)
-            self.end()
+                self._stream(content)
+            self._end()
             return
+        declared = head.content_length
         if self.bodyless_method or head.bodyless:
-            if head.content_length is None and content and not head.bodyless:
+            # To HEAD, an application may give the content of GET, or none: then its length is not
+            # known. A 304 speaks of content that is not here (RFC 9110 section 8.6).
+            if declared is None and content and not head.bodyless:
                 head = head.with_length(len(content))
-            self.whole(head, b"")
+            self._whole(head, b"")
             return
-        if head.content_length is None:
-            self.whole(head.with_length(len(content)), content)
+        if declared is None:
+            self._whole(head.with_length(len(content)), content)
             return
-        self._remaining = head.content_length
-        self.whole(head, self._admit(content))
-        if self._remaining:
-            self.abort_short()
+        self._remaining = declared
+        self._whole(head, self._admit(content))
+        self._check_all_there()
 
     def complete_iterable(self, pieces: Any, flush_now: bool) -> None:
         """Answers with what an iterable gives; each piece leaves before the next is asked for.
 
-        flush_now: whether an answer in one piece should leave at once, because no other will join it.
+        flush_now: whether an answer in one piece should leave at once, because no other will join
+        it. Raises Disconnected.
         """
+        if pieces is None:
+            raise TypeError("the application returned None, not an iterable of bytes")
         for piece in pieces:
-            require_bytes(piece)
-            if not piece and self.head is None:
+            content = piece if type(piece) is bytes else exact_bytes(piece, pieces)
+            if not content:
+                # There is nothing to send yet; PEP 3333 lets an application say so.
+                self._require_client()
                 continue
             head = self._require_head()
             if self.bodyless_method or head.bodyless:
                 break
-            if not piece:
-                continue
-            if not self.head_sent and head.content_length == len(piece):
-                self.whole(head, piece)
+            if not self.head_sent and head.content_length == len(content):
+                self._whole(head, content)
                 if flush_now:
                     self.flush()
                 return
-            self.stream(piece)
+            self._stream(content)
             if self._remaining == 0:
                 break
-        head = self._require_head()
-        if not self.head_sent and (self.bodyless_method or head.bodyless):
-            self.whole(head, b"")
-            return
-        self.end()
-
-    def whole(self, head: Head, content: bytes) -> None:
-        """The whole answer in one frame."""
-        size = len(content)
-        if size > FRAME_CONTENT_MAX_BYTES:
-            self._in_several_frames(head, memoryview(content))
-            return
-        self.head_sent = True
-        self.unsent.append(wire.pack_address(self.slot, self.generation, self._elapsed_us(), size))
-        self.unsent.append(head.whole_frame)
-        if size <= COPIED_MAX_BYTES:
-            self.unsent.append(content)
-        else:
-            self.flush()
-            self._send(content)
-
-    def stream(self, content: bytes) -> None:
-        """One more piece, at once. Raises Disconnected when nobody waits for it."""
-        head = self._require_head()
-        if self.bodyless_method or head.bodyless:
-            return
-        if not self.head_sent:
-            self._remaining = head.content_length
-            content = self._admit(content)
-            self.head_sent = True
-            self._frame(head.first_frame, content)
-            return
-        content = self._admit(content)
-        if not content:
-            return
-        if self.is_cancelled(self.slot, self.generation):
-            raise Disconnected
-        self._frame(wire.CHUNK_HEAD, content)
-
-    def end(self) -> None:
-        """Ends a streamed answer; one without any content gets its head only now."""
-        if not self.head_sent:
-            head = self._require_head()
-            if head.content_length is None and not self.bodyless_method and not head.bodyless:
-                head = head.with_length(0)
-            self._remaining = head.content_length
-            self.whole(head, b"")
-        else:
-            self._frame(wire.END_HEAD, b"")
-        if self._remaining and not self.bodyless_method:
-            self.abort_short()
-        self.flush()
-
-    def abort_short(self) -> None:
-        """The gateway sees by itself that content is missing, and ends the connection; the log should say why."""
-        log(f"the content is {self._remaining} bytes shorter than its Content-Length")
+        self._end()
 
     def fail(self) -> None:
-        """The application raised."""
-        kind = wire.ABORT_HEAD if self.head_sent else wire.ERROR_HEAD
-        self.unsent.append(wire.pack_address(self.slot, self.generation, self._elapsed_us(), 0) + kind)
+        """The application raised, or did what it must not."""
+        self._finish(wire.ABORT_HEAD if self.head_sent else wire.ERROR_HEAD)
 
     def forsake(self) -> None:
         """Ends an answer that nobody waits for."""
-        self.unsent.append(
-            wire.pack_address(self.slot, self.generation, self._elapsed_us(), 0) + wire.END_HEAD
-        )
+        self._finish(wire.END_HEAD)
 
     def flush(self) -> None:
+        """Sends what has been finished. Raises ChannelClosed."""
         unsent = self.unsent
         if unsent:
             self._send(b"".join(unsent))
             unsent.clear()
 
-    def _in_several_frames(self, head: Head, content: memoryview) -> None:
-        kind = head.first_frame
-        for start in range(0, len(content), FRAME_CONTENT_MAX_BYTES):
-            self._frame(kind, content[start : start + FRAME_CONTENT_MAX_BYTES])
-            kind = wire.CHUNK_HEAD
+    def _finish(self, kind: bytes) -> None:
+        if self._complete:
+            # What went wrong did so after the answer was made, and the client has it.
+            return
+        self._complete = True
+        address = wire.pack_address(self.slot, self.generation, self._elapsed_us(), 0)
+        self.unsent.append(address + kind)
+
+    def _whole(self, head: Head, content: bytes) -> None:
+        """The whole answer in one frame."""
+        if len(content) > FRAME_CONTENT_MAX_BYTES:
+            self._several_frames(head.first_frame, content)
+            self._finish(wire.END_HEAD)
+            return
+        self.head_sent = self._complete = True
+        self._frame(head.whole_frame, content)
+
+    def _stream(self, content: bytes) -> None:
+        """One more piece, at once. Raises Disconnected."""
+        head = self._require_head()
+        if self.bodyless_method or head.bodyless:
+            return
+        kind = wire.CHUNK_HEAD
+        if self.head_sent:
+            self._require_client()
+        else:
+            self._remaining = head.content_length
+            kind = head.first_frame
+        if self._remaining is not None:
+            content = self._admit(content)
+            if not content and self.head_sent:
+                return
+        if len(content) > FRAME_CONTENT_MAX_BYTES:
+            self._several_frames(kind, content)
+        else:
             self.head_sent = True
-        self._frame(wire.END_HEAD, b"")
+            self._frame(kind, content)
+        self.flush()
+
+    def _several_frames(self, kind: bytes, content: bytes) -> None:
+        self.head_sent = True
+        view = memoryview(content)
+        for start in range(0, len(content), FRAME_CONTENT_MAX_BYTES):
+            self._frame(kind, view[start : start + FRAME_CONTENT_MAX_BYTES])
+            kind = wire.CHUNK_HEAD
 
     def _frame(self, kind: bytes, content: bytes | memoryview) -> None:
-        address = wire.pack_address(self.slot, self.generation, self._elapsed_us(), len(content))
-        self.unsent.append(address)
-        self.unsent.append(kind)
-        if len(content) <= COPIED_MAX_BYTES:
-            self.unsent.append(content)
-            self.flush()
+        unsent = self.unsent
+        size = len(content)
+        unsent.append(wire.pack_address(self.slot, self.generation, self._elapsed_us(), size))
+        unsent.append(kind)
+        if size <= COPIED_MAX_BYTES:
+            unsent.append(content)
         else:
             self.flush()
             self._send(content)
+
+    def _end(self) -> None:
+        """Ends a streamed answer; one without any content gets its head only now."""
+        head = self._require_head()
+        if self.head_sent:
+            self._finish(wire.END_HEAD)
+            self._check_all_there()
+        elif self.bodyless_method or head.bodyless:
+            self._whole(head, b"")
+            return
+        else:
+            declared = head.content_length
+            self._whole(head.with_length(0) if declared is None else head, b"")
+            self._remaining = declared
+            self._check_all_there()
+        self.flush()
+
+    def _check_all_there(self) -> None:
+        """The gateway sees for itself that content is missing; the log should say why."""
+        if self._remaining:
+            log(f"the content is {self._remaining} bytes shorter than its Content-Length")
 
     def _admit(self, content: bytes) -> bytes:
         """As much of the content as its declared length leaves room for."""
         if self._remaining is None:
             return content
         if len(content) > self._remaining:
-            if not self.cut:
+            if not self._cut:
                 log("the content is longer than its Content-Length, and cut")
-            self.cut = True
+            self._cut = True
             content = content[: self._remaining]
         self._remaining -= len(content)
         return content
 
     def _require_head(self) -> Head:
         if self.head is None:
-            raise HeadError("the application gave content before it called start_response")
+            raise HeadError("the application did not call start_response before its first content")
         return self.head
 
+    def _require_client(self) -> None:
+        if self._is_cancelled(self.slot, self.generation):
+            raise Disconnected
+
     def _elapsed_us(self) -> int:
-        elapsed = int((perf_counter() - self.began) * 1e6)
-        return elapsed if elapsed < ELAPSED_MAX_US else ELAPSED_MAX_US
+        elapsed_us = int((perf_counter() - self.began) * 1e6)
+        if elapsed_us > ELAPSED_MAX_US:
+            elapsed_us = ELAPSED_MAX_US
+        return elapsed_us
 
 
-def require_bytes(piece: Any) -> None:
-    if not isinstance(piece, bytes):
-        raise TypeError(f"the iterable must give bytes, not {type(piece).__name__}")
+def exact_bytes(piece: Any, pieces: Any) -> bytes:
+    """A piece of content; of a subclass of bytes only its bytes, whatever it says about itself.
+
+    Raises TypeError, and names the usual mistakes.
+    """
+    if type(piece) is bytes:
+        return piece
+    if isinstance(piece, bytes):
+        return b"".join((piece,))
+    if isinstance(pieces, (bytes, str)):
+        raise TypeError(
+            f"the application returned {type(pieces).__name__}; it must return an iterable of "
+            "bytes, such as a list with one element"
+        )
+    raise TypeError(f"the iterable must give bytes, not {type(piece).__name__}")
 
 
 def log(message: str) -> None:
     """One line on standard error, by one write, so that lines of several processes do not mix."""
+    write_error(f"portico: {message}\n")
+
+
+def write_error(text: str) -> None:
+    """Writes to standard error, whatever the application has made of it."""
     try:
-        sys.stderr.write(f"portico: {message}\n")
+        sys.stderr.write(text)
         sys.stderr.flush()
-    except (OSError, ValueError):
-        # There is nowhere left to say so.
-        pass
+    except Exception:  # noqa: BLE001 - there is nowhere left to say so
+        return

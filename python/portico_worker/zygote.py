@@ -1,11 +1,11 @@
 """The zygote: imports the application, then forks workers when the gateway says so, and reaps them.
 
-The parent of all workers. It serves nothing itself: it waits for control lines and for SIGCHLD. Both ends of the
-control conversation are in docs/worker-protocol.md.
+The parent of all workers. It serves nothing itself: it waits for control lines and for SIGCHLD.
+Both ends of the control conversation are in docs/worker-protocol.md.
 
-Descriptors are reference counted by the kernel: one that a process forgets to close keeps the other end from ever
-seeing its end of file. So the zygote closes a worker's sockets as soon as the worker has them, and a worker closes
-what is the zygote's.
+Descriptors are reference counted by the kernel: one that a process forgets to close keeps the other
+end from ever seeing its end of file. So the zygote closes a worker's sockets as soon as the worker
+has them, and a worker closes what is the zygote's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from typing import Any, NoReturn
 
 from portico_worker import loading, wire
 from portico_worker.worker import Worker, base_environ
+from portico_worker.wsgi import log
 
+STANDARD_ERROR = 2
 CONTROL_READ_BYTES = 65_536
 DESCRIPTORS_PER_READ_MAX = 64
 DESCRIPTORS_PER_WORKER = 2
@@ -53,7 +55,10 @@ def main(control_descriptor: int) -> None:
         application = load(start)
     except loading.LoadError as error:
         zygote.say(
-            type="failed", exitStatus=error.exit_status, message=error.message, details=error.details
+            type="failed",
+            exitStatus=error.exit_status,
+            message=error.message,
+            details=error.details,
         )
         flush_standard_streams()
         os._exit(error.exit_status)
@@ -66,7 +71,8 @@ def main(control_descriptor: int) -> None:
         python=".".join(str(part) for part in sys.version_info[:3]),
         executable=sys.executable,
     )
-    # What the import left is shared with every worker; frozen, the collector does not write to its pages.
+    # What the import left is shared with every worker; frozen, the collector does not write to its
+    # pages.
     gc.collect()
     gc.freeze()
     flush_standard_streams()
@@ -77,8 +83,9 @@ def main(control_descriptor: int) -> None:
 
 
 def load(start: dict[str, Any]) -> loading.Application:
-    """Imports the application, with the working folder and `--pythonpath` in front of `sys.path`."""
-    sys.path[:0] = [os.getcwd(), *start["pythonpath"]]
+    """Imports the application; the working folder and `--pythonpath` go in front of `sys.path`."""
+    # As absolute paths: the application may change its working folder.
+    sys.path[:0] = [os.getcwd(), *(os.path.abspath(entry) for entry in start["pythonpath"])]
     return loading.load(start["reference"])
 
 
@@ -105,34 +112,44 @@ class Zygote:
             if not self._receive():
                 os._exit(0)
 
-    def run(self, application: Any, base: dict[str, Any]) -> None:
-        """Forks and reaps until the control socket ends, then ends everything. Does not return in the zygote."""
+    def run(self, application: Any, base: dict[str, Any]) -> NoReturn:
+        """Forks and reaps until the control socket ends, then ends everything. Does not return."""
         wake_reader, wake_writer = os.pipe()
         for descriptor in (wake_reader, wake_writer):
             os.set_blocking(descriptor, False)
         signal.signal(signal.SIGCHLD, ignore)
+        # The application may have blocked it; then nobody would hear of a worker's end.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
         open_here = (wake_reader, wake_writer)
+        # Not select(2): the application may have so many files open that ours have high numbers.
+        waiting = select.poll()
+        waiting.register(self._control, select.POLLIN)
+        waiting.register(wake_reader, select.POLLIN)
         while True:
-            # PEP 475: select is called again by itself after EINTR; SIGCHLD ends it through the pipe.
-            readable, _, _ = select.select([self._control, wake_reader], [], [])
+            # PEP 475: poll is called again by itself after EINTR; SIGCHLD ends it by the pipe.
+            readable = [descriptor for descriptor, _ in waiting.poll()]
             if wake_reader in readable:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake_reader, CONTROL_READ_BYTES)
                 self._reap()
-            if self._control in readable:
+            if self._control.fileno() in readable:
                 if not self._receive():
                     self._end()
                 for message in self._messages():
                     self._obey(message, application, base, open_here)
 
     def _receive(self) -> bool:
-        """Reads once; descriptors are queued in the order of the messages they came with. False at end of file."""
+        """Reads once. False at end of file.
+
+        Descriptors are queued in the order of the messages they came with.
+        """
         try:
             data, descriptors, _, _ = socket.recv_fds(
                 self._control, CONTROL_READ_BYTES, DESCRIPTORS_PER_READ_MAX
             )
-        except ConnectionError:
+        except OSError:
+            # Also where the application has closed the descriptor, or put a file in its place.
             return False
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
@@ -145,7 +162,11 @@ class Zygote:
         return [json.loads(line) for line in lines]
 
     def _obey(
-        self, message: dict[str, Any], application: Any, base: dict[str, Any], open_here: tuple[int, ...]
+        self,
+        message: dict[str, Any],
+        application: Any,
+        base: dict[str, Any],
+        open_here: tuple[int, ...],
     ) -> None:
         if message["type"] == "fork":
             self._fork(message, application, base, open_here)
@@ -155,7 +176,11 @@ class Zygote:
                     os.kill(pid, message["signal"])
 
     def _fork(
-        self, message: dict[str, Any], application: Any, base: dict[str, Any], open_here: tuple[int, ...]
+        self,
+        message: dict[str, Any],
+        application: Any,
+        base: dict[str, Any],
+        open_here: tuple[int, ...],
     ) -> None:
         link = message["link"]
         own: list[int] = []
@@ -180,13 +205,16 @@ class Zygote:
         self.say(type="forked", worker=message["worker"], pid=pid)
 
     def close_in_child(self) -> None:
-        """Closes what is the zygote's: its control socket, and descriptors meant for other workers."""
+        """Closes what is the zygote's: its control socket, and descriptors for other workers."""
         self._control.close()
         for descriptor in self._descriptors:
             os.close(descriptor)
 
     def _reap(self) -> None:
-        """Signals are not queued: one SIGCHLD can stand for several children, so all are looked for."""
+        """Reports all children that have exited.
+
+        Signals are not queued: one SIGCHLD can stand for several.
+        """
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -218,7 +246,8 @@ class Zygote:
         if self._link_folder is not None:
             shutil.rmtree(self._link_folder, ignore_errors=True)
         if os.getpgrp() == os.getpid():
-            # Programs that the application started are in our group, and so are we: this is the last line.
+            # Programs that the application started are in our group, and so are we: this is the
+            # last line.
             with contextlib.suppress(OSError):
                 os.killpg(0, signal.SIGKILL)
         os._exit(0)
@@ -233,7 +262,7 @@ def run_worker(
     base: dict[str, Any],
     open_here: tuple[int, ...],
 ) -> NoReturn:
-    """What the child does after fork: becomes a worker, and never returns into the zygote's code."""
+    """What the child does after fork: it is a worker, and never returns into the zygote's code."""
     status = 1
     try:
         die_with_parent(parent, signal.SIGKILL)
@@ -242,19 +271,23 @@ def run_worker(
         for descriptor in open_here:
             os.close(descriptor)
         zygote.close_in_child()
-        # SIGABRT from the gateway has the stacks of all threads written, even while C code holds the interpreter.
-        faulthandler.enable(all_threads=True)
-        Worker(open_channel(link, own), application, base).serve()
+        # SIGABRT from the gateway has the stacks of all threads written, even while C code holds
+        # the interpreter. To the descriptor: an application can put anything into sys.stderr.
+        faulthandler.enable(file=STANDARD_ERROR, all_threads=True)
+        channel = open_channel(link, own)
+        os.register_at_fork(after_in_child=channel.disown)
+        Worker(channel, application, base).serve()
         status = 0
     except SystemExit as error:
-        status = error.code if isinstance(error.code, int) else 1
+        # As sys.exit has it: no argument is success, and one that is no number is a failure.
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
     except BaseException as error:  # noqa: BLE001 - the process ends here in any case, and says why
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(f"portico: worker {os.getpid()} ends: {type(error).__name__}: {error}\n")
+        log(f"worker {os.getpid()} ends: {type(error).__name__}: {error}")
     finally:
-        # The end of a process as the application knows it: its atexit functions run, its streams are flushed.
+        # The end of a process as the application knows it: its atexit functions run, its streams
+        # are flushed.
         with contextlib.suppress(BaseException):
-            atexit._run_exitfuncs()
+            atexit._run_exitfuncs()  # noqa: SLF001 - what a process that was not forked would do
         flush_standard_streams()
         os._exit(status & 0xFF)
 
@@ -270,12 +303,13 @@ def open_channel(link: dict[str, Any], own: list[int]) -> wire.Channel:
 
 
 def die_with_parent(parent: int, number: int) -> None:
-    """Asks the kernel for a signal when the parent dies (prctl(2)); 0 takes that back. Linux only, best effort.
+    """Asks the kernel for a signal when the parent dies (prctl(2)); 0 takes that back.
 
-    The parent may have died before the kernel was asked; then there is nobody to wait for.
+    Linux only, best effort. The parent may have died before the kernel was asked; then there is
+    nobody to wait for.
     """
     try:
-        import ctypes
+        import ctypes  # noqa: PLC0415 - some interpreters are built without it
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
     except (ImportError, OSError, AttributeError):

@@ -4,7 +4,7 @@
  *
  * Holds no logic: it resolves options, builds a gateway of them, prints, and passes signals on.
  */
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
@@ -19,6 +19,7 @@ import { workersForCpus } from "../os/cpu-count.ts";
 import { raiseDescriptorLimit } from "../os/descriptors.ts";
 import { realClock } from "../os/real-clock.ts";
 import { formatAddress } from "../os/socket-address.ts";
+import { openStandardError } from "../os/standard-error.ts";
 import { Gateway, type GatewaySettings } from "../server/gateway.ts";
 import { findPython, type PythonInterpreter } from "../workers/python-interpreter.ts";
 import { startUpReport } from "./start-up-report.ts";
@@ -64,6 +65,11 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
   const folder = path.resolve(options.chdir ?? ".");
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new OperatorError(EXIT_STATUS.usage, `--chdir ${options.chdir}: there is no such folder`);
+  }
+  for (const entry of options.pythonpath) {
+    // Python imports from archives as well.
+    if (existsSync(entry)) continue;
+    throw new OperatorError(EXIT_STATUS.usage, `--pythonpath ${entry}: there is no such folder`);
   }
   const workers =
     options.workers === "auto"
@@ -127,11 +133,7 @@ function gatewaySettings(run: Run, transport: Transport, env: NodeJS.ProcessEnv)
 /** Serves until a signal says otherwise. */
 async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const { options } = run;
-  const log = createLog(
-    (line) => process.stderr.write(`${line}\n`),
-    realClock,
-    options.quiet ? "warn" : "info",
-  );
+  const log = createLog(openStandardError(), realClock, options.quiet ? "warn" : "info");
   const transport = openTransport(options.transport, log);
   raiseDescriptorLimit(log);
   const gateway = new Gateway(transport, gatewaySettings(run, transport, env), log, realClock);

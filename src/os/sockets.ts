@@ -20,6 +20,8 @@ export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 /** A send to a peer that is gone answers EPIPE; without this it would also raise SIGPIPE. */
 export const MSG_NOSIGNAL = 0x4000;
+/** One call does not wait, whatever the socket's own mode. */
+export const MSG_DONTWAIT = 0x40;
 export const SHUT_WR = 1;
 
 const SOL_SOCKET = 1;

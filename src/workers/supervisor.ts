@@ -89,7 +89,8 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   /**
    * Loads the application and waits for all workers.
    *
-   * @throws {OperatorError} exit status 2, 3 or 4: the application was not loaded
+   * @throws {OperatorError} exit status 2, 3 or 4: the application was not loaded; 3: its workers
+   *   do not start
    */
   async start(): Promise<LoadedApplication> {
     const zygote = this.#startZygote();

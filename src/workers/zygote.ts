@@ -54,6 +54,7 @@ export interface ZygoteEvents {
 
 export class Zygote implements ByteStreamHandler {
   readonly #events: ZygoteEvents;
+  readonly #python: string;
   readonly #child: ChildProcess;
   readonly #control: ByteStream;
   readonly #exited: Promise<string>;
@@ -64,6 +65,7 @@ export class Zygote implements ByteStreamHandler {
   /** Starts the process; {@link loaded} tells how the import went. */
   constructor(transport: Transport, settings: ZygoteSettings, events: ZygoteEvents) {
     this.#events = events;
+    this.#python = settings.python;
     const { child, control } = transport.spawn(
       settings.python,
       [settings.program, "zygote", settings.reference],
@@ -116,7 +118,7 @@ export class Zygote implements ByteStreamHandler {
    */
   async end(boundMs: number): Promise<void> {
     this.#control.close();
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), this.#importing ? 0 : boundMs);
+    const timer = setTimeout(() => this.#kill(), this.#importing ? 0 : boundMs);
     await this.#exited;
     clearTimeout(timer);
   }
@@ -129,7 +131,7 @@ export class Zygote implements ByteStreamHandler {
       this.#take(line);
     }
     this.#unread = unread;
-    if (unread.length > CONTROL_LINE_MAX_BYTES) this.#child.kill("SIGKILL");
+    if (unread.length > CONTROL_LINE_MAX_BYTES) this.#kill();
   }
 
   onEnd(): void {
@@ -147,7 +149,7 @@ export class Zygote implements ByteStreamHandler {
     } catch {
       // The application wrote to descriptor 3, or the zygote is broken; either way its word is
       // worth nothing.
-      this.#child.kill("SIGKILL");
+      this.#kill();
       return;
     }
     const worker = Number(message["worker"]);
@@ -180,7 +182,7 @@ export class Zygote implements ByteStreamHandler {
     this.#loaded.reject(
       new OperatorError(
         EXIT_STATUS.moduleNotLoaded,
-        `Python ${description} while it was importing the application`,
+        `${this.#python} ${description} while it was importing the application`,
       ),
     );
     this.#events.onGone(description);
@@ -194,7 +196,20 @@ export class Zygote implements ByteStreamHandler {
         `${settings.reference} was not imported within ${seconds} s; see --start-timeout`,
       ),
     );
-    this.#child.kill("SIGKILL");
+    this.#kill();
+  }
+
+  /** Ends the process group, which the zygote leads: with it goes what the import has started. */
+  #kill(): void {
+    const { pid, exitCode, signalCode } = this.#child;
+    // The number of a process that is gone may be somebody else's by now.
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // It has not become a leader yet, or could not.
+      this.#child.kill("SIGKILL");
+    }
   }
 
   #say(message: object): void {

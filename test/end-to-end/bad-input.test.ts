@@ -19,6 +19,9 @@ describe("an operator's mistake is one clear line", () => {
       "raises.py": "def broken():\n    raise RuntimeError('at import')\nbroken()\n",
       "missing.py": "import no_such_dependency\n",
       "asgi.py": "async def app(scope, receive, send): pass\n",
+      "unprintable.py":
+        "class Unprintable(Exception):\n    def __str__(self): raise ValueError\n" +
+        "raise Unprintable\n",
       "exits.py": "import sys\nsys.exit(5)\n",
       "forked.py":
         "import os\nos.register_at_fork(after_in_child=lambda: os._exit(9))\n" +
@@ -49,6 +52,9 @@ describe("an operator's mistake is one clear line", () => {
     [["--bind", "127.0.0.1:99999", "hello:app"], 2, /99999/],
     [["--python", "/no/such/python", "hello:app"], 2, /\/no\/such\/python/],
     [["--chdir", "/no/such/folder", "hello:app"], 2, /\/no\/such\/folder/],
+    [["--pythonpath", "/no/such/folder", "hello:app"], 2, /\/no\/such\/folder/],
+    [["--python", "/bin/true", "hello:app"], 3, /\/bin\/true exited with status 0/],
+    [["unprintable:app"], 3, /unprintable could not be imported: Unprintable$/, true],
     [["--bind", "no-such-host.invalid:80", "hello:app"], 1, /no-such-host\.invalid/],
     [["--bind", "unix:/no/such/folder/s", "hello:app"], 1, /\/no\/such\/folder/],
     [["hello:app", "other:app"], 2, /other:app/],
