@@ -51,6 +51,7 @@ def main(control_descriptor: int) -> None:
     die_with_parent(gateway, signal.SIGKILL)
     zygote = Zygote(control)
     start = zygote.receive_start()
+    zygote.socket_files = start["socketFiles"]
     try:
         application = load(start)
     except loading.LoadError as error:
@@ -99,6 +100,8 @@ class Zygote:
         # Number of each worker that lives, by PID.
         self._workers: dict[int, int] = {}
         self._link_folder: str | None = None
+        # Files of the gateway's listening sockets, removed here if it is killed.
+        self.socket_files: list[dict[str, Any]] = []
 
     def say(self, **message: Any) -> None:
         """Sends one control line; if the gateway is gone, reading will tell."""
@@ -126,6 +129,8 @@ class Zygote:
         waiting = select.poll()
         waiting.register(self._control, select.POLLIN)
         waiting.register(wake_reader, select.POLLIN)
+        # What the application started while it was imported may have ended before anybody listened.
+        self._reap()
         while True:
             # PEP 475: poll is called again by itself after EINTR; SIGCHLD ends it by the pipe.
             readable = [descriptor for descriptor, _ in waiting.poll()]
@@ -174,6 +179,8 @@ class Zygote:
             for pid, number in self._workers.items():
                 if number == message["worker"]:
                     os.kill(pid, message["signal"])
+        elif message["type"] == "end":
+            self.socket_files = []
 
     def _fork(
         self,
@@ -245,6 +252,12 @@ class Zygote:
                 os.waitpid(pid, 0)
         if self._link_folder is not None:
             shutil.rmtree(self._link_folder, ignore_errors=True)
+        for file in self.socket_files:
+            with contextlib.suppress(OSError):
+                found = os.lstat(file["path"])
+                # A successor may have taken the name over.
+                if (found.st_dev, found.st_ino) == (file["device"], file["inode"]):
+                    os.unlink(file["path"])
         if os.getpgrp() == os.getpid():
             # Programs that the application started are in our group, and so are we: this is the
             # last line.

@@ -10,7 +10,7 @@ from unittest import mock
 
 from portico_worker import worker, wsgi
 
-from tests.applications import TEXT, Content, Environ, echo_path, giving
+from tests.applications import TEXT, Content, Environ, echo_path, giving, length
 from tests.gateway_side import (
     ABORT,
     CHUNK,
@@ -107,6 +107,20 @@ class Batches(unittest.TestCase):
             self.assertEqual(gateway.answer(1).kinds, [RESPONSE])
             self.assertEqual(gateway.answer(2).kinds, [HEAD, CHUNK, END])
             self.assertEqual(gateway.answer(3).content, b"/3")
+
+    def test_an_answer_in_one_piece_leaves_before_close(self) -> None:
+        arrived = threading.Event()
+
+        class Late(Content):
+            def close(self) -> None:
+                assert arrived.wait(TIMEOUT_S)
+                super().close()
+
+        content = Late([b"hello"])
+        with Gateway(giving(content, headers=(TEXT, length(5)))) as gateway:
+            self.assertEqual(gateway.ask().kinds, [RESPONSE])
+            arrived.set()
+        self.assertEqual((content.closed, gateway.stderr), (1, ""))
 
     def test_a_failure_concerns_its_own_request_only(self) -> None:
         def application(environ: Environ, start_response: Any) -> Iterable[bytes]:

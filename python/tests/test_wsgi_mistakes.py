@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from portico_worker import wsgi
+from portico_worker.heads import HeadCache
 
 from tests.applications import TEXT, Case, Content, Environ, giving, length
 from tests.gateway_side import ABORT, CHUNK, END, ERROR, HEAD, RESPONSE, Gateway, answer_to
@@ -202,6 +203,24 @@ class Mistakes(Case):
                     answer = self.answer(giving(result, status))
                     self.assertEqual((answer.kinds, answer.content), ([RESPONSE], b""))
                     self.assertIsNone(answer.content_length)
+
+    def test_write_of_all_that_was_declared_and_as_much_again(self) -> None:
+        def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
+            start_response("200 OK", [TEXT, length(5)])(b"hello")
+            return [b"world"]
+
+        answer, stderr = answer_to(application)
+        self.assertEqual((answer.kinds, answer.content), ([HEAD, END], b"hello"))
+        self.assertIn("longer than its Content-Length", stderr)
+
+    def test_an_answer_is_ended_once(self) -> None:
+        answer = wsgi.Answer(self.fail, lambda slot, generation: False, HeadCache())
+        answer.start_response("200 OK", [TEXT])
+        answer.complete_list([b"hello"])
+        frames = list(answer.unsent)
+        # Such as an exception that a signal's handler raises behind the answer.
+        answer.fail()
+        self.assertEqual(answer.unsent, frames)
 
     def test_content_beyond_a_frame_becomes_several(self) -> None:
         with mock.patch.object(wsgi, "FRAME_CONTENT_MAX_BYTES", 4):

@@ -52,10 +52,12 @@ class Starting(ZygoteCase):
         self.write(
             "named.py",
             """
-            import wire, wsgi, worker, zygote, loading, content, heads, sys
+            import wire, wsgi, worker, zygote, loading, content, heads, os, sys
             names = [m.name for m in (wire, wsgi, worker, zygote, loading, content, heads)]
             assert names == ["wire", "wsgi", "worker", "zygote", "loading", "content", "heads"]
-            assert not any("portico_worker" in entry for entry in sys.path), sys.path
+            for entry in sys.path:
+                assert "portico_worker" not in entry, sys.path
+                assert not os.path.exists(os.path.join(entry, "portico_worker")), sys.path
             def app(environ, start_response): pass
             """,
         )
@@ -144,6 +146,11 @@ class Forking(ZygoteCase):
             self.assertEqual(len(links), 2, links)
             self.assertTrue(all(link.startswith("socket:") for link in links), links)
 
+    def test_a_workers_signals_write_to_no_descriptor(self) -> None:
+        # The zygote's pipe for SIGCHLD is closed in a worker; its number may be the channel's.
+        self.loaded()
+        self.assertEqual(self.fork(1)[1].ask("/wakeup"), b"-1")
+
     def test_the_end_of_its_channel_ends_a_worker(self) -> None:
         self.loaded()
         pid, end = self.fork(1)
@@ -155,6 +162,28 @@ class Forking(ZygoteCase):
             {"type": "exited", "worker": 1, "pid": pid, "status": 0, "signal": None},
         )
         self.assertTrue(is_gone(pid))
+
+    @unittest.skipUnless(hasattr(os, "waitid"), "cannot wait for an end and leave it unreaped")
+    def test_what_ended_during_the_import_is_reaped_before_any_worker_ends(self) -> None:
+        self.write(
+            "early.py",
+            """
+            import os
+
+            from application import app
+
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            with open("pid", "w") as file:
+                file.write(str(pid))
+            """,
+        )
+        self.start("early:app")
+        self.expect("loaded")
+        pid = int((self.folder / "pid").read_text())
+        until("the child's reaping", lambda: is_gone(pid))
 
     def test_exited_says_how_and_leaves_no_zombie(self) -> None:
         self.loaded()

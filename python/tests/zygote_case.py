@@ -44,6 +44,8 @@ APPLICATION = """
         elif path == "/spawn":
             program = "import time; time.sleep(600)"
             content = subprocess.Popen([sys.executable, "-c", program]).pid
+        elif path == "/wakeup":
+            content = signal.set_wakeup_fd(-1)
         elif path == "/random":
             content = random.random()
         elif path == "/descriptors":

@@ -43,6 +43,11 @@ export interface ByteStream {
   /** Bytes given to `write` that the kernel has not taken yet. */
   readonly unsentBytes: number;
   readonly closed: boolean;
+  /**
+   * Whether the peer closed before it had read everything that was sent to it. Known for Unix
+   * sockets only: the kernel reports it as ECONNRESET, or as EPIPE to a later send (unix(7)).
+   */
+  readonly unreadByPeer: boolean;
 
   /**
    * Sends `bytes[start..end)`, at once as far as the kernel takes it; the rest is copied and sent

@@ -39,7 +39,7 @@ export class EpollListener implements Listener {
   readonly #context: EpollStreamContext;
   readonly #log: Log;
   readonly #fd: number;
-  readonly #file: FileIdentity | null;
+  readonly file: FileIdentity | null;
   /** Whether every connection's local address is the one bound, so that nobody needs to ask. */
   readonly #localAddress: SocketAddress | null;
   #registration: Registration | null = null;
@@ -63,7 +63,7 @@ export class EpollListener implements Listener {
     this.#fd = fd;
     this.address = address;
     this.effectiveBacklog = effectiveBacklog;
-    this.#file = file;
+    this.file = file;
     const wildcard = address.family !== "unix" && WILDCARDS.has(address.host);
     this.#localAddress = wildcard ? null : address;
   }
@@ -89,7 +89,7 @@ export class EpollListener implements Listener {
       }
     }
     this.#context.libc.close(this.#fd);
-    if (this.#file !== null) removeIfSame(this.#file);
+    if (this.file !== null) removeIfSame(this.file);
     this.#stopped.resolve();
   }
 

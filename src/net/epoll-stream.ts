@@ -52,6 +52,7 @@ export class EpollStream implements DescriptorStream {
   handler: ByteStreamHandler = NULL_HANDLER;
   readonly remoteAddress: SocketAddress;
   closed = false;
+  unreadByPeer = false;
   readonly #context: EpollStreamContext;
   readonly #fd: number;
   readonly #registration: Registration;
@@ -195,7 +196,10 @@ export class EpollStream implements DescriptorStream {
       if (errno === EINTR) continue;
       // A process of ours that ends with unread bytes resets the stream (unix(7)); what it had sent
       // comes first all the same, so for its reader this is the end, no more.
-      if (errno === ECONNRESET && this.#peerIsOurs) return this.#takeEnd();
+      if (errno === ECONNRESET && this.#peerIsOurs) {
+        this.unreadByPeer = true;
+        return this.#takeEnd();
+      }
       this.#close(systemCallError(errno, "recv", this.#doing("receiving from")));
       return false;
     }
@@ -321,6 +325,7 @@ export class EpollStream implements DescriptorStream {
    */
   #failSending(failure: Error): void {
     this.#failure = failure;
+    this.unreadByPeer = this.remoteAddress.family === "unix";
     this.#queue.clear();
     this.#watch();
     this.#context.reactor.atTurnEnd(this.#closeFailed);

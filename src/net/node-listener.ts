@@ -20,7 +20,7 @@ export class NodeListener implements Listener {
   readonly #server: Server;
   readonly #streams: Set<NodeStream>;
   readonly #log: Log;
-  readonly #file: FileIdentity | null;
+  readonly file: FileIdentity | null;
   /**
    * Node accepts from the moment of `listen`; these wait for `start`, unread, at most as many as
    * the backlog.
@@ -46,7 +46,7 @@ export class NodeListener implements Listener {
     this.#log = log;
     this.address = address;
     this.effectiveBacklog = effectiveBacklog;
-    this.#file = file;
+    this.file = file;
     server.on("connection", this.#take);
     server.on("error", this.#onError);
   }
@@ -65,7 +65,7 @@ export class NodeListener implements Listener {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    if (this.#file !== null) removeIfSame(this.#file);
+    if (this.file !== null) removeIfSame(this.file);
     for (const socket of this.#waiting.splice(0)) socket.destroy();
     if (this.#onStream === null) this.#close();
     else this.#closeWhenQuiet(this.effectiveBacklog + QUIET_TURNS, this.#accepted, 0);

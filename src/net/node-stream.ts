@@ -17,6 +17,7 @@ export class NodeStream implements ByteStream {
   readonly remoteAddress: SocketAddress;
   readonly localAddress: SocketAddress;
   closed = false;
+  unreadByPeer = false;
   readonly #socket: Socket;
   #endAsked = false;
   #drainAwaited = false;
@@ -38,7 +39,11 @@ export class NodeStream implements ByteStream {
     });
     socket.on("error", (error) => {
       // After the owner's own close an error is no news.
-      if (!this.closed) this.#error = error;
+      if (this.closed) return;
+      this.#error = error;
+      const { code } = error as NodeJS.ErrnoException;
+      const unread = code === "ECONNRESET" || code === "EPIPE";
+      this.unreadByPeer = unread && this.remoteAddress.family === "unix";
     });
     socket.on("close", () => {
       this.closed = true;

@@ -5,6 +5,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { BindAddress } from "./bind-address.ts";
 import type { ByteStream } from "./byte-stream.ts";
+import type { FileIdentity } from "./unix-socket-file.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
 
 export interface Transport {
@@ -62,6 +63,8 @@ export interface Listener {
    * `somaxconn`.
    */
   readonly effectiveBacklog: number;
+  /** The file that names a Unix socket; null for other sockets. */
+  readonly file: FileIdentity | null;
   /** Begins to accept; `onStream` is called for each connection and sets the stream's handler. */
   start(onStream: (stream: ByteStream) => void): void;
   /**

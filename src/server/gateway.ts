@@ -61,7 +61,8 @@ export class Gateway {
     try {
       await this.server.listen(this.#settings.bind, this.#settings.backlog);
       this.#sweep.start();
-      const loaded = await this.supervisor.start();
+      const files = this.server.listeners.flatMap((listener) => listener.file ?? []);
+      const loaded = await this.supervisor.start(files);
       this.server.start();
       return loaded;
     } catch (error) {

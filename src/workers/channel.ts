@@ -34,12 +34,12 @@ export interface ChannelOwner {
   onAnswered(channel: WorkerChannel, elapsedUs: number): void;
   /**
    * The stream is closed. `unanswered` are the requests under way, oldest first; only the first can
-   * have begun to be answered, and the last `unsentCount` never left the gateway.
+   * have begun to be answered, and the last `unreadCount` were not taken in by the worker.
    */
   onChannelClosed(
     channel: WorkerChannel,
     unanswered: readonly Job[],
-    unsentCount: number,
+    unreadCount: number,
     error: Error | null,
   ): void;
 }
@@ -83,6 +83,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   #templateHand = 0;
   #writer = new MarshalWriter(WRITER_CAPACITY_BYTES);
   #batchLength = 0;
+  /** Requests in the batch that was sent last; 0 where something else was sent after it. */
+  #lastBatchLength = 0;
   #pausedBy: Job | null = null;
   #violation: Error | null = null;
   /** A frame's header and head, as far as they have come, while they are incomplete. */
@@ -141,6 +143,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     const lengthAt = writer.skip(4);
     writer.list(this.#batchLength);
     writer.bytes.writeUInt32LE(length - 4, lengthAt);
+    this.#lastBatchLength = this.#batchLength;
     this.#batchLength = 0;
     this.#stream.write(writer.bytes, 0, length);
     if (writer.bytes.length > WRITER_KEEP_MAX_BYTES) {
@@ -172,6 +175,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   cancelJob(job: Job): void {
     // A request still in the unsent batch is cancelled all the same: the batch goes first.
     this.flush();
+    this.#lastBatchLength = 0;
     const frame = encodeCancel(job.slot, job.generation);
     this.#stream.write(frame, 0, frame.length);
   }
@@ -231,8 +235,10 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   onClose(error: Error | null): void {
     const unanswered = this.underWay.splice(0);
     this.#pausedBy = null;
-    const unsentCount = Math.min(this.#batchLength, unanswered.length);
-    this.#owner.onChannelClosed(this, unanswered, unsentCount, this.#violation ?? error);
+    // A worker reads a batch whole before it begins it.
+    const leftBehind = this.#stream.unreadByPeer ? this.#lastBatchLength : 0;
+    const unreadCount = Math.min(this.#batchLength + leftBehind, unanswered.length);
+    this.#owner.onChannelClosed(this, unanswered, unreadCount, this.#violation ?? error);
   }
 
   /**

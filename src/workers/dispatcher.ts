@@ -125,7 +125,7 @@ export class Dispatcher implements ChannelOwner {
   onChannelClosed(
     channel: WorkerChannel,
     unanswered: readonly Job[],
-    unsentCount: number,
+    unreadCount: number,
     error: Error | null,
   ): void {
     const at = this.#channels.indexOf(channel);
@@ -133,16 +133,18 @@ export class Dispatcher implements ChannelOwner {
     this.#freeIndexes.push(channel.index);
     const again: Job[] = [];
     const lost: Job[] = [];
-    const sentCount = unanswered.length - unsentCount;
-    const suspectCount = this.#suspectCount(channel, sentCount);
+    const readCount = unanswered.length - unreadCount;
+    const unread = new Set(unanswered.slice(readCount));
+    const suspectCount = this.#suspectCount(channel, readCount);
     unanswered.forEach((job, place) => {
       if (job.sink === null) job.finish(this.jobs);
-      else if (place >= sentCount || this.#mayRunAgain(job, place < suspectCount)) again.push(job);
+      else if (place >= readCount || this.#mayRunAgain(job, place < suspectCount)) again.push(job);
       else lost.push(job);
     });
-    for (const job of again) job.requeue(this.#nowMs);
+    // Its wait begins anew where it had its turn; one that no worker ever took in goes on waiting.
+    for (const job of again) job.requeue(unread.has(job) ? job.queuedAtMs : this.#nowMs);
     this.#queue.putBack(again);
-    this.#events.onChannelClosed(channel, sentCount > 0 ? (unanswered[0] ?? null) : null, error);
+    this.#events.onChannelClosed(channel, readCount > 0 ? (unanswered[0] ?? null) : null, error);
     for (const job of lost) job.fail(this.jobs, "worker-exited");
     this.#serveQueue();
   }
@@ -174,8 +176,8 @@ export class Dispatcher implements ChannelOwner {
    * (docs/worker-protocol.md). So it is the oldest alone, unless answers may have been lost; and
    * not even that one where it stood behind a call that hung.
    */
-  #suspectCount(channel: WorkerChannel, sentCount: number): number {
-    if (!channel.readToEnd) return sentCount;
+  #suspectCount(channel: WorkerChannel, readCount: number): number {
+    if (!channel.readToEnd) return readCount;
     return channel.forsaken ? 0 : 1;
   }
 

@@ -8,6 +8,7 @@
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
+import type { FileIdentity } from "../net/unix-socket-file.ts";
 import type { WorkerChannel } from "./channel.ts";
 import { Dispatcher, type DispatcherEvents, type DispatcherLimits } from "./dispatcher.ts";
 import type { Job } from "./job.ts";
@@ -23,7 +24,7 @@ import {
 
 export interface SupervisorSettings {
   readonly workers: number;
-  readonly zygote: ZygoteSettings;
+  readonly zygote: Omit<ZygoteSettings, "socketFiles">;
   readonly limits: DispatcherLimits;
 }
 
@@ -74,6 +75,7 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   #starting: PromiseWithResolvers<void> | null = null;
   #started = false;
   #deathsAtStart = 0;
+  #socketFiles: readonly FileIdentity[] = [];
   #onWorkersGone: (() => void) | null = null;
 
   constructor(transport: Transport, settings: SupervisorSettings, log: Log, now: () => number) {
@@ -89,10 +91,13 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
   /**
    * Loads the application and waits for all workers.
    *
+   * @param socketFiles files of the listening sockets, for the zygote to remove should the gateway
+   *   be killed
    * @throws {OperatorError} exit status 2, 3 or 4: the application was not loaded; 3: its workers
    *   do not start
    */
-  async start(): Promise<LoadedApplication> {
+  async start(socketFiles: readonly FileIdentity[]): Promise<LoadedApplication> {
+    this.#socketFiles = socketFiles;
     const zygote = this.#startZygote();
     const loaded = await zygote.loaded;
     this.#starting = Promise.withResolvers();
@@ -223,7 +228,11 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
 
   #startZygote(): Zygote {
     this.#zygoteBornAtMs = this.#now();
-    this.#zygote = new Zygote(this.#transport, this.#settings.zygote, this);
+    this.#zygote = new Zygote(
+      this.#transport,
+      { ...this.#settings.zygote, socketFiles: this.#socketFiles },
+      this,
+    );
     return this.#zygote;
   }
 

@@ -6,6 +6,7 @@ import type { ChildProcess } from "node:child_process";
 import { EXIT_STATUS, type ExitStatus, OperatorError } from "../base/errors.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
+import type { FileIdentity } from "../net/unix-socket-file.ts";
 
 /** One control line at most; a traceback is the longest thing that comes. */
 const CONTROL_LINE_MAX_BYTES = 4_194_304;
@@ -22,6 +23,8 @@ export interface ZygoteSettings {
   readonly rootPath: string;
   readonly version: string;
   readonly multiprocess: boolean;
+  /** Files of our listening sockets, which it removes if the gateway does not get to do so. */
+  readonly socketFiles: readonly FileIdentity[];
   /** Bound of the import. */
   readonly startTimeoutMs: number;
 }
@@ -93,6 +96,7 @@ export class Zygote implements ByteStreamHandler {
       rootPath: settings.rootPath,
       version: settings.version,
       multiprocess: settings.multiprocess,
+      socketFiles: settings.socketFiles,
     });
   }
 
@@ -117,6 +121,7 @@ export class Zygote implements ByteStreamHandler {
    *   at once
    */
   async end(boundMs: number): Promise<void> {
+    this.#say({ type: "end" });
     this.#control.close();
     const timer = setTimeout(() => this.#kill(), this.#importing ? 0 : boundMs);
     await this.#exited;

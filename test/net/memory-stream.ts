@@ -16,6 +16,7 @@ export class MemoryStream implements ByteStream {
   remoteAddress: SocketAddress = { family: "inet", host: "192.0.2.7", port: 50_123 };
   localAddress: SocketAddress = { family: "inet", host: "192.0.2.1", port: 8000 };
   closed = false;
+  unreadByPeer = false;
   paused = false;
   wasReset = false;
   /** Each write as it was made, taken or not. */

@@ -8,6 +8,7 @@ import type { SocketAddress } from "../../src/os/socket-address.ts";
 import { MemoryStream } from "./memory-stream.ts";
 
 export class MemoryListener implements Listener {
+  readonly file = null;
   readonly address: SocketAddress = { family: "inet", host: "127.0.0.1", port: 8000 };
   readonly effectiveBacklog = 128;
   /** Connections that the kernel holds and nobody has accepted. */

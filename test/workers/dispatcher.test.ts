@@ -320,6 +320,30 @@ test("a POST behind an unanswered GET has not begun: both are run again", () => 
   assert.equal(post?.sink.content, "done");
 });
 
+test("a batch that the worker never read has not begun: its POST is run", () => {
+  const fixture = new DispatcherFixture();
+  const first = fixture.addWorker();
+  const [post] = fixture.submitAll(makePost("/post"));
+  first.stream.unreadByPeer = true;
+  fixture.kill(first);
+  const second = fixture.addWorker();
+  assert.deepEqual(pathsFrom(second), ["/post"]);
+  assert.equal(post?.job.deaths, 0);
+  fixture.answer(second, 0);
+  assert.equal(post?.sink.content, "done");
+});
+
+test("a cancellation behind a batch hides whether that was read: 502", () => {
+  const fixture = new DispatcherFixture();
+  const worker = fixture.addWorker();
+  fixture.learnQuick(worker);
+  const [post, cancelled] = fixture.submitAll(makePost("/post"), "/cancelled");
+  cancelled?.job.cancel();
+  worker.stream.unreadByPeer = true;
+  fixture.kill(worker);
+  assert.equal(post?.sink.failure, "worker-exited");
+});
+
 test("where answers may be lost with the worker, a POST behind a GET may have begun: 502", () => {
   const fixture = new DispatcherFixture();
   const worker = fixture.addWorker();
