@@ -114,6 +114,7 @@ class Starting(ZygoteCase):
             import json, socket, subprocess, sys
             ours, theirs = socket.socketpair()
             start = {"type": "start", "reference": "hangs:app", "pythonpath": []}
+            start["socketFiles"] = []
             ours.sendall(json.dumps(start).encode() + b"\\n")
             command = [str(theirs.fileno()) if part == "-1" else part for part in sys.argv[1:]]
             subprocess.Popen(command, pass_fds=[theirs.fileno()]).wait()

@@ -25,6 +25,7 @@ START = {
     "rootPath": "/root",
     "version": "0.0.0",
     "multiprocess": True,
+    "socketFiles": [],
 }
 
 # What the applications of these tests have in common: `/pid` answers with the worker's PID, `/kill`
