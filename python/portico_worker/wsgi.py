@@ -8,6 +8,7 @@ still there.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -43,7 +44,6 @@ class Answer:
         self._is_cancelled = is_cancelled
         self._heads = heads
         self._kept_heads = heads.kept
-        self._write = self.write
         # Frames of finished answers that leave with the next `flush`.
         self.unsent: list[bytes | memoryview] = []
         self.slot = 0
@@ -92,13 +92,17 @@ class Answer:
                 # Something cannot be hashed, and the checks say what.
                 head = None
         self.head = head or self._heads.add(status, headers)
-        return self._write
+        # An application that keeps `write` must not reach the client of a later request with it.
+        return partial(self._write, self.began)
 
-    def write(self, data: bytes) -> None:
+    def _write(self, began: float, data: bytes) -> None:
         """PEP 3333, "The write() Callable": the data leaves at once.
 
-        Raises Disconnected where nobody waits for it any more.
+        began: when the request began whose answer it belongs to. Raises Disconnected where nobody
+        waits for it any more, AssertionError where another request has begun.
         """
+        if began != self.began:
+            raise AssertionError("write() was called after its request had been answered")
         if not isinstance(data, bytes):
             raise TypeError(f"write() takes bytes, not {type(data).__name__}")
         if data:

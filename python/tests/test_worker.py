@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import unittest
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -121,6 +122,20 @@ class Batches(unittest.TestCase):
             self.assertEqual(gateway.ask().kinds, [RESPONSE])
             arrived.set()
         self.assertEqual((content.closed, gateway.stderr), (1, ""))
+
+    def test_a_write_that_was_kept_reaches_no_other_client(self) -> None:
+        kept: list[Any] = []
+
+        def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
+            kept.append(start_response("200 OK", [TEXT]))
+            with self.assertRaises(AssertionError) if len(kept) > 1 else nullcontext():
+                kept[0](b"for the first")
+            return [b""]
+
+        with Gateway(application) as gateway:
+            gateway.send([request(1), request(2)])
+            self.assertEqual(gateway.answer(1).content, b"for the first")
+            self.assertEqual(gateway.answer(2).content, b"")
 
     def test_a_failure_concerns_its_own_request_only(self) -> None:
         def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
