@@ -104,7 +104,7 @@ class Worker:
         start_response = answer.start_response
         unsent = answer.unsent
         append = unsent.append
-        flushed_at = perf_counter()
+        now = flushed_at = perf_counter()
         left = len(batch)
         for request in batch:
             slot, generation, template, fields, path, query, raw_uri, body, length = request
@@ -124,7 +124,7 @@ class Worker:
             answer.generation = generation
             answer.bodyless_method = bodyless
             answer.head = None
-            answer.began = began = perf_counter()
+            answer.began = began = now
             result: Any = None
             spooled = None
             try:
@@ -162,7 +162,8 @@ class Worker:
             except BaseException as error:  # noqa: BLE001 - sorted out by _fail, raised by _settle
                 self._fail(error, base, request)
             self._settle(result, spooled, base, request)
-            if unsent and (now := perf_counter()) - flushed_at > FLUSH_INTERVAL_S:
+            now = perf_counter()
+            if unsent and now - flushed_at > FLUSH_INTERVAL_S:
                 answer.flush()
                 flushed_at = now
         answer.flush()
@@ -209,6 +210,10 @@ class Worker:
     def _template(self, number: int, fields: dict[str, str]) -> tuple[Environ, bool, bool]:
         environ = self._base.copy()
         environ.update(fields)
+        # Present from the start, these are only replaced in each copy; adding them would make the
+        # copy's table grow.
+        environ["PATH_INFO"] = environ["QUERY_STRING"] = environ["RAW_URI"] = ""
+        environ["wsgi.input"] = None
         method = fields["REQUEST_METHOD"]
         template = (environ, method not in IDEMPOTENT, method == "HEAD")
         if 0 <= number < TEMPLATES_MAX:
