@@ -138,7 +138,8 @@ function describeResults(results: Results, environment: Environment): string {
     "",
     `${plan.application}: wrk with one thread and ${plan.connections} connections, ` +
       `${plan.rounds} rounds of ${plan.seconds} s.`,
-    "CPU is user and system time of a request, over all processes of a server. Medians.",
+    "CPU is user and system time of a request, over all processes of a server.",
+    "The ratios, rates and latencies of the table are medians over the rounds.",
     ...(plan.application === "hello" ? goalLines(summaries) : []),
     ...environment.leftOut,
     ...Object.entries(machine).map(([name, value]) => `  ${name}: ${value}`),
