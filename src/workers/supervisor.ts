@@ -108,10 +108,6 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
     return loaded;
   }
 
-  /** PIDs of the workers that live, for the log and for tests. */
-  get workerPids(): number[] {
-    return [...this.#handles.values()].flatMap((handle) => handle.pid ?? []);
-  }
 
   /** Ends what has waited, run, started or ended for too long. Called several times a second. */
   sweep(): void {
