@@ -108,7 +108,6 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
     return loaded;
   }
 
-
   /** Ends what has waited, run, started or ended for too long. Called several times a second. */
   sweep(): void {
     this.dispatcher.sweep();

