@@ -3,49 +3,17 @@
  * alone and behind another request.
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { CUTS, LIMITS, replay, type RequestRecord } from "./http1/cut-and-replay.ts";
-import type { RequestLimits } from "../src/http1/receiver.ts";
+import { CUTS, LIMITS, replay } from "./http1/cut-and-replay.ts";
+import { acceptVectors, rejectVectors, VECTORS_FOLDER } from "./http1/vectors.ts";
 import { VIOLATIONS, type ViolationCode } from "../src/http1/violations.ts";
 
-const FOLDER = join(import.meta.dirname, "../vectors/http1");
 const RANDOM_CUTS = 8;
 
-interface Vector {
-  readonly name: string;
-  readonly bytes: Buffer;
-  readonly section: string;
-  readonly note: string;
-  readonly limits: RequestLimits;
-}
-
-interface AcceptVector extends Vector {
-  readonly requests: readonly RequestRecord[];
-}
-
-interface RejectVector extends Vector {
-  readonly status: number;
-  readonly code: ViolationCode;
-  /** Requests before the one that is refused; 0 where it is not said. */
-  readonly requestsBefore?: number;
-}
-
-function vectorsOf<V extends Vector>(kind: "accept" | "reject"): V[] {
-  return readdirSync(join(FOLDER, kind))
-    .filter((file) => file.endsWith(".json"))
-    .toSorted()
-    .map((file) => {
-      const name = file.slice(0, -".json".length);
-      const expected = JSON.parse(readFileSync(join(FOLDER, kind, file), "utf8"));
-      const bytes = readFileSync(join(FOLDER, kind, `${name}.http`));
-      return { ...expected, name, bytes, limits: { ...LIMITS, ...expected.limits } } as V;
-    });
-}
-
-const accepted = vectorsOf<AcceptVector>("accept");
-const rejected = vectorsOf<RejectVector>("reject");
+const accepted = acceptVectors();
+const rejected = rejectVectors();
 
 /** Calls back with each way of cutting and the pieces that it makes. */
 function forEachCut(bytes: Buffer, replayed: (way: string, pieces: Buffer[]) => void): void {
@@ -62,7 +30,7 @@ test("there are vectors, each a pair of files with a clause and a note", () => {
     assert.ok(vector.note.length > 0, vector.name);
   }
   for (const kind of ["accept", "reject"]) {
-    const files = readdirSync(join(FOLDER, kind));
+    const files = readdirSync(join(VECTORS_FOLDER, kind));
     const names = new Set(files.map((file) => file.replace(/\.(?:http|json)$/, "")));
     assert.equal(files.length, 2 * names.size);
   }
@@ -78,9 +46,11 @@ test("each violation is shown by a vector, with the status of the table", () => 
 });
 
 for (const vector of accepted) {
+  const limits = { ...LIMITS, ...vector.limits };
+
   test(`accept ${vector.name}: ${vector.note}`, () => {
     forEachCut(vector.bytes, (way, pieces) => {
-      const { requests, violation } = replay(pieces, vector.limits);
+      const { requests, violation } = replay(pieces, limits);
       assert.equal(violation, null, way);
       assert.deepEqual(requests, vector.requests, way);
     });
@@ -89,10 +59,10 @@ for (const vector of accepted) {
   test(`accept ${vector.name}, behind another request`, () => {
     const first = "GET /first HTTP/1.1\r\nHost: a\r\n\r\n";
     const bytes = Buffer.concat([Buffer.from(first), vector.bytes]);
-    const { headLimitBytes, requestLineLimitBytes } = vector.limits;
+    const { headLimitBytes, requestLineLimitBytes } = limits;
     if (first.length > Math.min(headLimitBytes, requestLineLimitBytes)) return;
     forEachCut(bytes, (way, pieces) => {
-      const { requests, violation } = replay(pieces, vector.limits);
+      const { requests, violation } = replay(pieces, limits);
       assert.equal(violation, null, way);
       assert.deepEqual(requests.slice(1), vector.requests, way);
     });
@@ -100,9 +70,11 @@ for (const vector of accepted) {
 }
 
 for (const vector of rejected) {
+  const limits = { ...LIMITS, ...vector.limits };
+
   test(`reject ${vector.name}: ${vector.note}`, () => {
     forEachCut(vector.bytes, (way, pieces) => {
-      const { requests, violation } = replay(pieces, vector.limits);
+      const { requests, violation } = replay(pieces, limits);
       assert.deepEqual(violation, { status: vector.status, code: vector.code }, way);
       assert.equal(requests.length, vector.requestsBefore ?? 0, way);
     });

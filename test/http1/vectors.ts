@@ -1,0 +1,51 @@
+/**
+ * Reads the vectors of `vectors/http1/`: the bytes that a client sends, and what must come of them.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { RequestLimits } from "../../src/http1/receiver.ts";
+import type { ViolationCode } from "../../src/http1/violations.ts";
+import type { RequestRecord } from "./cut-and-replay.ts";
+
+export const VECTORS_FOLDER = join(import.meta.dirname, "../../vectors/http1");
+
+export interface Vector {
+  readonly name: string;
+  readonly bytes: Buffer;
+  readonly section: string;
+  readonly note: string;
+  /** Those that differ from the ones that all vectors are replayed with. */
+  readonly limits: Partial<RequestLimits>;
+}
+
+export interface AcceptVector extends Vector {
+  readonly requests: readonly RequestRecord[];
+}
+
+export interface RejectVector extends Vector {
+  readonly status: number;
+  readonly code: ViolationCode;
+  /** Requests before the one that is refused; 0 where it is not said. */
+  readonly requestsBefore?: number;
+}
+
+function vectorsOf<V extends Vector>(kind: "accept" | "reject"): V[] {
+  const folder = join(VECTORS_FOLDER, kind);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".json"))
+    .toSorted()
+    .map((file) => {
+      const name = file.slice(0, -".json".length);
+      const expected = JSON.parse(readFileSync(join(folder, file), "utf8"));
+      const bytes = readFileSync(join(folder, `${name}.http`));
+      return { limits: {}, ...expected, name, bytes } as V;
+    });
+}
+
+export function acceptVectors(): AcceptVector[] {
+  return vectorsOf("accept");
+}
+
+export function rejectVectors(): RejectVector[] {
+  return vectorsOf("reject");
+}
