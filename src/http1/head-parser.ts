@@ -86,6 +86,11 @@ export class HeadParser {
     return this.#scanFields(bytes, start, end) ? this.#readSection(bytes, start) : null;
   }
 
+  /** The method of the head that is being parsed or was refused; null where it is not known. */
+  get method(): string | null {
+    return this.#phase === "method" ? null : this.#method;
+  }
+
   /** Whether the whole head is there, and is the one that is remembered. */
   #isRepeated(bytes: Buffer, start: number, end: number): boolean {
     const { length } = this.#repeated;

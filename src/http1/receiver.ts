@@ -67,6 +67,8 @@ export class RequestReceiver {
   #borrowed = false;
   #inputEnded = false;
   #emptyLines = 0;
+  /** Of the head that was complete last, until the next one is awaited. */
+  #method: string | null = null;
   #persistent = true;
   /** Content that is still to come, of a request framed by its length. */
   #remainingBytes = 0;
@@ -90,6 +92,14 @@ export class RequestReceiver {
   /** Between two requests, with nothing of the next one received. */
   get idle(): boolean {
     return this.#state === STATE.idle && this.#position === this.#end;
+  }
+
+  /**
+   * The method of the request that is being received or was refused, as soon as it is known: an
+   * answer to HEAD has no content, not even one that refuses it (RFC 9110 section 9.3.2).
+   */
+  get requestMethod(): string | null {
+    return this.#method ?? this.#parser.method;
   }
 
   /** Part of a head has arrived, and the rest has not. */
@@ -150,6 +160,7 @@ export class RequestReceiver {
   nextCycle(): void {
     this.#state = nextState(this.#state, EVENT.responseEnd);
     this.#emptyLines = 0;
+    this.#method = null;
     if (this.#state === STATE.closed) this.#dropRest();
   }
 
@@ -198,6 +209,7 @@ export class RequestReceiver {
 
   #beginContent(head: RequestHead): void {
     const { framing, persistent } = head.section;
+    this.#method = head.method;
     this.#persistent = persistent;
     this.#remainingBytes = framing.kind === "length" ? framing.bytes : 0;
     if (this.#remainingBytes > this.#limits.bodyLimitBytes) throw violation("CONTENT_TOO_LARGE");

@@ -7,10 +7,7 @@ export class DeadlineSweep {
   readonly #sweep: () => void;
   #timer: NodeJS.Timeout | null = null;
 
-  /**
-   * @param sweep called every `intervalMs` from `start` to `stop`; every deadline is late by at
-   * most that
-   */
+  /** @param sweep called every `intervalMs` from `start` to `stop` */
   constructor(intervalMs: number, sweep: () => void) {
     this.#intervalMs = intervalMs;
     this.#sweep = sweep;

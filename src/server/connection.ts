@@ -43,7 +43,7 @@ export interface ConnectionContext {
   /** Memory in which a response is put together before it is sent. */
   readonly scratch: Buffer;
   readonly log: Log;
-  /** Monotonic ms; as old as the last sweep. */
+  /** Monotonic ms. Between two sweeps the time of the next one, so that no deadline comes early. */
   readonly nowMs: number;
   /** The server is being stopped: answers close their connections. */
   readonly draining: boolean;
@@ -59,12 +59,15 @@ const PIPELINED_BYTES_MAX = 65_536;
 const SPOOL_PENDING_MAX_BYTES = 1_048_576;
 /**
  * After the last answer the sending half is closed and what the client still sends is read and
- * dropped, for so long and so much: closing at once would reset the connection, and could take the
- * answer with it (RFC 9112 section 9.6).
+ * dropped, until it has been silent for so long, and for so long and so much in all: closing at
+ * once would reset the connection, and could take the answer with it (RFC 9112 section 9.6).
  */
 const LINGER_MS = 2_000;
+const LINGER_TOTAL_MS = 30_000;
 const LINGER_MAX_BYTES = 16_777_216;
 const RETRY_AFTER_SECONDS = 1;
+/** Stands for the method of a request that cannot be read: one whose answers have content. */
+const UNKNOWN_METHOD = "GET";
 
 const FAILURE_STATUS: Readonly<Record<AnswerFailure, number>> = {
   "application-error": 500,
@@ -91,6 +94,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   #inputPaused = false;
   #advancing = false;
   #lingeredBytes = 0;
+  #lingerEndsMs = Infinity;
   /** Bytes that the client had taken at the last sweep, and until when it must take more. */
   #takenBytes = 0;
   #writeDeadlineMs = Infinity;
@@ -114,8 +118,14 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
     return this.#phase === "idle" || (this.#phase === "head" && this.#receiver.idle);
   }
 
+  /**
+   * Ends the connection at once. Where only its end tells the client where the content ends, and
+   * not all of that has left, the client must not take what it has for the whole: it gets a reset.
+   */
   close(): void {
-    this.#stream.close();
+    const unfinished = this.#response.begun || this.#stream.unsentBytes > 0;
+    if (unfinished && this.#response.endsWithConnection) this.#stream.reset();
+    else this.#stream.close();
   }
 
   /**
@@ -138,7 +148,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
     } else if (taken > this.#takenBytes || this.#writeDeadlineMs === Infinity) {
       this.#writeDeadlineMs = now + this.#context.settings.writeTimeoutMs;
     } else if (now >= this.#writeDeadlineMs) {
-      this.#stream.close();
+      this.close();
     }
     this.#takenBytes = taken;
   }
@@ -146,7 +156,8 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   onBytes(bytes: Buffer, end: number): void {
     if (this.#phase === "lingering") {
       this.#lingeredBytes += end;
-      if (this.#lingeredBytes > LINGER_MAX_BYTES) this.#stream.close();
+      if (this.#lingeredBytes > LINGER_MAX_BYTES) this.close();
+      this.#deadlineMs = Math.min(this.#context.nowMs + LINGER_MS, this.#lingerEndsMs);
       return;
     }
     this.#receiver.receive(bytes, end);
@@ -394,7 +405,8 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   #refuse(status: number): void {
     this.#releaseRequest();
     const { head, content, contentLength } = errorResponse(status);
-    this.#response.begin(null, false, status, contentLength);
+    const method = this.#receiver.requestMethod ?? UNKNOWN_METHOD;
+    this.#response.begin({ method, versionMinor: 1 }, false, status, contentLength);
     const bytes = Buffer.concat([head, retryAfter(status), content]);
     const headEnd = bytes.length - content.length;
     this.#response.head(bytes, 0, headEnd, bytes.length, true);
@@ -417,6 +429,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   #linger(): void {
     if (this.#phase === "lingering" || this.#phase === "closed") return;
     this.#enter("lingering", LINGER_MS);
+    this.#lingerEndsMs = this.#context.nowMs + LINGER_TOTAL_MS;
     this.#resumeInput();
     this.#stream.end();
     if (this.#inputEnded) this.#closeOnceSent();

@@ -10,7 +10,7 @@ import { DeadlineSweep } from "../net/deadlines.ts";
 import type { Transport } from "../net/transport.ts";
 import { Supervisor, type SupervisorSettings } from "../workers/supervisor.ts";
 import type { LoadedApplication } from "../workers/zygote.ts";
-import { HttpServer, type HttpServerSettings } from "./http-server.ts";
+import { HttpServer, type HttpServerSettings, SWEEP_INTERVAL_MS } from "./http-server.ts";
 
 export interface GatewaySettings {
   readonly bind: readonly BindAddress[];
@@ -21,8 +21,6 @@ export interface GatewaySettings {
   readonly gracefulTimeoutMs: number;
 }
 
-/** How often deadlines are looked at; every timeout is late by at most this. */
-const SWEEP_INTERVAL_MS = 250;
 /** What workers get to end once nothing is under way. */
 const WORKERS_END_MS = 2_000;
 

@@ -26,6 +26,8 @@ const SCRATCH_BYTES = 131_072;
  * after an answer, and are served.
  */
 const DRAIN_IDLE_MS = 500;
+/** How often deadlines are looked at; every timeout is late by at most twice this. */
+export const SWEEP_INTERVAL_MS = 250;
 
 export class HttpServer implements ConnectionContext {
   readonly settings: HttpServerSettings;
@@ -39,6 +41,8 @@ export class HttpServer implements ConnectionContext {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #connections = new Set<HttpConnection>();
+  /** Those of them that were one too many, until they have taken their answer. */
+  readonly #turnedAway = new Set<HttpConnection>();
   #closeIdleAtMs = Infinity;
   #onEmpty: (() => void) | null = null;
 
@@ -54,7 +58,7 @@ export class HttpServer implements ConnectionContext {
     this.settings = settings;
     this.log = log;
     this.#clock = clock;
-    this.nowMs = clock.nowMs();
+    this.nowMs = clock.nowMs() + SWEEP_INTERVAL_MS;
     this.headWriter = new ResponseHeadWriter(settings.serverField);
     this.headWriter.setDate(clock.epochMs());
   }
@@ -112,7 +116,7 @@ export class HttpServer implements ConnectionContext {
     for (const connection of this.#connections) connection.close();
   }
 
-  /** Called several times a second. */
+  /** Called every {@link SWEEP_INTERVAL_MS}. */
   sweep(): void {
     this.nowMs = this.#clock.nowMs();
     this.headWriter.setDate(this.#clock.epochMs());
@@ -121,18 +125,28 @@ export class HttpServer implements ConnectionContext {
       if (closeIdle && connection.idle) connection.close();
       else connection.sweep();
     }
+    this.nowMs += SWEEP_INTERVAL_MS;
   }
 
   onClosed(connection: HttpConnection): void {
     this.#connections.delete(connection);
+    this.#turnedAway.delete(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
   #accept(stream: ByteStream): void {
     const { connectionsMax } = this.settings;
-    const tooMany = connectionsMax !== null && this.#connections.size >= connectionsMax;
+    const turnedAway = this.#turnedAway.size;
+    const tooMany =
+      connectionsMax !== null && this.#connections.size - turnedAway >= connectionsMax;
+    if (tooMany && turnedAway >= connectionsMax) {
+      stream.close();
+      return;
+    }
     const connection = new HttpConnection(this, stream);
     this.#connections.add(connection);
-    if (tooMany) connection.turnAway();
+    if (!tooMany) return;
+    this.#turnedAway.add(connection);
+    connection.turnAway();
   }
 }

@@ -14,6 +14,9 @@ import {
 } from "../http1/response.ts";
 import type { ByteStream } from "../net/byte-stream.ts";
 
+/** What of a request decides how its response is framed. */
+type FramedRequest = Pick<RequestHead, "method" | "versionMinor">;
+
 /** A chunk's size line and both line ends, at most. */
 const CHUNK_OVERHEAD_BYTES = 32;
 
@@ -53,18 +56,17 @@ export class ResponseWriter {
   /**
    * Begins a response.
    *
-   * @param request    null where the request could not be understood
    * @param persistent whether the connection may go on afterwards
    */
   begin(
-    request: RequestHead | null,
+    request: FramedRequest,
     persistent: boolean,
     status: number,
     contentLength: number | null,
   ): void {
     this.#framing = frameResponse(
-      request?.method ?? "GET",
-      request?.versionMinor ?? 1,
+      request.method,
+      request.versionMinor,
       persistent,
       status,
       contentLength,

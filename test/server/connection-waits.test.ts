@@ -38,6 +38,18 @@ test("lingering ends with the client's end, or after two seconds", () => {
   assert.equal(silent.closedReports, 1);
 });
 
+test("a client that goes on sending can read its answer, for thirty seconds at most", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver("bad\r\n\r\n");
+  for (let now = 1_000; now < 30_000; now += 1_000) {
+    fixture.sweepAt(now);
+    fixture.client.deliver("more");
+    assert.equal(fixture.client.closed, false);
+  }
+  fixture.sweepAt(30_000);
+  assert.ok(fixture.client.closeReported);
+});
+
 test("a client that takes its last answer slowly is waited for", () => {
   const fixture = new ConnectionFixture();
   fixture.client.takeAtMost(10);
@@ -95,6 +107,28 @@ test("a client that takes nothing for too long is closed, one that takes a littl
   fixture.sweepAt(79_500);
   assert.ok(fixture.client.closeReported);
   assert.ok(fixture.handler.answerAt(0).cancelled);
+});
+
+test("an answer that only the connection's end ends is reset where it is given up", () => {
+  const slow = new ConnectionFixture();
+  slow.client.takeAtMost(100);
+  slow.client.deliver(get("/", "", "HTTP/1.0"));
+  slow.handler.answerAt(0).begin("a".repeat(500));
+  slow.handler.answerAt(0).end();
+  slow.sweepAt(0);
+  slow.sweepAt(40_000);
+  assert.ok(slow.client.wasReset, "what the client has looks like the whole");
+  const stopped = new ConnectionFixture();
+  stopped.client.deliver(get("/", "", "HTTP/1.0"));
+  stopped.handler.answerAt(0).begin("a");
+  stopped.connection.close();
+  assert.ok(stopped.client.wasReset);
+  const whole = new ConnectionFixture();
+  whole.client.deliver(get("/", "", "HTTP/1.0"));
+  whole.handler.answerAt(0).begin("a");
+  whole.handler.answerAt(0).end();
+  whole.connection.close();
+  assert.equal(whole.client.wasReset, false);
 });
 
 test("deadlines: who begins a request and does not finish its head gets 408", () => {

@@ -325,6 +325,31 @@ test("content shorter than declared ends the connection, longer is cut and it go
   assert.equal(long.client.sawEnd, false);
 });
 
+test("a HEAD that is refused gets no content either, wherever it is refused", () => {
+  for (const rest of [
+    "Bad : space\r\n",
+    "\r\n",
+    "Host: a\r\nContent-Length: 9000000\r\n\r\n",
+    "Host: a\r\nTransfer-Encoding: chunked\r\n\r\nno size",
+  ]) {
+    const fixture = new ConnectionFixture();
+    fixture.client.deliver(get("/") + get("/"));
+    fixture.handler.answerAt(0).answer("one");
+    fixture.handler.answerAt(1).answer("two");
+    fixture.takeReceived();
+    fixture.client.deliver(`HEAD / HTTP/1.1\r\n${rest}`);
+    const refusal = fixture.takeReceived().toString("latin1");
+    assert.match(refusal, /^HTTP\/1\.1 4(?:00|13) .*\r\nContent-Length: \d+\r\n.*\r\n\r\n$/s, rest);
+    assert.ok(fixture.client.sawEnd);
+  }
+  const unknown = new ConnectionFixture();
+  unknown.client.deliver(get("/").replace("GET", "HEAD"));
+  unknown.handler.answerAt(0).answer("");
+  unknown.takeReceived();
+  unknown.client.deliver("?\r\n");
+  assert.match(unknown.takeReceived().toString("latin1"), /\r\n\r\n400 Bad Request\n$/);
+});
+
 test("OPTIONS * is answered by the server itself", () => {
   const fixture = new ConnectionFixture();
   fixture.client.deliver("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -3,7 +3,11 @@ import { test } from "node:test";
 
 import { NULL_LOG } from "../../src/base/log.ts";
 import type { BindAddress } from "../../src/net/bind-address.ts";
-import { HttpServer, type HttpServerSettings } from "../../src/server/http-server.ts";
+import {
+  HttpServer,
+  type HttpServerSettings,
+  SWEEP_INTERVAL_MS,
+} from "../../src/server/http-server.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { type MemoryListener, MemoryTransport } from "../net/memory-transport.ts";
 import { get, SETTINGS } from "./connection-fixture.ts";
@@ -99,6 +103,22 @@ test("one connection too many is turned away, and room is made when one ends", a
   assert.equal(fixture.handler.answers.length, 1);
 });
 
+test("who was turned away and stays keeps nobody out; of them there is a bound, too", async () => {
+  const fixture = new Fixture({ connectionsMax: 1 });
+  const listener = await fixture.listen();
+  const first = listener.connect();
+  const turnedAway = listener.connect();
+  assert.equal(readResponse(turnedAway.received).status, 503);
+  const closedAtOnce = listener.connect();
+  assert.ok(closedAtOnce.closed);
+  assert.equal(closedAtOnce.received.length, 0);
+  first.break();
+  const next = listener.connect();
+  next.deliver(get("/"));
+  assert.equal(fixture.handler.answers.length, 1);
+  assert.equal(fixture.server.connectionCount, 2);
+});
+
 test("a stop waits for what is under way, and closes what is idle after a moment", async () => {
   const fixture = new Fixture();
   const listener = await fixture.listen();
@@ -168,8 +188,20 @@ test("the sweep reaches each connection's deadlines", async () => {
   const fixture = new Fixture();
   const client = (await fixture.listen()).connect();
   client.deliver("GET /");
-  fixture.sweepAt(SETTINGS.headerTimeoutMs - 1);
-  assert.equal(client.received.length, 0);
   fixture.sweepAt(SETTINGS.headerTimeoutMs);
+  assert.equal(client.received.length, 0);
+  fixture.sweepAt(SETTINGS.headerTimeoutMs + SWEEP_INTERVAL_MS);
+  assert.equal(readResponse(client.received).status, 408);
+});
+
+test("a deadline does not come early where the last sweep was a while ago", async () => {
+  const fixture = new Fixture({ bodyTimeoutMs: 100 });
+  const client = (await fixture.listen()).connect();
+  fixture.sweepAt(1_000);
+  // This arrives just before the next sweep.
+  client.deliver("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na");
+  fixture.sweepAt(1_000 + SWEEP_INTERVAL_MS);
+  assert.equal(client.received.length, 0);
+  fixture.sweepAt(1_000 + 2 * SWEEP_INTERVAL_MS);
   assert.equal(readResponse(client.received).status, 408);
 });
