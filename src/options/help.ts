@@ -17,6 +17,8 @@ const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
   Application: "Application",
   Sockets: "Sockets",
   Processes: "Processes and queue",
+  Proxies: "Behind another server",
+  Policy: "What is let through",
   Time: "Limits on time (30, 30s, 500ms, 5m)",
   Size: "Limits on size (512, 16k, 1MiB)",
   General: "General",
@@ -52,7 +54,7 @@ export function manualText(): string {
   const lines = [
     "# Options",
     "",
-    "<!-- Generated from `src/options/registry.ts` by `npm run generate`. Do not edit. -->",
+    "<!-- Generated from `src/options/records/` by `npm run generate`. Do not edit. -->",
     "",
     "    portico [options] MODULE:APPLICATION",
     "",

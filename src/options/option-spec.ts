@@ -4,7 +4,15 @@
  * Owns the shape of a record. Must not know any option.
  */
 
-export type OptionGroup = "Application" | "Sockets" | "Processes" | "Time" | "Size" | "General";
+export type OptionGroup =
+  | "Application"
+  | "Sockets"
+  | "Processes"
+  | "Proxies"
+  | "Policy"
+  | "Time"
+  | "Size"
+  | "General";
 
 export interface OptionSpec {
   readonly kind: "text" | "integer" | "bytes" | "duration" | "boolean" | "choice" | "assignment";

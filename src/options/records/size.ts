@@ -1,0 +1,89 @@
+/** Options: how large anything may be. The shape of a record is in `option-spec.ts`. */
+import type { OptionSpec } from "../option-spec.ts";
+import { GIB, KIB, MIB } from "./units.ts";
+
+export const SIZE_OPTIONS = {
+  requestLineLimitBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--limit-request-line",
+    fallback: 8190,
+    min: 64,
+    max: MIB,
+    summary: "longest request line; then 414",
+    help:
+      "Method, target and version. RFC 9112 section 3 recommends that at least 8000 octets are " +
+      "taken. Too low breaks long query strings. gunicorn 4094, Apache 8190, nginx 8k.",
+    since: "0.1.0",
+  },
+  headLimitBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--limit-request-head",
+    fallback: 64 * KIB,
+    min: 256,
+    max: 16 * MIB,
+    alsoCalled: ["--limit-request-field_size", "--h11-max-incomplete-event-size"],
+    summary: "largest request line and header section together; then 431",
+    help:
+      "Bounds the memory that a client can fill before anything is known about it. Too low " +
+      "breaks large cookies and single sign-on tokens. nginx 32k, Node.js 16k, uvicorn 64k.",
+    since: "0.1.0",
+  },
+  fieldCountMax: {
+    kind: "integer",
+    group: "Size",
+    flag: "--limit-request-fields",
+    placeholder: "COUNT",
+    fallback: 100,
+    min: 1,
+    max: 10_000,
+    summary: "most fields in a request's header section; then 431",
+    help: "Bounds the work and the objects that one head makes. gunicorn 100, Apache 100.",
+    since: "0.1.0",
+  },
+  bodyLimitBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--limit-request-body",
+    fallback: GIB,
+    min: 1,
+    max: Number.MAX_SAFE_INTEGER,
+    offAllowed: true,
+    alsoCalled: ["--max-request-body-size", "--client-max-body-size"],
+    summary: "largest request content; then 413",
+    help:
+      "Bounds the disk that one upload can fill; a declared length beyond it is refused before " +
+      "the content comes. There is no 0 for unlimited, since it reads as nothing: say off. nginx " +
+      "1m, waitress and Apache 1 GiB, gunicorn none.",
+    since: "0.1.0",
+  },
+  bodyInlineBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--body-inline",
+    fallback: 64 * KIB,
+    min: 0,
+    max: 16 * MIB,
+    summary: "request content kept in memory; more goes to a file",
+    help:
+      "Content up to this size travels to the worker with the request. Larger content is spooled " +
+      "to a temporary file without a name, and the worker reads that. Bounds memory while many " +
+      "clients upload. nginx 16k.",
+    since: "0.1.0",
+  },
+  responseBufferBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--response-buffer",
+    fallback: MIB,
+    min: 4 * KIB,
+    max: GIB,
+    summary: "response content kept for a slow client",
+    help:
+      "A response that fits frees its worker at once, however slowly the client reads. A larger " +
+      "one makes the worker wait (backpressure). Times the connections it bounds memory. " +
+      "waitress 18 MiB, nginx 8 x 4k and then a file.",
+    since: "0.1.0",
+  },
+} as const satisfies Record<string, OptionSpec>;

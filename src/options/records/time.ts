@@ -1,0 +1,118 @@
+/** Options: how long anything may take. The shape of a record is in `option-spec.ts`. */
+import type { OptionSpec } from "../option-spec.ts";
+import { DAY, SECOND } from "./units.ts";
+
+export const TIME_OPTIONS = {
+  gracefulTimeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--graceful-timeout",
+    fallback: 30 * SECOND,
+    min: 100,
+    max: DAY,
+    alsoCalled: ["--timeout-graceful-shutdown", "--shutdown-timeout"],
+    summary: "time to finish accepted requests after SIGTERM",
+    help:
+      "Bounds a stop: everything accepted is answered within it, then what is left is ended. " +
+      "Keep it below the time after which the service manager kills (Kubernetes 30 s, Docker 10 " +
+      "s, systemd 90 s). gunicorn 30 s.",
+    since: "0.1.0",
+  },
+  startTimeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--start-timeout",
+    fallback: 60 * SECOND,
+    min: 100,
+    max: DAY,
+    summary: "time for the application to be imported",
+    help:
+      "Bounds an import that hangs, for instance on a database that does not answer: then the " +
+      "start fails.",
+    since: "0.1.0",
+  },
+  timeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--timeout",
+    fallback: 30 * SECOND,
+    min: 10,
+    max: DAY,
+    offAllowed: true,
+    summary: "time for the application to answer one request; then 504",
+    help:
+      "Bounds a hung view: its worker is replaced, its Python stack is logged, the client gets " +
+      "504. Counted from the call of the application, not from the arrival. Too low cuts slow " +
+      "reports and exports. gunicorn 30 s (for a worker, not for a request), nginx " +
+      "`proxy_read_timeout` 60 s.",
+    since: "0.1.0",
+  },
+  queueTimeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--queue-timeout",
+    fallback: 30 * SECOND,
+    min: 10,
+    max: DAY,
+    summary: "time a request may wait for a worker; then 503",
+    help:
+      "Bounds the age of a request when it gets its worker. By then the client has often given " +
+      "up, and to answer it only makes the overload longer.",
+    since: "0.1.0",
+  },
+  keepAliveTimeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--keep-alive",
+    fallback: 5 * SECOND,
+    min: 10,
+    max: DAY,
+    alsoCalled: ["--timeout-keep-alive", "--keepalive"],
+    summary: "time an idle connection is kept; 75 behind an AWS load balancer",
+    help:
+      "Bounds idle connections (RFC 9112 section 9.3). Behind a proxy or load balancer it must " +
+      "be longer than the proxy's own idle time, or the proxy sends a request into a connection " +
+      "that is being closed and answers 502: 75 behind an AWS ALB (60 s). gunicorn 2 s, uvicorn " +
+      "5 s, nginx 75 s.",
+    since: "0.1.0",
+  },
+  headerTimeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--header-timeout",
+    fallback: 30 * SECOND,
+    min: 10,
+    max: DAY,
+    summary: "time for a request head to arrive in full; then 408",
+    help:
+      "Bounds slow heads (the Slowloris attack): counted from the head's first byte, or the " +
+      "connection's start. Too low hurts mobile clients. nginx `client_header_timeout` 60 s.",
+    since: "0.1.0",
+  },
+  bodyTimeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--body-timeout",
+    fallback: 60 * SECOND,
+    min: 10,
+    max: DAY,
+    summary: "longest pause while a request body arrives; then 408",
+    help:
+      "Bounds slow bodies (the R-U-Dead-Yet attack). No worker is taken until the body is there, " +
+      "so a slow upload costs a connection only. nginx `client_body_timeout` 60 s.",
+    since: "0.1.0",
+  },
+  writeTimeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--write-timeout",
+    fallback: 60 * SECOND,
+    min: 10,
+    max: DAY,
+    summary: "longest time in which a client takes no byte of its response",
+    help:
+      "Bounds slow reading: the connection is then closed. Counted anew with each byte that the " +
+      "client's system takes, so that a long download is not cut. nginx `send_timeout` 60 s.",
+    since: "0.1.0",
+  },
+} as const satisfies Record<string, OptionSpec>;
