@@ -15,6 +15,7 @@ const LIMITS: RequestLimits = {
   requestLineLimitBytes: 8192,
   headLimitBytes: 65_536,
   fieldCountMax: 100,
+  fieldLimitBytes: 32_768,
   bodyLimitBytes: 1_048_576,
   trailerLimitBytes: 8192,
   chunkExtensionLimitBytes: 4096,

@@ -5,37 +5,23 @@
  * Holds no logic: it resolves options, builds a gateway of them, prints, and passes signals on.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
-import { parseBindAddress } from "../net/bind-address.ts";
-import type { Transport } from "../net/transport.ts";
 import { openTransport } from "../net/open-transport.ts";
 import { helpText } from "../options/help.ts";
-import type { Options } from "../options/registry.ts";
 import { resolveOptions } from "../options/resolve.ts";
 import { workersForCpus } from "../os/cpu-count.ts";
 import { raiseDescriptorLimit } from "../os/descriptors.ts";
 import { realClock } from "../os/real-clock.ts";
 import { formatAddress } from "../os/socket-address.ts";
 import { openStandardError } from "../os/standard-error.ts";
-import { Gateway, type GatewaySettings } from "../server/gateway.ts";
-import { findPython, type PythonInterpreter } from "../workers/python-interpreter.ts";
+import { Gateway } from "../server/gateway.ts";
+import { findPython } from "../workers/python-interpreter.ts";
+import { gatewaySettings, type Run } from "./gateway-settings.ts";
 import { startUpReport } from "./start-up-report.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..", "..");
-const PYTHON_PROGRAM = path.join(ROOT, "python", "portico_worker");
-
-/** What a run is made of, once the command line has been understood. */
-interface Run {
-  readonly options: Options;
-  readonly reference: string;
-  readonly folder: string;
-  readonly interpreter: PythonInterpreter;
-  readonly workers: { readonly workers: number; readonly reason: string };
-  readonly version: string;
-}
 
 function readVersion(): string {
   const description = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
@@ -76,57 +62,14 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
       ? workersForCpus()
       : { workers: options.workers, reason: "as asked for" };
   const interpreter = findPython(options.python, folder, { ...env, ...options.env });
-  return { options, reference, folder, interpreter, workers, version };
-}
-
-function gatewaySettings(run: Run, transport: Transport, env: NodeJS.ProcessEnv): GatewaySettings {
-  const { options } = run;
   return {
-    bind: options.bind.map((text) => parseBindAddress(text)),
-    backlog: options.backlog,
-    gracefulTimeoutMs: options.gracefulTimeoutMs,
-    http: {
-      request: {
-        requestLineLimitBytes: options.requestLineLimitBytes,
-        headLimitBytes: options.headLimitBytes,
-        fieldCountMax: options.fieldCountMax,
-        bodyLimitBytes: options.bodyLimitBytes ?? Number.MAX_SAFE_INTEGER,
-        trailerLimitBytes: options.headLimitBytes,
-        chunkExtensionLimitBytes: options.requestLineLimitBytes,
-      },
-      spool: {
-        inlineMaxBytes: options.bodyInlineBytes,
-        folder: os.tmpdir(),
-        namedFileFolder: () => transport.namedFileFolder,
-      },
-      headerTimeoutMs: options.headerTimeoutMs,
-      bodyTimeoutMs: options.bodyTimeoutMs,
-      keepAliveTimeoutMs: options.keepAliveTimeoutMs,
-      writeTimeoutMs: options.writeTimeoutMs,
-      responseBufferBytes: options.responseBufferBytes,
-      connectionsMax: options.connectionsMax,
-      serverField: options.serverField,
-    },
-    supervisor: {
-      workers: run.workers.workers,
-      zygote: {
-        python: run.interpreter.command,
-        program: PYTHON_PROGRAM,
-        reference: run.reference,
-        folder: run.folder,
-        env: { ...env, ...options.env },
-        pythonpath: options.pythonpath.map((folder) => path.resolve(folder)),
-        rootPath: options.rootPath,
-        version: run.version,
-        multiprocess: run.workers.workers > 1,
-        startTimeoutMs: options.startTimeoutMs,
-      },
-      limits: {
-        queueLengthMax: options.queueLengthMax,
-        queueTimeoutMs: options.queueTimeoutMs,
-        timeoutMs: options.timeoutMs,
-      },
-    },
+    options,
+    reference,
+    folder,
+    interpreter,
+    pythonProgram: path.join(ROOT, "python", "portico_worker"),
+    workers,
+    version,
   };
 }
 

@@ -3,8 +3,10 @@
  * sink; it knows neither the socket nor the version of HTTP that the request came by.
  */
 import type { RequestHead } from "../http1/request-head.ts";
+import type { TrailerField } from "../http1/trailer-section.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
 import type { AnswerSink, SpooledContent } from "../workers/application-request.ts";
+import type { Provenance } from "./provenance.ts";
 
 /** The two ends of the connection that a request came by. */
 export interface Endpoints {
@@ -15,6 +17,7 @@ export interface Endpoints {
 
 export interface HandledRequest {
   readonly head: RequestHead;
+  readonly provenance: Provenance;
   /**
    * The whole content; null where there is none. Valid until the answer is complete or has failed.
    */
@@ -23,6 +26,8 @@ export interface HandledRequest {
    * The content's length where the head does not declare it, because it came chunked; else null.
    */
   readonly contentLength: number | null;
+  /** Fields that came behind a chunked content (RFC 9110 section 6.5); mostly none. */
+  readonly trailers: readonly TrailerField[];
 }
 
 /** An answer that is being made. */

@@ -24,6 +24,8 @@ export interface HeadLimits {
   /** Bytes of the request line and the header section, with the empty line at the end. */
   readonly headLimitBytes: number;
   readonly fieldCountMax: number;
+  /** Bytes of one field line with its CRLF. */
+  readonly fieldLimitBytes: number;
 }
 
 /**
@@ -209,15 +211,17 @@ export class HeadParser {
     let lineStart = start + this.#lineStart;
     let colon = this.#colon === -1 ? -1 : start + this.#colon;
     let at = start + this.#scanned;
+    const { fieldLimitBytes } = this.#limits;
+    let lineStop = Math.min(stop, lineStart + fieldLimitBytes);
     for (;;) {
       if (colon === -1) {
-        while (at < stop && TCHAR[bytes[at] as number] === 1) at++;
-        if (at === stop) break;
+        while (at < lineStop && TCHAR[bytes[at] as number] === 1) at++;
+        if (at === lineStop) break;
         const byte = bytes[at] as number;
         if (byte === COLON && at > lineStart) {
           colon = at++;
         } else if (byte === CR && at === lineStart) {
-          if (at + 1 === stop) break;
+          if (at + 1 === lineStop) break;
           if (bytes[at + 1] !== LF) throw violation("BARE_CR");
           this.#scanned = at + 2 - start;
           return true;
@@ -225,16 +229,18 @@ export class HeadParser {
           throw nameViolation(byte, at === lineStart, this.#fieldCount === 0);
         }
       }
-      while (at < stop && FIELD_VALUE[bytes[at] as number] === 1) at++;
-      if (at === stop) break;
+      while (at < lineStop && FIELD_VALUE[bytes[at] as number] === 1) at++;
+      if (at === lineStop) break;
       if (bytes[at] !== CR) throw valueViolation(bytes[at] as number);
-      if (at + 1 === stop) break;
+      if (at + 1 === lineStop) break;
       if (bytes[at + 1] !== LF) throw violation("BARE_CR");
       this.#addField(bytes, start + this.#sectionStart, lineStart, colon, at);
       at += 2;
       lineStart = at;
+      lineStop = Math.min(stop, lineStart + fieldLimitBytes);
       colon = -1;
     }
+    if (lineStop < stop || at - lineStart >= fieldLimitBytes) throw violation("FIELD_TOO_LARGE");
     if (stop === limit) throw violation("HEAD_TOO_LARGE");
     this.#scanned = at - start;
     this.#lineStart = lineStart - start;

@@ -12,6 +12,7 @@ import { EVENT, nextState, STATE, type State } from "./connection-state.ts";
 import { CR, LF } from "./grammar.ts";
 import { HeadParser, type HeadLimits } from "./head-parser.ts";
 import type { RequestHead } from "./request-head.ts";
+import type { TrailerField } from "./trailer-section.ts";
 import { violation } from "./violations.ts";
 
 /** The bounds of what one request may take. All are positive integers. */
@@ -54,6 +55,8 @@ class ContentView implements ContentEvent {
 }
 
 export class RequestReceiver {
+  /** The fields behind a chunked content, once that has ended. */
+  readonly trailers: readonly TrailerField[] = [];
   readonly #limits: RequestLimits;
   readonly #parser: HeadParser;
   #state: State = STATE.idle;

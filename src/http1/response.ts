@@ -1,19 +1,17 @@
 /**
- * Writes responses: heads, chunk heads, the interim 100, and the gateway's own errors (RFC 9112
- * sections 4 to 7).
+ * Writes responses: heads, chunk heads, and the interim 100 (RFC 9112 sections 4 to 7).
  *
  * A head comes in as an application's `200 OK\r\nName: value\r\n...` and is copied as it is; what
  * the gateway adds stands ready as one block, which is laid out anew when the second changes.
  */
 import { invariant } from "../base/errors.ts";
 import { formatHttpDate } from "../http/date.ts";
-import { REASON_PHRASES } from "../http/status.ts";
 import { FIELD_VALUE, LF } from "./grammar.ts";
 import type { ResponseFraming } from "./response-framing.ts";
 
 export { frameResponse, type ResponseFraming } from "./response-framing.ts";
 
-const VERSION = /* @__PURE__ */ Buffer.from("HTTP/1.1 ");
+export const HTTP_VERSION: Buffer = /* @__PURE__ */ Buffer.from("HTTP/1.1 ");
 export const CRLF: Buffer = /* @__PURE__ */ Buffer.from("\r\n");
 /** The last chunk, and an empty trailer section (RFC 9112 section 7.1). */
 export const LAST_CHUNK: Buffer = /* @__PURE__ */ Buffer.from("0\r\n\r\n");
@@ -97,8 +95,8 @@ export class ResponseHeadWriter {
       "a head fits its target",
     );
     let at = offset;
-    for (let index = 0; index < VERSION.length; index++) {
-      target[at++] = VERSION[index] as number;
+    for (let index = 0; index < HTTP_VERSION.length; index++) {
+      target[at++] = HTTP_VERSION[index] as number;
     }
     const isLengthWrong =
       !framing.sendContentLength && (framing.content === "none" || framing.content === "length");
@@ -116,7 +114,7 @@ export class ResponseHeadWriter {
 
   /** Bytes that a head of `headLength` bytes becomes at most. */
   sizeMax(headLength: number): number {
-    return VERSION.length + headLength + this.#blockBytesMax;
+    return HTTP_VERSION.length + headLength + this.#blockBytesMax;
   }
 
   #layOut(date: string): Buffer[] {
@@ -205,26 +203,4 @@ export function writeChunkHead(target: Buffer, offset: number, length: number): 
   target[at] = CRLF[0] as number;
   target[at + 1] = CRLF[1] as number;
   return at + 2;
-}
-
-/**
- * A small answer in plain text, of the gateway itself: the status, and a sentence where there is
- * one.
- *
- * @param detail one line, for anybody to read: it must give nothing away
- * @returns the head in the form that {@link ResponseHeadWriter.write} takes, and the content
- */
-export function errorResponse(
-  status: number,
-  detail?: string,
-): { head: Buffer; content: Buffer; contentLength: number } {
-  const reason = REASON_PHRASES[status] ?? "";
-  const content = Buffer.from(`${status} ${reason}\n${detail === undefined ? "" : `${detail}\n`}`);
-  const head = Buffer.from(
-    `${status} ${reason}\r\n` +
-      "Content-Type: text/plain; charset=utf-8\r\n" +
-      `Content-Length: ${content.length}\r\n`,
-    "latin1",
-  );
-  return { head, content, contentLength: content.length };
 }

@@ -4,6 +4,13 @@
  */
 import { COLON, CR, FIELD_VALUE, LF, TCHAR } from "./grammar.ts";
 
+/** One field line of a trailer section. */
+export interface TrailerField {
+  /** Lower-case. */
+  readonly name: string;
+  readonly value: string;
+}
+
 export type TrailerStep =
   | "line-start"
   | "name"

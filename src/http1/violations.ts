@@ -39,6 +39,7 @@ export const VIOLATIONS = {
     "RFC 6585 section 5",
     "the request line and header section are over their limit",
   ],
+  FIELD_TOO_LARGE: [431, "RFC 6585 section 5", "a field line is over its limit"],
   TOO_MANY_FIELDS: [431, "RFC 6585 section 5", "more field lines than allowed"],
   HEAD_INCOMPLETE: [
     400,

@@ -44,6 +44,11 @@ export interface ByteStream {
   readonly unsentBytes: number;
   readonly closed: boolean;
   /**
+   * Bytes that the kernel has taken and the peer has not acknowledged; null where the kernel cannot
+   * be asked. Costs a system call.
+   */
+  unacknowledgedBytes(): number | null;
+  /**
    * Whether the peer closed before it had read everything that was sent to it. Known for Unix
    * sockets only: the kernel reports it as ECONNRESET, or as EPIPE to a later send (unix(7)).
    */

@@ -23,6 +23,7 @@ import {
   MSG_NOSIGNAL,
   SHUT_WR,
   takeSocketError,
+  unacknowledgedBytesOf,
 } from "../os/sockets.ts";
 import {
   type ByteStreamHandler,
@@ -112,6 +113,10 @@ export class EpollStream implements DescriptorStream {
 
   get unsentBytes(): number {
     return this.#queue.length;
+  }
+
+  unacknowledgedBytes(): number | null {
+    return this.closed ? 0 : unacknowledgedBytesOf(this.#context.libc, this.#fd);
   }
 
   write(bytes: Uint8Array, start: number, end: number): void {

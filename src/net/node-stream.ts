@@ -56,6 +56,11 @@ export class NodeStream implements ByteStream {
     return this.closed ? 0 : this.#socket.writableLength;
   }
 
+  /** Node does not tell. */
+  unacknowledgedBytes(): null {
+    return null;
+  }
+
   write(bytes: Uint8Array, start: number, end: number): void {
     if (this.closed || this.#endAsked || this.#socket.destroyed || start >= end) return;
     // Node keeps what it is given until it is sent; the caller's memory is the caller's again when

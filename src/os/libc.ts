@@ -42,6 +42,8 @@ export interface Libc {
   epoll_wait(epoll: number, events: Int32Array, eventsMax: number, timeoutMs: number): number;
   /** fcntl(2) with one `int` argument. */
   fcntl(fd: number, command: number, argument: number): number;
+  /** ioctl(2) for a request that writes one `int`. */
+  ioctl(fd: number, request: number, into: Int32Array): number;
   getrlimit(resource: number, limits: Uint8Array): number;
   setrlimit(resource: number, limits: Uint8Array): number;
 }
@@ -120,6 +122,7 @@ function bindLibc(koffi: Koffi): Libc {
     own.func(name, result, parameters);
   const pointer = "void *";
   const fcntl = own.func("fcntl", "int", ["int", "int", "..."]);
+  const ioctl = own.func("ioctl", "int", ["int", "ulong", "..."]);
   return {
     errno: () => koffi.errno(),
     addressOf: (memory) => koffi.address(memory),
@@ -140,8 +143,10 @@ function bindLibc(koffi: Koffi): Libc {
     epoll_create1: bind("epoll_create1", "int", "int"),
     epoll_ctl: bind("epoll_ctl", "int", "int", "int", "int", pointer),
     epoll_wait: bind("epoll_wait", "int", "int", pointer, "int", "int"),
-    // Declared variadic, as it is in C: some calling conventions pass variadic arguments elsewhere.
+    // Declared variadic, as they are in C: some calling conventions pass variadic arguments
+    // elsewhere.
     fcntl: (fd, command, argument) => fcntl(fd, command, "int", argument) as number,
+    ioctl: (fd, request, into) => ioctl(fd, request, pointer, into) as number,
     getrlimit: bind("getrlimit", "int", "int", pointer),
     setrlimit: bind("setrlimit", "int", "int", pointer),
   };

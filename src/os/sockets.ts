@@ -24,6 +24,9 @@ export const MSG_NOSIGNAL = 0x4000;
 export const MSG_DONTWAIT = 0x40;
 export const SHUT_WR = 1;
 
+/** Bytes in a socket's send queue that the peer has not acknowledged (tcp(7), unix(7)). */
+const SIOCOUTQ = 0x5411;
+
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
@@ -170,6 +173,14 @@ export function lingerZero(libc: Libc, fd: number): void {
   words[0] = 1;
   words[1] = 0;
   libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, words, 8);
+}
+
+/**
+ * What the kernel has taken for the peer and the peer has not acknowledged, in bytes; null where it
+ * does not say. Over a Unix socket the kernel's own overhead is counted in.
+ */
+export function unacknowledgedBytesOf(libc: Libc, fd: number): number | null {
+  return libc.ioctl(fd, SIOCOUTQ, words) < 0 ? null : (words[0] as number);
 }
 
 /** The error that is pending on the socket, which this clears; 0 for none. */

@@ -10,106 +10,74 @@
  * time passes: the server sweeps over all connections with the present time.
  */
 import { ProtocolError } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
-import type { ConnectionHandler, PendingAnswer, RequestHandler } from "../handlers/handler.ts";
-import { RequestReceiver, type RequestLimits } from "../http1/receiver.ts";
+import type { ConnectionHandler, Endpoints, PendingAnswer } from "../handlers/handler.ts";
+import { RequestReceiver } from "../http1/receiver.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import { CONTINUE, errorResponse, type ResponseHeadWriter } from "../http1/response.ts";
+import { CONTINUE } from "../http1/response.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { AnswerFailure, AnswerSink } from "../workers/application-request.ts";
-import { RequestContent, type SpoolSettings } from "./request-content.ts";
-import { ResponseWriter } from "./response-writer.ts";
-
-export interface ConnectionSettings {
-  readonly request: RequestLimits;
-  readonly spool: SpoolSettings;
-  /** From the first byte of a head (or the connection's begin) to its end. */
-  readonly headerTimeoutMs: number;
-  /** The longest pause while a content arrives. */
-  readonly bodyTimeoutMs: number;
-  /** How long an idle connection is kept. */
-  readonly keepAliveTimeoutMs: number;
-  /** How long a client may take none of the bytes that wait for it. */
-  readonly writeTimeoutMs: number;
-  /** Bytes of an answer that are kept for a client; then the worker is stopped. */
-  readonly responseBufferBytes: number;
-}
-
-/** What all connections of a server share. */
-export interface ConnectionContext {
-  readonly settings: ConnectionSettings;
-  readonly handler: RequestHandler;
-  readonly headWriter: ResponseHeadWriter;
-  /** Memory in which a response is put together before it is sent. */
-  readonly scratch: Buffer;
-  readonly log: Log;
-  /** Monotonic ms. Between two sweeps the time of the next one, so that no deadline comes early. */
-  readonly nowMs: number;
-  /** The server is being stopped: answers close their connections. */
-  readonly draining: boolean;
-  onClosed(connection: HttpConnection): void;
-}
+import { AnswerWatch } from "./answer-watch.ts";
+import type { ConnectionContext, ServedConnection } from "./connection-context.ts";
+import {
+  errorAnswer,
+  FAILURE_STATUS,
+  gatewayAnswer,
+  SERVER_OPTIONS,
+  withAddedFields,
+  type WrittenAnswer,
+} from "./gateway-answer.ts";
+import { Lingering } from "./lingering.ts";
+import { RequestContent } from "./request-content.ts";
+import { type FramedRequest, ResponseWriter } from "./response-writer.ts";
+import { Screening } from "./screening.ts";
+import { TransferWatch } from "./transfer-watch.ts";
 
 /** What the connection waits for. */
 type Phase = "idle" | "head" | "content" | "answer" | "lingering" | "closed";
 
-/** Bytes that a client may send ahead while its request is being answered. */
-const PIPELINED_BYTES_MAX = 65_536;
 /** Content that waits to be written to its file; beyond it the stream is not read. */
 const SPOOL_PENDING_MAX_BYTES = 1_048_576;
-/**
- * After the last answer the sending half is closed and what the client still sends is read and
- * dropped, until it has been silent for so long, and for so long and so much in all: closing at
- * once would reset the connection, and could take the answer with it (RFC 9112 section 9.6).
- */
-const LINGER_MS = 2_000;
-const LINGER_TOTAL_MS = 30_000;
-const LINGER_MAX_BYTES = 16_777_216;
-const RETRY_AFTER_SECONDS = 1;
 /** Stands for the method of a request that cannot be read: one whose answers have content. */
 const UNKNOWN_METHOD = "GET";
 
-const FAILURE_STATUS: Readonly<Record<AnswerFailure, number>> = {
-  "application-error": 500,
-  "worker-exited": 502,
-  "timed-out": 504,
-  "queue-full": 503,
-  "queue-timed-out": 503,
-};
-
-export class HttpConnection implements ByteStreamHandler, AnswerSink {
+export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConnection {
   readonly #context: ConnectionContext;
   readonly #stream: ByteStream;
+  readonly #screening: Screening;
   readonly #receiver: RequestReceiver;
   readonly #requests: ConnectionHandler;
   readonly #response: ResponseWriter;
+  readonly #answerWatch: AnswerWatch;
   #phase: Phase = "head";
   #deadlineMs: number;
+  /** When the present exchange has taken too long in all. */
+  #exchangeEndsMs = Infinity;
   #head: RequestHead | null = null;
   #content: RequestContent | null = null;
   #contentComplete = false;
+  #contentWatch: TransferWatch | null = null;
   #pending: PendingAnswer | null = null;
   #answerPaused = false;
   #inputEnded = false;
   #inputPaused = false;
   #advancing = false;
-  #lingeredBytes = 0;
-  #lingerEndsMs = Infinity;
-  /** Bytes that the client had taken at the last sweep, and until when it must take more. */
-  #takenBytes = 0;
-  #writeDeadlineMs = Infinity;
+  #lingering: Lingering | null = null;
 
-  constructor(context: ConnectionContext, stream: ByteStream) {
+  /** @param endpoints null: the two ends of the stream */
+  constructor(context: ConnectionContext, stream: ByteStream, endpoints: Endpoints | null = null) {
     this.#context = context;
     this.#stream = stream;
-    this.#receiver = new RequestReceiver(context.settings.request);
-    this.#response = new ResponseWriter(stream, context.headWriter, context.scratch);
-    this.#deadlineMs = context.nowMs + context.settings.headerTimeoutMs;
-    this.#requests = context.handler.openConnection({
+    const ends = endpoints ?? {
       remote: stream.remoteAddress,
       local: stream.localAddress,
       scheme: "http",
-    });
+    };
+    this.#screening = new Screening(context, ends);
+    this.#receiver = new RequestReceiver(context.settings.request);
+    this.#response = new ResponseWriter(stream, context.headWriter, context.scratch);
+    this.#answerWatch = new AnswerWatch(stream, context.settings.answerTransfer);
+    this.#deadlineMs = context.nowMs + context.settings.headerTimeoutMs;
+    this.#requests = context.handler.openConnection(ends);
     stream.handler = this;
   }
 
@@ -133,31 +101,21 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
    * read it.
    */
   turnAway(): void {
-    this.#refuse(503);
+    this.#refuse(503, null);
   }
 
-  /**
-   * Ends what has taken too long. Called several times a second with the context's time up to date.
-   */
   sweep(): void {
     const now = this.#context.nowMs;
     if (now >= this.#deadlineMs) this.#onDeadline();
-    const taken = this.#response.givenBytes - this.#stream.unsentBytes;
-    if (this.#stream.unsentBytes === 0) {
-      this.#writeDeadlineMs = Infinity;
-    } else if (taken > this.#takenBytes || this.#writeDeadlineMs === Infinity) {
-      this.#writeDeadlineMs = now + this.#context.settings.writeTimeoutMs;
-    } else if (now >= this.#writeDeadlineMs) {
-      this.close();
-    }
-    this.#takenBytes = taken;
+    if (this.#phase === "content" && this.#contentWatch?.tooSlow(now) === true) this.#refuseLate();
+    if (now >= this.#exchangeEndsMs) this.#onExchangeTooLong();
+    if (this.#answerWatch.look(this.#response.givenBytes, now)) this.close();
   }
 
   onBytes(bytes: Buffer, end: number): void {
-    if (this.#phase === "lingering") {
-      this.#lingeredBytes += end;
-      if (this.#lingeredBytes > LINGER_MAX_BYTES) this.close();
-      this.#deadlineMs = Math.min(this.#context.nowMs + LINGER_MS, this.#lingerEndsMs);
+    if (this.#lingering !== null) {
+      if (this.#lingering.drop(end)) this.close();
+      this.#deadlineMs = this.#lingering.deadline(this.#context.nowMs);
       return;
     }
     this.#receiver.receive(bytes, end);
@@ -204,7 +162,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
     this.#content = null;
     if (this.#phase !== "content") return;
     this.#context.log.error("a request's content could not be kept", { cause: error.message });
-    this.#refuse(507);
+    this.#refuse(507, null);
   }
 
   onAnswerHead(
@@ -218,11 +176,23 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   ): void {
     const head = this.#head;
     if (head === null) return;
-    const persistent = this.#mayPersist(head);
-    this.#response.begin(head, persistent, status, contentLength);
-    this.#response.head(bytes, headStart, headEnd, contentEnd, complete);
+    this.#response.begin(head, this.#mayPersist(head), status, contentLength);
+    const { admission } = this.#screening;
+    if (admission === null) {
+      this.#response.head(bytes, headStart, headEnd, contentEnd, complete);
+    } else {
+      const answer = { status, contentLength, bytes, headStart, headEnd, contentEnd };
+      this.#writeAnswer(withAddedFields(answer, admission), complete);
+    }
     if (complete) this.#finishAnswer();
     else this.#holdBack();
+  }
+
+  onAnswerInterim(_status: number, bytes: Buffer, headStart: number, headEnd: number): void {
+    // HTTP/1.0 knows no interim responses (RFC 9110 section 15.2).
+    if (this.#head?.versionMinor !== 1) return;
+    this.#response.interim(bytes, headStart, headEnd);
+    this.#holdBack();
   }
 
   onAnswerContent(bytes: Buffer, start: number, end: number): void {
@@ -242,7 +212,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
       this.#cutShort();
       return;
     }
-    this.#answerError(FAILURE_STATUS[failure]);
+    this.#answer(errorAnswer(this.#context.errorPages, FAILURE_STATUS[failure], null));
   }
 
   /** Takes what the receiver has, as far as the present request allows. */
@@ -259,7 +229,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
         cause: error.message,
         section: error.section,
       });
-      this.#refuse(error.status);
+      this.#refuse(error.status, error.message);
     } finally {
       this.#advancing = false;
     }
@@ -284,7 +254,9 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
         this.#awaitMore();
         return false;
       case "paused":
-        if (this.#receiver.bufferedBytes > PIPELINED_BYTES_MAX) this.#pauseInput();
+        if (this.#receiver.bufferedBytes > this.#context.settings.pipelinedLimitBytes) {
+          this.#pauseInput();
+        }
         return false;
       case "closed":
         if (this.#phase !== "answer" && this.#phase !== "content") this.#linger();
@@ -295,12 +267,23 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   }
 
   #beginRequest(head: RequestHead): void {
+    const { settings, errorPages } = this.#context;
     this.#head = head;
     this.#contentComplete = false;
+    this.#beginExchange();
+    this.#screening.screen(head);
     const { framing, expectsContinue } = head.section;
     if (framing.kind === "none") return;
-    this.#enter("content", this.#context.settings.bodyTimeoutMs);
-    this.#content = new RequestContent(this.#context.settings.spool, this);
+    const answer = this.#screening.admission?.answer ?? null;
+    if (answer !== null) {
+      // There is no reason to take a content that nobody will read.
+      this.#answerAndClose(gatewayAnswer(errorPages, answer), head);
+      return;
+    }
+    this.#enter("content", Infinity);
+    this.#contentWatch ??= new TransferWatch(settings.contentTransfer);
+    this.#contentWatch.begin(this.#context.nowMs);
+    this.#content = new RequestContent(settings.spool, this);
     // A client that sent some of the content already does not wait (RFC 9110 section 10.1.1).
     if (expectsContinue && this.#receiver.bufferedBytes === 0) {
       this.#stream.write(CONTINUE, 0, CONTINUE.length);
@@ -309,7 +292,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
 
   #takeContent(bytes: Buffer, start: number, end: number): void {
     if (this.#content === null) return;
-    this.#deadlineMs = this.#context.nowMs + this.#context.settings.bodyTimeoutMs;
+    this.#contentWatch?.moved(end - start, this.#context.nowMs);
     this.#content.append(bytes, start, end);
     if (this.#content !== null && this.#content.pendingBytes > SPOOL_PENDING_MAX_BYTES) {
       this.#pauseInput();
@@ -322,35 +305,27 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
     if (head === null) return;
     this.#enter("answer", Infinity);
     this.#resumeInput();
-    if (head.form === "asterisk") {
-      this.#answerServerOptions();
-      return;
-    }
-    if (head.method === "CONNECT" || head.method === "TRACE") {
-      this.#answerError(501);
+    const { errorPages } = this.#context;
+    const ownAnswer = head.form === "asterisk" ? SERVER_OPTIONS : null;
+    const answer = this.#screening.admission?.answer ?? ownAnswer;
+    if (answer !== null) {
+      this.#answer(gatewayAnswer(errorPages, answer));
       return;
     }
     const content = this.#content;
     this.#pending = this.#requests.handle(
       {
         head,
+        provenance: this.#screening.provenanceOf(head),
         content: content === null ? null : content.take(),
         contentLength: head.section.framing.kind === "chunked" ? (content?.lengthBytes ?? 0) : null,
+        trailers: this.#receiver.trailers,
       },
       this,
     );
-    if (this.#pending === null) this.#answerError(FAILURE_STATUS["queue-full"]);
-  }
-
-  /**
-   * `OPTIONS *` asks about the server, not about anything in the application (RFC 9110 section
-   * 9.3.7).
-   */
-  #answerServerOptions(): void {
-    const head = Buffer.from(
-      "200 OK\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\nContent-Length: 0\r\n",
-    );
-    this.onAnswerHead(200, 0, head, 0, head.length, head.length, true);
+    if (this.#pending === null) {
+      this.#answer(errorAnswer(errorPages, FAILURE_STATUS["queue-full"], null));
+    }
   }
 
   #mayPersist(head: RequestHead): boolean {
@@ -383,34 +358,52 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
 
   #nextCycle(): void {
     this.#enter("idle", this.#context.settings.keepAliveTimeoutMs);
+    this.#exchangeEndsMs = Infinity;
     this.#receiver.nextCycle();
     this.#resumeInput();
     if (this.#receiver.bufferedBytes > 0 || this.#inputEnded) this.#advance();
   }
 
   #awaitMore(): void {
-    if (this.#phase !== "idle" || this.#receiver.idle) return;
-    this.#enter("head", this.#context.settings.headerTimeoutMs);
+    if (this.#receiver.idle) return;
+    this.#beginExchange();
+    if (this.#phase === "idle") this.#enter("head", this.#context.settings.headerTimeoutMs);
   }
 
-  /** Answers with an error of the gateway's own; the connection may go on. */
-  #answerError(status: number): void {
-    const { head, content, contentLength } = errorResponse(status);
-    const bytes = Buffer.concat([head, retryAfter(status), content]);
-    const headEnd = bytes.length - content.length;
-    this.onAnswerHead(status, contentLength, bytes, 0, headEnd, bytes.length, true);
+  #beginExchange(): void {
+    const { exchangeTimeoutMs } = this.#context.settings;
+    if (exchangeTimeoutMs === null || this.#exchangeEndsMs !== Infinity) return;
+    this.#exchangeEndsMs = this.#context.nowMs + exchangeTimeoutMs;
+  }
+
+  /** Answers in the application's place; the connection may go on. */
+  #answer(answer: WrittenAnswer): void {
+    const { status, contentLength, bytes, headStart, headEnd, contentEnd } = answer;
+    this.onAnswerHead(status, contentLength, bytes, headStart, headEnd, contentEnd, true);
   }
 
   /** Answers a request that is not well-formed, or that cannot be taken, and closes. */
-  #refuse(status: number): void {
-    this.#releaseRequest();
-    const { head, content, contentLength } = errorResponse(status);
+  #refuse(status: number, detail: string | null): void {
     const method = this.#receiver.requestMethod ?? UNKNOWN_METHOD;
-    this.#response.begin({ method, versionMinor: 1 }, false, status, contentLength);
-    const bytes = Buffer.concat([head, retryAfter(status), content]);
-    const headEnd = bytes.length - content.length;
-    this.#response.head(bytes, 0, headEnd, bytes.length, true);
+    const answer = errorAnswer(this.#context.errorPages, status, detail);
+    this.#answerAndClose(answer, { method, versionMinor: 1 });
+  }
+
+  #refuseLate(): void {
+    this.#refuse(408, "the request did not arrive in time");
+  }
+
+  #answerAndClose(answer: WrittenAnswer, request: FramedRequest): void {
+    const { admission } = this.#screening;
+    this.#releaseRequest();
+    this.#response.begin(request, false, answer.status, answer.contentLength);
+    this.#writeAnswer(admission === null ? answer : withAddedFields(answer, admission), true);
     this.#linger();
+  }
+
+  #writeAnswer(answer: WrittenAnswer, complete: boolean): void {
+    const { bytes, headStart, headEnd, contentEnd } = answer;
+    this.#response.head(bytes, headStart, headEnd, contentEnd, complete);
   }
 
   /** Ends an answer that is not whole, in a way that the client can tell from a whole one. */
@@ -422,14 +415,16 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
 
   #releaseRequest(): void {
     this.#head = null;
+    this.#screening.admission = null;
     this.#content?.release();
     this.#content = null;
   }
 
   #linger(): void {
     if (this.#phase === "lingering" || this.#phase === "closed") return;
-    this.#enter("lingering", LINGER_MS);
-    this.#lingerEndsMs = this.#context.nowMs + LINGER_TOTAL_MS;
+    const { nowMs } = this.#context;
+    this.#lingering = new Lingering(nowMs);
+    this.#enter("lingering", this.#lingering.deadline(nowMs) - nowMs);
     this.#resumeInput();
     this.#stream.end();
     if (this.#inputEnded) this.#closeOnceSent();
@@ -444,10 +439,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
       case "head":
         // Whoever has not begun a request is not owed an answer.
         if (this.#receiver.idle) this.#stream.close();
-        else this.#refuse(408);
-        break;
-      case "content":
-        this.#refuse(408);
+        else this.#refuseLate();
         break;
       case "lingering":
         // The answer is still leaving: the write timeout is what bounds it.
@@ -456,6 +448,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
       case "idle":
         this.#stream.close();
         break;
+      case "content":
       case "answer":
       case "closed":
         break;
@@ -464,15 +457,31 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
     }
   }
 
+  #onExchangeTooLong(): void {
+    this.#exchangeEndsMs = Infinity;
+    if (this.#phase === "head" || this.#phase === "content") this.#refuseLate();
+    else if (this.#phase === "answer") this.#giveUpAnswer();
+  }
+
+  #giveUpAnswer(): void {
+    const head = this.#head;
+    this.#pending?.cancel();
+    this.#pending = null;
+    if (head === null || this.#response.begun) this.close();
+    else this.#answerAndClose(errorAnswer(this.#context.errorPages, 504, null), head);
+  }
+
   #pauseInput(): void {
     if (this.#inputPaused) return;
     this.#inputPaused = true;
+    this.#contentWatch?.hold(this.#context.nowMs);
     this.#stream.pauseReading();
   }
 
   #resumeInput(): void {
     if (!this.#inputPaused) return;
     this.#inputPaused = false;
+    this.#contentWatch?.release(this.#context.nowMs);
     this.#stream.resumeReading();
   }
 
@@ -484,9 +493,4 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink {
   #describe(): string | null {
     return this.#head === null ? null : `${this.#head.method} ${this.#head.rawTarget}`;
   }
-}
-
-/** A field line for those who may come again (RFC 9110 section 10.2.3). */
-function retryAfter(status: number): Buffer {
-  return Buffer.from(status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : "");
 }

@@ -4,14 +4,24 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { AdmissionRule } from "../handlers/admission.ts";
 import type { RequestHandler } from "../handlers/handler.ts";
+import type { ProvenanceReader } from "../handlers/provenance.ts";
+import type { ErrorPages } from "../http/error-page.ts";
 import { ResponseHeadWriter } from "../http1/response.ts";
 import type { BindAddress } from "../net/bind-address.ts";
 import type { ByteStream } from "../net/byte-stream.ts";
 import type { Listener, Transport } from "../net/transport.ts";
-import { type ConnectionContext, type ConnectionSettings, HttpConnection } from "./connection.ts";
+import { HttpConnection } from "./connection.ts";
+import type {
+  ConnectionContext,
+  ConnectionSettings,
+  ServedConnection,
+} from "./connection-context.ts";
+import type { ScreeningSettings } from "./screening.ts";
 
-export interface HttpServerSettings extends ConnectionSettings {
+export interface HttpServerSettings extends ConnectionSettings, ScreeningSettings {
+  readonly errorPages: ErrorPages;
   /** null: as many as there are descriptors. */
   readonly connectionsMax: number | null;
   /** Value of the Server field; null for none. */
@@ -32,7 +42,10 @@ export const SWEEP_INTERVAL_MS = 250;
 export class HttpServer implements ConnectionContext {
   readonly settings: HttpServerSettings;
   readonly handler: RequestHandler;
+  readonly provenance: ProvenanceReader;
+  readonly admissionRules: readonly AdmissionRule[];
   readonly headWriter: ResponseHeadWriter;
+  readonly errorPages: ErrorPages;
   readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   readonly log: Log;
   nowMs: number;
@@ -40,9 +53,9 @@ export class HttpServer implements ConnectionContext {
   readonly listeners: Listener[] = [];
   readonly #transport: Transport;
   readonly #clock: Clock;
-  readonly #connections = new Set<HttpConnection>();
+  readonly #connections = new Set<ServedConnection>();
   /** Those of them that were one too many, until they have taken their answer. */
-  readonly #turnedAway = new Set<HttpConnection>();
+  readonly #turnedAway = new Set<ServedConnection>();
   #closeIdleAtMs = Infinity;
   #onEmpty: (() => void) | null = null;
 
@@ -56,6 +69,9 @@ export class HttpServer implements ConnectionContext {
     this.#transport = transport;
     this.handler = handler;
     this.settings = settings;
+    this.provenance = settings.provenance;
+    this.admissionRules = settings.admissionRules;
+    this.errorPages = settings.errorPages;
     this.log = log;
     this.#clock = clock;
     this.nowMs = clock.nowMs() + SWEEP_INTERVAL_MS;
@@ -128,7 +144,7 @@ export class HttpServer implements ConnectionContext {
     this.nowMs += SWEEP_INTERVAL_MS;
   }
 
-  onClosed(connection: HttpConnection): void {
+  onClosed(connection: ServedConnection): void {
     this.#connections.delete(connection);
     this.#turnedAway.delete(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();

@@ -7,6 +7,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import {
   CRLF,
   frameResponse,
+  HTTP_VERSION,
   LAST_CHUNK,
   type ResponseFraming,
   type ResponseHeadWriter,
@@ -15,7 +16,7 @@ import {
 import type { ByteStream } from "../net/byte-stream.ts";
 
 /** What of a request decides how its response is framed. */
-type FramedRequest = Pick<RequestHead, "method" | "versionMinor">;
+export type FramedRequest = Pick<RequestHead, "method" | "versionMinor">;
 
 /** A chunk's size line and both line ends, at most. */
 const CHUNK_OVERHEAD_BYTES = 32;
@@ -105,6 +106,16 @@ export class ResponseWriter {
       this.content(bytes, headEnd, contentEnd);
     }
     if (complete) this.end();
+  }
+
+  /**
+   * Writes an interim response, whose head has the form of any other and gets no field added.
+   *
+   * @see RFC 9110 section 15.2
+   */
+  interim(bytes: Buffer, headStart: number, headEnd: number): void {
+    const head = Buffer.concat([HTTP_VERSION, bytes.subarray(headStart, headEnd), CRLF]);
+    this.#write(head, 0, head.length);
   }
 
   content(bytes: Buffer, start: number, end: number): void {

@@ -68,11 +68,20 @@ export type AnswerFailure =
   | "queue-timed-out";
 
 /**
- * Receives one answer: `onAnswerHead`, any number of `onAnswerContent`, then `onAnswerEnd`; or, at
+ * Receives one answer: any number of `onAnswerInterim`, `onAnswerHead`, any number of `onAnswerContent`, then `onAnswerEnd`; or, at
  * any point, `onAnswerFailure`. A whole answer in one piece is `onAnswerHead` with `complete` true,
  * and nothing else.
  */
 export interface AnswerSink {
+  /**
+   * An interim answer, which announces a final one (RFC 9110 section 15.2). Where a request is run
+   * again because its worker died, the same ones may come a second time.
+   *
+   * @param status 103, the only one that a worker sends
+   * @param bytes  head at `[headStart, headEnd)`, `103 Early Hints` and field lines, each with its
+   *   CRLF; valid during the call
+   */
+  onAnswerInterim(status: number, bytes: Buffer, headStart: number, headEnd: number): void;
   /**
    * @param contentLength what the application declared, or null
    * @param bytes         head at `[headStart, headEnd)`, content directly behind it up to

@@ -17,6 +17,8 @@ import {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
   FRAME_OFFSET,
+  INTERIM_ANSWERS_MAX,
+  INTERIM_HEADS_MAX_BYTES,
   NO_TEMPLATE,
   TEMPLATES_MAX,
 } from "./protocol.ts";
@@ -60,6 +62,7 @@ const WRITER_CAPACITY_BYTES = 65_536;
 /** A batch buffer that a large request made grow beyond this is given back after it was sent. */
 const WRITER_KEEP_MAX_BYTES = 1_048_576;
 
+const EARLY_HINTS = 103;
 const INCOMPLETE = -1;
 
 export class WorkerChannel implements ByteStreamHandler, JobChannel {
@@ -117,6 +120,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     job.state = "sent";
     job.channel = this;
     job.activeAtMs = this.#owner.nowMs;
+    job.interimAnswers = 0;
+    job.interimHeadsBytes = 0;
     this.underWay.push(job);
     const writer = this.#writer;
     writer.tuple(REQUEST_TUPLE_LENGTH);
@@ -269,6 +274,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       return this.#broken("an answer to a request that it does not have");
     }
     const bodyLength = bytes.readUInt32LE(from + FRAME_OFFSET.bodyLength);
+    if (kind === FRAME_KIND.interim)
+      return this.#takeInterim(job, bytes, from, headEnd, bodyLength);
     if (kind >= FRAME_KIND.end && headLength + bodyLength > 0) {
       return this.#broken("an end with something in it");
     }
@@ -290,6 +297,28 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       default:
         return this.#broken("a frame of an unknown kind");
     }
+  }
+
+  /**
+   * Hands an interim answer on. It is no part of the answer that is waited for: neither does it
+   * make the request unrepeatable, nor does it give the application more time.
+   */
+  #takeInterim(job: Job, bytes: Buffer, from: number, headEnd: number, bodyLength: number): number {
+    if (job.answerBegan) return this.#broken("an interim answer behind a head");
+    const headStart = from + FRAME_HEADER_BYTES;
+    const status = bytes.readUInt16LE(from + FRAME_OFFSET.status);
+    if (status !== EARLY_HINTS) return this.#broken("an interim answer of another status");
+    if (bodyLength > 0) return this.#broken("an interim answer with content");
+    job.interimAnswers++;
+    job.interimHeadsBytes += headEnd - headStart;
+    if (
+      job.interimAnswers > INTERIM_ANSWERS_MAX ||
+      job.interimHeadsBytes > INTERIM_HEADS_MAX_BYTES
+    ) {
+      return this.#broken("too many interim answers");
+    }
+    job.sink?.onAnswerInterim(status, bytes, headStart, headEnd);
+    return headEnd;
   }
 
   #takeHead(

@@ -29,6 +29,9 @@ export class Job {
    * Whether any part of an answer has been given to the sink: from then on it cannot be run again.
    */
   answerBegan = false;
+  /** Interim answers that its present worker has sent, and the bytes of their heads. */
+  interimAnswers = 0;
+  interimHeadsBytes = 0;
   /**
    * How many workers died while it may have been running. From the first on it is sent alone, so
    * that a second one is its own doing and not its neighbour's.

@@ -12,6 +12,7 @@ export const FRAME_KIND = {
   abort: 5,
   error: 6,
   ready: 7,
+  interim: 8,
 } as const;
 
 export const FRAME_HEADER_BYTES = 32;
@@ -30,6 +31,10 @@ export const FRAME_OFFSET = {
   contentLengthHigh: 28,
 } as const;
 export const FLAG_CONTENT_LENGTH = 1;
+
+/** Interim answers of one request, and the bytes of their heads, at most. */
+export const INTERIM_ANSWERS_MAX = 16;
+export const INTERIM_HEADS_MAX_BYTES = 16_384;
 
 /** Environ templates that one worker keeps at most; the protocol's own bound is 4096. */
 export const TEMPLATES_MAX = 1024;

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { PythonApplication } from "../../src/handlers/python-application.ts";
 import type { ConnectionHandler, Endpoints, HandledRequest } from "../../src/handlers/handler.ts";
+import { ProvenanceReader } from "../../src/handlers/provenance.ts";
 import { RequestReceiver } from "../../src/http1/receiver.ts";
 import type { RequestHead } from "../../src/http1/request-head.ts";
 import { SETTINGS } from "../server/connection-fixture.ts";
@@ -15,6 +16,14 @@ const ENDPOINTS: Endpoints = {
   local: { family: "inet", host: "192.0.2.1", port: 8000 },
   scheme: "http",
 };
+
+const PROVENANCE = new ProvenanceReader({ contains: () => false });
+
+/** A request without content. */
+function requestFor(head: RequestHead): HandledRequest {
+  const provenance = PROVENANCE.read(head, ENDPOINTS);
+  return { head, provenance, content: null, contentLength: null, trailers: [] };
+}
 
 /** A client whose connection the handler has opened, with a worker behind it. */
 class Fixture {
@@ -45,7 +54,7 @@ class Fixture {
   /** Hands a request over, and returns what the worker was sent. */
   handle(head: string, other: Partial<HandledRequest> = {}): SentRequest {
     const sink = new RecordingSink();
-    const request = { head: this.parse(head), content: null, contentLength: null, ...other };
+    const request = { ...this.#request(head), ...other };
     assert.ok(this.#connection.handle(request, sink) !== null);
     this.dispatcher.endTurn();
     this.sinks.push(sink);
@@ -56,8 +65,12 @@ class Fixture {
     return sent;
   }
 
+  #request(head: string): HandledRequest {
+    return requestFor(this.parse(head));
+  }
+
   tryToHandle(head: string): boolean {
-    const request = { head: this.parse(head), content: null, contentLength: null };
+    const request = this.#request(head);
     return this.#connection.handle(request, new RecordingSink()) !== null;
   }
 }
@@ -141,7 +154,7 @@ test("only methods that are idempotent are run again when their worker dies", ()
     const parser = new Fixture("", new DispatcherFixture());
     const head = parser.parse(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`);
     const sink = new RecordingSink();
-    connection.handle({ head, content: null, contentLength: null }, sink);
+    connection.handle(requestFor(head), sink);
     dispatcher.endTurn();
     dispatcher.kill(worker);
     assert.equal(sink.failure, failure, method);

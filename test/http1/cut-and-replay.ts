@@ -10,6 +10,7 @@ export const LIMITS: RequestLimits = {
   requestLineLimitBytes: 8192,
   headLimitBytes: 32_768,
   fieldCountMax: 100,
+  fieldLimitBytes: 16_384,
   bodyLimitBytes: 1_048_576,
   trailerLimitBytes: 8192,
   chunkExtensionLimitBytes: 4096,

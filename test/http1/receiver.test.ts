@@ -74,6 +74,7 @@ const TIGHT = {
   requestLineLimitBytes: 24,
   headLimitBytes: 64,
   fieldCountMax: 3,
+  fieldLimitBytes: 100,
   bodyLimitBytes: 4,
   trailerLimitBytes: 8,
   chunkExtensionLimitBytes: 6,

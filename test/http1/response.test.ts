@@ -3,7 +3,6 @@ import { test } from "node:test";
 import fc from "fast-check";
 import {
   CONTINUE,
-  errorResponse,
   frameResponse,
   LAST_CHUNK,
   ResponseHeadWriter,
@@ -210,20 +209,4 @@ test("property: the size line of a chunk is its length in hexadecimal", () => {
 test("fixed pieces", () => {
   assert.equal(LAST_CHUNK.toString(), "0\r\n\r\n");
   assert.equal(CONTINUE.toString(), "HTTP/1.1 100 Continue\r\n\r\n");
-});
-
-test("the gateway's own errors are small, plain, and framed by their length", () => {
-  const { head, content, contentLength } = errorResponse(431);
-  assert.equal(content.toString(), "431 Request Header Fields Too Large\n");
-  assert.equal(contentLength, content.length);
-  assert.equal(
-    head.toString(),
-    "431 Request Header Fields Too Large\r\n" +
-      "Content-Type: text/plain; charset=utf-8\r\n" +
-      `Content-Length: ${content.length}\r\n`,
-  );
-  assert.equal(
-    errorResponse(503, "Try again.").content.toString(),
-    "503 Service Unavailable\nTry again.\n",
-  );
 });

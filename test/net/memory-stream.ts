@@ -33,6 +33,11 @@ export class MemoryStream implements ByteStream {
     return this.#unsent.length;
   }
 
+  /** What is taken here has arrived. */
+  unacknowledgedBytes(): number {
+    return 0;
+  }
+
   /** What the peer has got so far. */
   get received(): Buffer {
     return Buffer.concat(this.#taken);

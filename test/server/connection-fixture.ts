@@ -2,12 +2,14 @@
 import { tmpdir } from "node:os";
 
 import type { Log, LogFields } from "../../src/base/log.ts";
+import { ProvenanceReader } from "../../src/handlers/provenance.ts";
+import type { AdmissionRule } from "../../src/handlers/admission.ts";
+import { RefusedMethods } from "../../src/handlers/refused-methods.ts";
+import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
-import {
-  type ConnectionContext,
-  type ConnectionSettings,
-  HttpConnection,
-} from "../../src/server/connection.ts";
+import { HttpConnection } from "../../src/server/connection.ts";
+import type { ConnectionContext, ConnectionSettings } from "../../src/server/connection-context.ts";
+import type { ScreeningSettings } from "../../src/server/screening.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { PlayedHandler } from "./played-handler.ts";
 
@@ -16,16 +18,24 @@ export const SETTINGS: ConnectionSettings = {
     requestLineLimitBytes: 200,
     headLimitBytes: 1_000,
     fieldCountMax: 20,
+    fieldLimitBytes: 900,
     bodyLimitBytes: 5_000_000,
     trailerLimitBytes: 500,
     chunkExtensionLimitBytes: 100,
   },
   spool: { inlineMaxBytes: 100_000, folder: tmpdir(), namedFileFolder: () => null },
   headerTimeoutMs: 10_000,
-  bodyTimeoutMs: 20_000,
+  contentTransfer: { pauseMaxMs: 20_000, rateMinBytes: null },
+  answerTransfer: { pauseMaxMs: 40_000, rateMinBytes: null },
   keepAliveTimeoutMs: 30_000,
-  writeTimeoutMs: 40_000,
+  exchangeTimeoutMs: null,
+  pipelinedLimitBytes: 65_536,
   responseBufferBytes: 1_000,
+};
+
+export const SCREENING: ScreeningSettings = {
+  provenance: new ProvenanceReader({ contains: () => false }),
+  admissionRules: [new RefusedMethods(["TRACE"])],
 };
 
 /** Keeps what was logged, one line for each record. */
@@ -52,6 +62,9 @@ export class ConnectionFixture implements ConnectionContext {
   readonly handler = new PlayedHandler();
   readonly headWriter = new ResponseHeadWriter(null);
   readonly scratch = Buffer.alloc(4_096);
+  readonly errorPages = new ErrorPages("text", null);
+  readonly provenance = SCREENING.provenance;
+  readonly admissionRules: readonly AdmissionRule[];
   readonly log = new RecordingLog();
   nowMs = 0;
   draining = false;
@@ -59,7 +72,11 @@ export class ConnectionFixture implements ConnectionContext {
   readonly connection: HttpConnection;
   closedReports = 0;
 
-  constructor(settings: Partial<ConnectionSettings> = {}) {
+  constructor(
+    settings: Partial<ConnectionSettings> = {},
+    admissionRules: readonly AdmissionRule[] = SCREENING.admissionRules,
+  ) {
+    this.admissionRules = admissionRules;
     this.settings = { ...SETTINGS, ...settings };
     this.connection = new HttpConnection(this, this.client);
   }

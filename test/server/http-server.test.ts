@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { NULL_LOG } from "../../src/base/log.ts";
+import { ErrorPages } from "../../src/http/error-page.ts";
 import type { BindAddress } from "../../src/net/bind-address.ts";
 import {
   HttpServer,
@@ -10,7 +11,7 @@ import {
 } from "../../src/server/http-server.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { type MemoryListener, MemoryTransport } from "../net/memory-transport.ts";
-import { get, SETTINGS } from "./connection-fixture.ts";
+import { get, SCREENING, SETTINGS } from "./connection-fixture.ts";
 import { PlayedHandler } from "./played-handler.ts";
 import { readResponse } from "./response-reader.ts";
 
@@ -28,7 +29,14 @@ class Fixture {
     this.server = new HttpServer(
       this.transport,
       this.handler,
-      { ...SETTINGS, connectionsMax: null, serverField: "portico", ...settings },
+      {
+        ...SETTINGS,
+        ...SCREENING,
+        errorPages: new ErrorPages("text", null),
+        connectionsMax: null,
+        serverField: "portico",
+        ...settings,
+      },
       NULL_LOG,
       { nowMs: () => this.nowMs, epochMs: () => EPOCH_MS + this.nowMs },
     );
@@ -195,7 +203,9 @@ test("the sweep reaches each connection's deadlines", async () => {
 });
 
 test("a deadline does not come early where the last sweep was a while ago", async () => {
-  const fixture = new Fixture({ bodyTimeoutMs: 100 });
+  const fixture = new Fixture({
+    contentTransfer: { pauseMaxMs: 100, rateMinBytes: null },
+  });
   const client = (await fixture.listen()).connect();
   fixture.sweepAt(1_000);
   // This arrives just before the next sweep.

@@ -39,7 +39,7 @@ export interface FrameFields {
   readonly body?: Buffer | string;
 }
 
-const KIND = { response: 1, head: 2, chunk: 3, end: 4, abort: 5, error: 6, ready: 7 } as const;
+const KIND = { response: 1, head: 2, chunk: 3, end: 4, abort: 5, error: 6, ready: 7, interim: 8 } as const;
 
 /** One frame of a worker. */
 export function frame(fields: FrameFields): Buffer {
@@ -84,6 +84,12 @@ export function headFrame(to: Address, body: Buffer | string = ""): Buffer {
 
 export function chunkFrame(to: Address, body: Buffer | string): Buffer {
   return frame({ ...addressOf(to), kind: KIND.chunk, body });
+}
+
+/** A 103 (Early Hints) with these field lines. */
+export function interimFrame(to: Address, fields: string): Buffer {
+  const head = `103 Early Hints\r\n${fields}`;
+  return frame({ ...addressOf(to), kind: KIND.interim, status: 103, head });
 }
 
 /** A frame without a head and without content. */

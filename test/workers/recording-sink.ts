@@ -9,6 +9,8 @@ import type { AnswerFailure, AnswerSink } from "../../src/workers/application-re
 export class RecordingSink implements AnswerSink {
   status: number | null = null;
   contentLength: number | null = null;
+  /** Heads of the interim answers, in order. */
+  readonly interim: string[] = [];
   head = "";
   content = "";
   failure: AnswerFailure | "application-aborted" | null = null;
@@ -19,6 +21,14 @@ export class RecordingSink implements AnswerSink {
 
   get ended(): boolean {
     return this.outcomes > 0;
+  }
+
+  onAnswerInterim(status: number, bytes: Buffer, headStart: number, headEnd: number): void {
+    this.#expectOpen("an interim answer");
+    assert.equal(this.status, null, "an interim answer comes before the head");
+    const head = bytes.toString("latin1", headStart, headEnd);
+    assert.equal(Number(head.slice(0, 3)), status);
+    this.interim.push(head);
   }
 
   onAnswerHead(

@@ -1,4 +1,8 @@
-/** Options: which application runs, and in which surroundings. The shape of a record is in `option-spec.ts`. */
+/**
+ * Options: which application runs, and in which surroundings.
+ *
+ * One record each; what a record says is in `src/options/option-spec.ts`.
+ */
 import type { OptionSpec } from "../option-spec.ts";
 
 export const APPLICATION_OPTIONS = {

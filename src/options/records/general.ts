@@ -1,4 +1,8 @@
-/** Options: the program itself. The shape of a record is in `option-spec.ts`. */
+/**
+ * Options: the program itself, and what it says.
+ *
+ * One record each; what a record says is in `src/options/option-spec.ts`.
+ */
 import type { OptionSpec } from "../option-spec.ts";
 
 export const GENERAL_OPTIONS = {
@@ -15,6 +19,32 @@ export const GENERAL_OPTIONS = {
       'One object, for instance `{"workers": 4, "timeout": "90s", "bind": ["127.0.0.1:8000"]}`. ' +
       "Values are written as on the command line, or as JSON numbers, booleans and lists. Flags " +
       "and the environment override it.",
+    since: "0.1.0",
+  },
+  errorFormat: {
+    kind: "choice",
+    group: "General",
+    flag: "--error-format",
+    fallback: "text",
+    words: ["text", "json"],
+    summary: "shape of the gateway's own error answers",
+    help:
+      "`text`: the status and a sentence. `json`: the same as application/problem+json (RFC " +
+      "9457), for sites whose clients are programs. The application's own errors are not touched.",
+    since: "0.1.0",
+  },
+  errorPage: {
+    kind: "text",
+    group: "General",
+    flag: "--error-page",
+    placeholder: "FILE",
+    fallback: null,
+    pattern: /^[^\0]+\.(?:html?|txt|json)$/i,
+    expects: "a file that ends in .html, .txt or .json",
+    summary: "page sent as the gateway's own error answers",
+    help:
+      "Read once, at start; at most 64 KiB of UTF-8. `{status}`, `{reason}` and `{detail}` in it " +
+      "are replaced. It should need no other file: the server may be in trouble when it is sent.",
     since: "0.1.0",
   },
   quiet: {

@@ -1,4 +1,8 @@
-/** Options: the processes that answer, and the queue in front of them. The shape of a record is in `option-spec.ts`. */
+/**
+ * Options: the processes that answer, and the queue in front of them.
+ *
+ * One record each; what a record says is in `src/options/option-spec.ts`.
+ */
 import type { OptionSpec } from "../option-spec.ts";
 
 export const PROCESSES_OPTIONS = {

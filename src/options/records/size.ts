@@ -1,4 +1,8 @@
-/** Options: how large anything may be. The shape of a record is in `option-spec.ts`. */
+/**
+ * Options: how large anything may be.
+ *
+ * One record each; what a record says is in `src/options/option-spec.ts`.
+ */
 import type { OptionSpec } from "../option-spec.ts";
 import { GIB, KIB, MIB } from "./units.ts";
 
@@ -23,7 +27,7 @@ export const SIZE_OPTIONS = {
     fallback: 64 * KIB,
     min: 256,
     max: 16 * MIB,
-    alsoCalled: ["--limit-request-field_size", "--h11-max-incomplete-event-size"],
+    alsoCalled: ["--h11-max-incomplete-event-size"],
     summary: "largest request line and header section together; then 431",
     help:
       "Bounds the memory that a client can fill before anything is known about it. Too low " +
@@ -40,6 +44,62 @@ export const SIZE_OPTIONS = {
     max: 10_000,
     summary: "most fields in a request's header section; then 431",
     help: "Bounds the work and the objects that one head makes. gunicorn 100, Apache 100.",
+    since: "0.1.0",
+  },
+  fieldLimitBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--limit-request-field-size",
+    fallback: 32 * KIB,
+    min: 64,
+    max: 16 * MIB,
+    alsoCalled: ["--limit-request-field_size", "--max-header-size"],
+    summary: "largest single field line of a request; then 431",
+    help:
+      "Bounds what one field can make an application parse, a cookie for instance. Too low " +
+      "breaks large cookies and single sign-on tokens (Kerberos tickets reach 16k and more). " +
+      "gunicorn and Apache 8190, nginx 8k.",
+    since: "0.1.0",
+  },
+  trailerLimitBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--limit-request-trailers",
+    fallback: 8 * KIB,
+    min: 2,
+    max: 16 * MIB,
+    summary: "largest trailer section behind a chunked body; then 431",
+    help:
+      "Bounds the fields that a client may send behind a chunked body, where no limit on the " +
+      "head sees them. Hardly any client sends one.",
+    since: "0.1.0",
+  },
+  chunkExtensionLimitBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--limit-chunk-extensions",
+    fallback: 4 * KIB,
+    min: 1,
+    max: MIB,
+    summary: "chunk extensions in one request, all together; then 400",
+    help:
+      "Bounds a body that is nearly all chunk extensions, which cost time and bring nothing (RFC " +
+      "9112 section 7.1.1; CVE-2023-39326 in Go, CVE-2024-22019 in Node.js). They are checked " +
+      "and dropped.",
+    since: "0.1.0",
+  },
+  pipelinedLimitBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--limit-pipelined",
+    fallback: 64 * KIB,
+    min: KIB,
+    max: 16 * MIB,
+    summary: "bytes of further requests taken while one is being answered",
+    help:
+      "Bounds what a client that pipelines (RFC 9112 section 9.3.2) can make the server keep: " +
+      "beyond it the connection is not read until the answer has left. Nothing is lost or " +
+      "refused.",
     since: "0.1.0",
   },
   bodyLimitBytes: {

@@ -1,4 +1,8 @@
-/** Options: where and how connections come in. The shape of a record is in `option-spec.ts`. */
+/**
+ * Options: where and how connections come in.
+ *
+ * One record each; what a record says is in `src/options/option-spec.ts`.
+ */
 import type { OptionSpec } from "../option-spec.ts";
 
 export const SOCKETS_OPTIONS = {

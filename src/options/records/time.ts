@@ -1,6 +1,10 @@
-/** Options: how long anything may take. The shape of a record is in `option-spec.ts`. */
+/**
+ * Options: how long anything may take.
+ *
+ * One record each; what a record says is in `src/options/option-spec.ts`.
+ */
 import type { OptionSpec } from "../option-spec.ts";
-import { DAY, SECOND } from "./units.ts";
+import { DAY, GIB, SECOND } from "./units.ts";
 
 export const TIME_OPTIONS = {
   gracefulTimeoutMs: {
@@ -89,6 +93,23 @@ export const TIME_OPTIONS = {
       "connection's start. Too low hurts mobile clients. nginx `client_header_timeout` 60 s.",
     since: "0.1.0",
   },
+  exchangeTimeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--total-timeout",
+    fallback: null,
+    min: 10,
+    max: DAY,
+    offAllowed: true,
+    alsoCalled: ["--request-timeout", "--harakiri"],
+    summary: "time for a whole exchange, from a request's first byte to its answer's last",
+    help:
+      "Bounds what all the other limits together let a client do that stays just within each of " +
+      "them. Off, because it also cuts long downloads and slow uploads that go well. A request " +
+      "that is not there by then is answered 408, one without an answer 504; an answer that is " +
+      "under way is cut.",
+    since: "0.1.0",
+  },
   bodyTimeoutMs: {
     kind: "duration",
     group: "Time",
@@ -98,8 +119,42 @@ export const TIME_OPTIONS = {
     max: DAY,
     summary: "longest pause while a request body arrives; then 408",
     help:
-      "Bounds slow bodies (the R-U-Dead-Yet attack). No worker is taken until the body is there, " +
-      "so a slow upload costs a connection only. nginx `client_body_timeout` 60 s.",
+      "Bounds bodies that stop (the R-U-Dead-Yet attack), together with --body-rate-min. No " +
+      "worker is taken until the body is there, so a slow upload costs a connection only. " +
+      "nginx `client_body_timeout` 60 s.",
+    since: "0.1.0",
+  },
+  bodyRateMinBytes: {
+    kind: "bytes",
+    group: "Time",
+    flag: "--body-rate-min",
+    fallback: 240,
+    min: 1,
+    max: GIB,
+    offAllowed: true,
+    summary: "least bytes a second of a request body, on average; else 408",
+    help:
+      "Bounds the slow body that sends a byte now and then, and so never pauses long enough for " +
+      "--body-timeout (the R-U-Dead-Yet attack). Judged after the first 5 s, and only while the " +
+      "client is what is waited for. Too high cuts uploads over bad mobile links. ASP.NET's " +
+      "Kestrel 240, Apache `RequestReadTimeout` 500.",
+    since: "0.1.0",
+  },
+  writeRateMinBytes: {
+    kind: "bytes",
+    group: "Time",
+    flag: "--write-rate-min",
+    fallback: 240,
+    min: 1,
+    max: GIB,
+    offAllowed: true,
+    summary: "least bytes a second that a client takes of its response, on average",
+    help:
+      "Bounds the slow reader that takes a byte now and then, and so never pauses long enough " +
+      "for --write-timeout (the Slow Read attack): its connection is reset. Judged after the " +
+      "first 5 s of a response that waits for its client, by what the client's system has " +
+      "acknowledged. Without epoll that is not known, and only --write-timeout holds. Kestrel " +
+      "240, nginx and gunicorn none.",
     since: "0.1.0",
   },
   writeTimeoutMs: {

@@ -1,4 +1,6 @@
-/** Units in which defaults and ranges are written down. */
+/**
+ * Units in which defaults and ranges are written down.
+ */
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 export const GIB = 1024 * MIB;

@@ -1,0 +1,112 @@
+/**
+ * From options to what the gateway is made with. Reads the files that options name; decides
+ * nothing.
+ */
+import os from "node:os";
+import path from "node:path";
+import { RefusedMethods } from "../handlers/refused-methods.ts";
+import { ProvenanceReader } from "../handlers/provenance.ts";
+import { ErrorPages } from "../http/error-page.ts";
+import type { RequestLimits } from "../http1/receiver.ts";
+import { parseBindAddress } from "../net/bind-address.ts";
+import type { Transport } from "../net/transport.ts";
+import type { Options } from "../options/registry.ts";
+import type { GatewaySettings } from "../server/gateway.ts";
+import type { HttpServerSettings } from "../server/http-server.ts";
+import type { PythonInterpreter } from "../workers/python-interpreter.ts";
+import { readErrorPage } from "./error-page-file.ts";
+
+/** What a run is made of, once the command line has been understood. */
+export interface Run {
+  readonly options: Options;
+  readonly reference: string;
+  readonly folder: string;
+  readonly interpreter: PythonInterpreter;
+  /** The folder of the program that the interpreter runs. */
+  readonly pythonProgram: string;
+  readonly workers: { readonly workers: number; readonly reason: string };
+  readonly version: string;
+}
+
+/**
+ * What the options say, as the gateway takes it.
+ *
+ * @throws {OperatorError} exit status 2: a value that is wrong by itself or beside another
+ */
+export function gatewaySettings(
+  run: Run,
+  transport: Transport,
+  env: NodeJS.ProcessEnv,
+): GatewaySettings {
+  const { options } = run;
+  return {
+    bind: options.bind.map((text) => parseBindAddress(text)),
+    backlog: options.backlog,
+    gracefulTimeoutMs: options.gracefulTimeoutMs,
+    http: httpSettings(options, transport),
+    supervisor: {
+      workers: run.workers.workers,
+      zygote: {
+        python: run.interpreter.command,
+        program: run.pythonProgram,
+        reference: run.reference,
+        folder: run.folder,
+        env: { ...env, ...options.env },
+        pythonpath: options.pythonpath.map((folder) => path.resolve(folder)),
+        rootPath: options.rootPath,
+        version: run.version,
+        multiprocess: run.workers.workers > 1,
+        startTimeoutMs: options.startTimeoutMs,
+      },
+      limits: {
+        queueLengthMax: options.queueLengthMax,
+        queueTimeoutMs: options.queueTimeoutMs,
+        timeoutMs: options.timeoutMs,
+      },
+    },
+  };
+}
+
+function httpSettings(options: Options, transport: Transport): HttpServerSettings {
+  return {
+    request: requestLimits(options),
+    spool: {
+      inlineMaxBytes: options.bodyInlineBytes,
+      folder: os.tmpdir(),
+      namedFileFolder: () => transport.namedFileFolder,
+    },
+    headerTimeoutMs: options.headerTimeoutMs,
+    contentTransfer: {
+      pauseMaxMs: options.bodyTimeoutMs,
+      rateMinBytes: options.bodyRateMinBytes,
+    },
+    answerTransfer: {
+      pauseMaxMs: options.writeTimeoutMs,
+      rateMinBytes: options.writeRateMinBytes,
+    },
+    keepAliveTimeoutMs: options.keepAliveTimeoutMs,
+    exchangeTimeoutMs: options.exchangeTimeoutMs,
+    pipelinedLimitBytes: options.pipelinedLimitBytes,
+    responseBufferBytes: options.responseBufferBytes,
+    connectionsMax: options.connectionsMax,
+    serverField: options.serverField,
+    errorPages: new ErrorPages(
+      options.errorFormat,
+      options.errorPage === null ? null : readErrorPage(options.errorPage),
+    ),
+    provenance: new ProvenanceReader({ contains: () => false }),
+    admissionRules: [new RefusedMethods(options.refusedMethods)],
+  };
+}
+
+function requestLimits(options: Options): RequestLimits {
+  return {
+    requestLineLimitBytes: options.requestLineLimitBytes,
+    headLimitBytes: options.headLimitBytes,
+    fieldCountMax: options.fieldCountMax,
+    fieldLimitBytes: options.fieldLimitBytes,
+    bodyLimitBytes: options.bodyLimitBytes ?? Number.MAX_SAFE_INTEGER,
+    trailerLimitBytes: options.trailerLimitBytes,
+    chunkExtensionLimitBytes: options.chunkExtensionLimitBytes,
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * What the connections of a server share, and are set up with. Holds no logic.
+ */
+import type { Log } from "../base/log.ts";
+import type { RequestHandler } from "../handlers/handler.ts";
+import type { ErrorPages } from "../http/error-page.ts";
+import type { RequestLimits } from "../http1/receiver.ts";
+import type { ResponseHeadWriter } from "../http1/response.ts";
+import type { SpoolSettings } from "./request-content.ts";
+import type { ScreeningSettings } from "./screening.ts";
+import type { TransferLimits } from "./transfer-watch.ts";
+
+export interface ConnectionSettings {
+  readonly request: RequestLimits;
+  readonly spool: SpoolSettings;
+  /** From the first byte of a head (or the connection's begin) to its end. */
+  readonly headerTimeoutMs: number;
+  /** How fast a request's content must arrive. */
+  readonly contentTransfer: TransferLimits;
+  /** How fast a client must take what waits for it. */
+  readonly answerTransfer: TransferLimits;
+  /** How long an idle connection is kept. */
+  readonly keepAliveTimeoutMs: number;
+  /** From a request's first byte to its answer's last; null for any time. */
+  readonly exchangeTimeoutMs: number | null;
+  /** Bytes that a client may send ahead while its request is being answered. */
+  readonly pipelinedLimitBytes: number;
+  /** Bytes of an answer that are kept for a client; then the worker is stopped. */
+  readonly responseBufferBytes: number;
+}
+
+export interface ConnectionContext extends ScreeningSettings {
+  readonly settings: ConnectionSettings;
+  readonly handler: RequestHandler;
+  readonly headWriter: ResponseHeadWriter;
+  readonly errorPages: ErrorPages;
+  /** Memory in which a response is put together before it is sent. */
+  readonly scratch: Buffer;
+  readonly log: Log;
+  /** Monotonic ms. Between two sweeps the time of the next one, so that no deadline comes early. */
+  readonly nowMs: number;
+  /** The server is being stopped: answers close their connections. */
+  readonly draining: boolean;
+  onClosed(connection: ServedConnection): void;
+}
+
+/** What a server does with its connections, whatever they wait for. */
+export interface ServedConnection {
+  /** Whether nothing is under way: it can be closed without harm to anybody. */
+  readonly idle: boolean;
+  /** Ends what has taken too long. Called several times a second. */
+  sweep(): void;
+  close(): void;
+}

@@ -1,0 +1,103 @@
+/**
+ * Answers as {@link ResponseWriter} takes them: those that the gateway gives itself, and those to
+ * which it adds fields.
+ */
+import type { Admission, GatewayAnswer } from "../handlers/admission.ts";
+import type { ErrorPages } from "../http/error-page.ts";
+import { REASON_PHRASES } from "../http/status.ts";
+import type { AnswerFailure } from "../workers/application-request.ts";
+
+/** A head and the content directly behind it. */
+export interface WrittenAnswer {
+  readonly status: number;
+  readonly contentLength: number | null;
+  readonly bytes: Buffer;
+  readonly headStart: number;
+  readonly headEnd: number;
+  readonly contentEnd: number;
+}
+
+/** The status of the answer where there is none from the application. */
+export const FAILURE_STATUS: Readonly<Record<AnswerFailure, number>> = {
+  "application-error": 500,
+  "worker-exited": 502,
+  "timed-out": 504,
+  "queue-full": 503,
+  "queue-timed-out": 503,
+};
+
+/** `OPTIONS *` asks about the server, not about the application (RFC 9110 section 9.3.7). */
+export const SERVER_OPTIONS: GatewayAnswer = {
+  status: 200,
+  fields: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
+  detail: null,
+  content: Buffer.alloc(0),
+};
+
+const RETRY_AFTER_SECONDS = 1;
+const LF = 0x0a;
+
+/** A page with an error, and the fields that belong to the status. */
+export function errorAnswer(
+  pages: ErrorPages,
+  status: number,
+  detail: string | null,
+): WrittenAnswer {
+  return gatewayAnswer(pages, { status, fields: "", detail, content: null });
+}
+
+export function gatewayAnswer(pages: ErrorPages, answer: GatewayAnswer): WrittenAnswer {
+  const { status, detail } = answer;
+  const page = answer.content === null ? pages.page(status, detail) : null;
+  const content = page?.content ?? answer.content ?? Buffer.alloc(0);
+  const typeLine = page === null ? "" : `Content-Type: ${page.contentType}\r\n`;
+  // For those who may come again (RFC 9110 section 10.2.3).
+  const retryLine = status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : "";
+  const head = Buffer.from(
+    `${status} ${REASON_PHRASES[status] ?? ""}\r\n${answer.fields}${retryLine}${typeLine}` +
+      `Content-Length: ${content.length}\r\n`,
+    "latin1",
+  );
+  const bytes = Buffer.concat([head, content]);
+  return {
+    status,
+    contentLength: content.length,
+    bytes,
+    headStart: 0,
+    headEnd: head.length,
+    contentEnd: bytes.length,
+  };
+}
+
+/** The same answer with the fields that an admission adds, in place of those that it replaces. */
+export function withAddedFields(answer: WrittenAnswer, admission: Admission): WrittenAnswer {
+  const { bytes, headStart, headEnd, contentEnd } = answer;
+  const { fields, replacedFields } = admission;
+  if (fields === "" && replacedFields.size === 0) return answer;
+  const pieces: Buffer[] = [];
+  for (let line = headStart; line < headEnd;) {
+    const next = bytes.indexOf(LF, line) + 1;
+    const isStatus = line === headStart;
+    if (isStatus || !replacedFields.has(nameAt(bytes, line, next))) {
+      pieces.push(bytes.subarray(line, next));
+    }
+    line = next;
+  }
+  pieces.push(Buffer.from(fields, "latin1"));
+  const headLength = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  pieces.push(bytes.subarray(headEnd, contentEnd));
+  const joined = Buffer.concat(pieces);
+  return {
+    ...answer,
+    bytes: joined,
+    headStart: 0,
+    headEnd: headLength,
+    contentEnd: joined.length,
+  };
+}
+
+/** The name of the field line at `start`, lower-case. */
+function nameAt(bytes: Buffer, start: number, end: number): string {
+  const line = bytes.toString("latin1", start, end);
+  return line.slice(0, line.indexOf(":")).toLowerCase();
+}
