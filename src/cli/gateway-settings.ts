@@ -6,6 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { RefusedMethods } from "../handlers/refused-methods.ts";
 import { ProvenanceReader } from "../handlers/provenance.ts";
+import { IpNetworks } from "../http/ip-network.ts";
 import { ErrorPages } from "../http/error-page.ts";
 import type { RequestLimits } from "../http1/receiver.ts";
 import { parseBindAddress } from "../net/bind-address.ts";
@@ -94,7 +95,7 @@ function httpSettings(options: Options, transport: Transport): HttpServerSetting
       options.errorFormat,
       options.errorPage === null ? null : readErrorPage(options.errorPage),
     ),
-    provenance: new ProvenanceReader({ contains: () => false }),
+    provenance: new ProvenanceReader(new IpNetworks([], false)),
     admissionRules: [new RefusedMethods(options.refusedMethods)],
   };
 }

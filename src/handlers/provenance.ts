@@ -1,7 +1,20 @@
 /**
  * Where a request comes from and what it was addressed to, as far as that can be believed.
+ *
+ * The socket tells who the peer is. Where the peer is a proxy of ours, it is believed about the
+ * client; nobody else is believed about anything. What is not believed the application does not
+ * see, so that no code behind it can be fooled.
  */
-import type { RequestHead } from "../http1/request-head.ts";
+import type { IpNetworks } from "../http/ip-network.ts";
+import { parseAuthority } from "../http/authority.ts";
+import type { HeaderSection, RequestHead } from "../http1/request-head.ts";
+import {
+  type BelievedFields,
+  type Claim,
+  readForwarded,
+  readXForwarded,
+} from "./forwarded-claim.ts";
+import { isForwardingField } from "./forwarding-fields.ts";
 import type { Endpoints } from "./handler.ts";
 
 export interface Provenance {
@@ -15,29 +28,148 @@ export interface Provenance {
    * none.
    */
   readonly host: string | null;
-  /** What the application sees of a field instead, by lower-case name; null: nothing. */
+  /** Scheme or host are a proxy's word: the address of our own socket does not belong to them. */
+  readonly forwarded: boolean;
+  /**
+   * The proxy's fields contradict each other. One side can be the client's, and which one cannot be
+   * told, so none is believed, and the request is to be refused.
+   */
+  readonly contradictory: boolean;
+  /** What the application sees of a field in place of its value, by lower-case name; null: nothing. */
   readonly overrides: ReadonlyMap<string, string | null>;
 }
 
-export interface TrustedProxies {
-  contains(address: string): boolean;
-}
+/** Believes what usual proxies write themselves, and refuses what could as well be the client's. */
+export const CAREFUL: BelievedFields = {
+  forwarded: true,
+  xForwardedFor: true,
+  xForwardedProto: true,
+  xForwardedHost: "where-host-is-internal",
+  xForwardedPort: false,
+};
+
+const NO_OVERRIDES: ReadonlyMap<string, string | null> = new Map();
+const NO_CLAIM: Claim = { client: null, scheme: null, host: null, believedList: null };
+const DEFAULT_PORT = { http: "80", https: "443" } as const;
 
 export class ProvenanceReader {
-  readonly trustedProxies: TrustedProxies;
+  readonly #proxies: IpNetworks;
+  readonly #believed: BelievedFields;
 
-  constructor(trustedProxies: TrustedProxies) {
-    this.trustedProxies = trustedProxies;
+  /**
+   * @param proxies  peers that are believed. `*` believes every peer, but makes no proxy of an
+   *   address in a list: otherwise everything that a client invents would be looked past
+   */
+  constructor(proxies: IpNetworks, believed: BelievedFields = CAREFUL) {
+    this.#proxies = proxies;
+    this.#believed = believed;
   }
 
+  /** Pure: the same head on the same connection always gives the same. */
   read(head: RequestHead, endpoints: Endpoints): Provenance {
-    const { remote, scheme } = endpoints;
-    return {
-      remoteHost: remote.family === "unix" ? "" : remote.host,
-      remotePort: remote.family === "unix" ? "" : String(remote.port),
-      scheme,
-      host: head.authority ?? head.section.host,
-      overrides: new Map(),
-    };
+    const { section } = head;
+    const claimed = section.names.filter((name) => isForwardingField(name));
+    if (claimed.length === 0) return ofConnection(head, endpoints, NO_OVERRIDES, false);
+    if (!this.#isTrusted(endpoints)) {
+      return ofConnection(head, endpoints, nothingOf(claimed), false);
+    }
+    const forwarded = this.#believed.forwarded ? section.value("forwarded") : null;
+    const byForwarded = forwarded === null ? null : readForwarded(forwarded, this.#proxies);
+    const byXForwarded = this.#hasXForwarded(section)
+      ? readXForwarded(section, this.#believed, this.#proxies)
+      : null;
+    const claim = byXForwarded ?? byForwarded ?? NO_CLAIM;
+    const result = ofClaim(head, endpoints, claim);
+    if (byForwarded !== null && byXForwarded !== null) {
+      const other = ofClaim(head, endpoints, byForwarded);
+      if (!agree(result, other)) return ofConnection(head, endpoints, nothingOf(claimed), true);
+    }
+    return { ...result, overrides: overridesFor(section, result, byForwarded, byXForwarded) };
   }
+
+  #isTrusted({ remote }: Endpoints): boolean {
+    return remote.family === "unix" || this.#proxies.contains(remote.host);
+  }
+
+  /** Whether a field of the X-Forwarded family is there that is believed. */
+  #hasXForwarded({ names }: HeaderSection): boolean {
+    const { xForwardedFor, xForwardedProto, xForwardedHost } = this.#believed;
+    return (
+      (xForwardedFor && names.includes("x-forwarded-for")) ||
+      (xForwardedProto && names.includes("x-forwarded-proto")) ||
+      (xForwardedHost !== false && names.includes("x-forwarded-host"))
+    );
+  }
+}
+
+function nothingOf(names: readonly string[]): ReadonlyMap<string, null> {
+  return new Map(names.map((name) => [name, null]));
+}
+
+function ofConnection(
+  head: RequestHead,
+  { remote, scheme }: Endpoints,
+  overrides: ReadonlyMap<string, string | null>,
+  contradictory: boolean,
+): Provenance {
+  return {
+    remoteHost: remote.family === "unix" ? "" : remote.host,
+    remotePort: remote.family === "unix" ? "" : String(remote.port),
+    scheme,
+    host: head.authority ?? head.section.host,
+    forwarded: false,
+    contradictory,
+    overrides,
+  };
+}
+
+function ofClaim(head: RequestHead, endpoints: Endpoints, claim: Claim): Provenance {
+  const plain = ofConnection(head, endpoints, NO_OVERRIDES, false);
+  return {
+    ...plain,
+    remoteHost: claim.client?.host ?? plain.remoteHost,
+    remotePort: claim.client?.port ?? plain.remotePort,
+    scheme: claim.scheme ?? plain.scheme,
+    host: head.authority ?? claim.host ?? plain.host,
+    forwarded: claim.scheme !== null || claim.host !== null,
+  };
+}
+
+function agree(one: Provenance, other: Provenance): boolean {
+  return (
+    one.remoteHost === other.remoteHost &&
+    one.scheme === other.scheme &&
+    one.host?.toLowerCase() === other.host?.toLowerCase()
+  );
+}
+
+/**
+ * What the application sees of the fields that were read. The lists are cut to the part that
+ * proxies wrote; a scheme, host or port that differs from what is believed is left out.
+ *
+ * Other fields of a trusted proxy, such as X-Real-IP, are between it and the application.
+ */
+function overridesFor(
+  section: HeaderSection,
+  result: Provenance,
+  byForwarded: Claim | null,
+  byXForwarded: Claim | null,
+): ReadonlyMap<string, string | null> {
+  const port =
+    (result.host === null ? null : parseAuthority(result.host)?.port) ||
+    DEFAULT_PORT[result.scheme];
+  const believed: readonly (readonly [name: string, value: string | null])[] = [
+    ["forwarded", byForwarded?.believedList ?? null],
+    ["x-forwarded-for", byXForwarded?.believedList ?? null],
+    ["x-forwarded-proto", result.scheme],
+    ["x-forwarded-host", result.host],
+    ["x-forwarded-port", port],
+  ];
+  const overrides = new Map<string, string | null>();
+  for (const [name, value] of believed) {
+    const sent = section.value(name);
+    if (sent === null || sent.toLowerCase() === value?.toLowerCase()) continue;
+    overrides.set(name, value);
+  }
+  return overrides;
 }

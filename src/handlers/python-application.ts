@@ -53,7 +53,7 @@ class PythonConnection implements ConnectionHandler {
     const path = pathInfo(percentDecode(head.path), rootPath);
     return dispatcher.submit(
       new PythonRequest(
-        this.#templateFor(head.section, head.authority),
+        this.#templateFor(request),
         path,
         head.query,
         head.rawTarget === path ? null : head.rawTarget,
@@ -66,10 +66,11 @@ class PythonConnection implements ConnectionHandler {
     );
   }
 
-  #templateFor(section: HeaderSection, authority: string | null): EnvironTemplate {
-    if (authority !== null) {
+  #templateFor({ head, trailers }: HandledRequest): EnvironTemplate {
+    const { section, authority } = head;
+    if (authority !== null || trailers.length > 0) {
       return new EnvironTemplate(
-        encodeEnviron(environEntries(section, authority, this.#endpoints)),
+        encodeEnviron(environEntries(section, authority, this.#endpoints), trailers),
       );
     }
     if (this.#template === null || this.#section !== section) {

@@ -103,26 +103,6 @@ export class IpNetworks {
   }
 
   /**
-   * Reads one network, address or `*` from each text.
-   *
-   * @returns the list, or the first text that is none of them and why, as one line
-   */
-  static parse(texts: readonly string[]): IpNetworks | string {
-    const networks: IpNetwork[] = [];
-    let all = false;
-    for (const text of texts) {
-      if (text === "*") {
-        all = true;
-        continue;
-      }
-      const parsed = parseIpNetwork(text);
-      if (parsed.kind === "refused") return `${text} ${parsed.why}`;
-      networks.push(parsed.network);
-    }
-    return new IpNetworks(networks, all);
-  }
-
-  /**
    * Whether the address belongs to the list. A zone (`fe80::1%2`) is not looked at.
    *
    * @param address numeric; a text that is no address belongs to nothing but `*`
@@ -145,6 +125,3 @@ export class IpNetworks {
     );
   }
 }
-
-/** What a list in an option looks like when nothing is known about who stands in front. */
-export const LOOPBACK_NETWORKS: readonly string[] = ["127.0.0.0/8", "::1"];

@@ -1,22 +1,20 @@
 /**
- * Decodes the chunked transfer coding (RFC 9112 section 7.1), without keeping any byte of it.
+ * Decodes the chunked transfer coding (RFC 9112 section 7.1), without keeping any byte of the
+ * content.
  *
  * The lines around the data are state machines that look at one byte at a time: sizes and
  * extensions are checked to the letter, because a lenient reader and a strict one in a row are how
- * requests are smuggled. Extensions and trailer fields are checked, counted, and dropped: we know
- * no extension, and a trailer field may be merged only where its definition allows it (RFC 9110
- * section 6.5.1).
+ * requests are smuggled. Extensions are checked, counted, and dropped: we know none. Trailer fields
+ * are `trailer-section.ts`'s.
  */
 import { nextExtensionStep, type ExtensionStep } from "./chunk-extension.ts";
 import { CR, HEX_VALUE, HTAB, LF, SEMICOLON, SP } from "./grammar.ts";
-import { nextTrailerStep, type TrailerStep } from "./trailer-section.ts";
+import { type TrailerField, type TrailerLimits, TrailerSection } from "./trailer-section.ts";
 import { violation } from "./violations.ts";
 
-export interface ChunkedLimits {
+export interface ChunkedLimits extends TrailerLimits {
   /** Bytes of content in all. */
   readonly bodyLimitBytes: number;
-  /** Bytes of the trailer section, its field lines with their line ends. */
-  readonly trailerLimitBytes: number;
   /**
    * Bytes of the chunk extensions of one content, in all: each from the first behind a size to the
    * CR.
@@ -26,6 +24,7 @@ export interface ChunkedLimits {
 
 /** Enough for any size that is exact; bounds leading zeros. */
 const CHUNK_SIZE_DIGITS_MAX = 16;
+const NO_TRAILERS: readonly TrailerField[] = [];
 
 /** What the next byte belongs to. */
 type Step =
@@ -43,12 +42,11 @@ export class ChunkedDecoder {
   readonly #limits: ChunkedLimits;
   #step: Step = "size-start";
   #extensionStep: ExtensionStep = "between";
-  #trailerStep: TrailerStep = "line-start";
+  #trailerSection: TrailerSection | null = null;
   #size = 0;
   #digits = 0;
   #contentBytes = 0;
   #extensionBytes = 0;
-  #trailerBytes = 0;
 
   constructor(limits: ChunkedLimits) {
     this.#limits = limits;
@@ -66,6 +64,11 @@ export class ChunkedDecoder {
     return this.#step === "end";
   }
 
+  /** The trailer fields that may be handed on, once {@link done}; before, and mostly, none. */
+  get trailers(): readonly TrailerField[] {
+    return this.done && this.#trailerSection !== null ? this.#trailerSection.fields : NO_TRAILERS;
+  }
+
   /** Makes ready for the next content. */
   reset(): void {
     this.#step = "size-start";
@@ -73,7 +76,7 @@ export class ChunkedDecoder {
     this.#digits = 0;
     this.#contentBytes = 0;
     this.#extensionBytes = 0;
-    this.#trailerBytes = 0;
+    this.#trailerSection = null;
   }
 
   /** The owner has taken `count` bytes of data, at most {@link dataBytes}. */
@@ -160,18 +163,11 @@ export class ChunkedDecoder {
   #endSizeLine(): Step {
     this.#digits = 0;
     if (this.#size > 0) return "data";
-    this.#trailerStep = "line-start";
     return "trailer";
   }
 
   #takeTrailer(byte: number): Step {
-    const next = nextTrailerStep(this.#trailerStep, byte);
-    if (next === null) throw violation(byte === LF ? "BARE_LF" : "TRAILER_INVALID");
-    if (next === "end") return "end";
-    this.#trailerStep = next;
-    if (next === "last-line-feed") return "trailer";
-    this.#trailerBytes++;
-    if (this.#trailerBytes > this.#limits.trailerLimitBytes) throw violation("TRAILER_TOO_LARGE");
-    return "trailer";
+    this.#trailerSection ??= new TrailerSection(this.#limits);
+    return this.#trailerSection.take(byte) ? "end" : "trailer";
   }
 }

@@ -45,6 +45,7 @@ export type ReceiverEvent =
 
 /** Some clients end a content with an extra CRLF; this many are skipped (RFC 9112 section 2.2). */
 const EMPTY_LINES_MAX = 4;
+const NO_TRAILERS: readonly TrailerField[] = [];
 const NO_BYTES = /* @__PURE__ */ Buffer.alloc(0);
 
 class ContentView implements ContentEvent {
@@ -55,8 +56,6 @@ class ContentView implements ContentEvent {
 }
 
 export class RequestReceiver {
-  /** The fields behind a chunked content, once that has ended. */
-  readonly trailers: readonly TrailerField[] = [];
   readonly #limits: RequestLimits;
   readonly #parser: HeadParser;
   #state: State = STATE.idle;
@@ -103,6 +102,16 @@ export class RequestReceiver {
    */
   get requestMethod(): string | null {
     return this.#method ?? this.#parser.method;
+  }
+
+  /**
+   * The trailer fields of the request that is complete, as far as they may be handed on; none
+   * before its end, and none but behind a chunked content. The array is the request's own.
+   *
+   * @bound `trailerLimitBytes` and `fieldCountMax`
+   */
+  get trailers(): readonly TrailerField[] {
+    return this.#isChunked && this.#chunked !== null ? this.#chunked.trailers : NO_TRAILERS;
   }
 
   /** Part of a head has arrived, and the rest has not. */

@@ -109,7 +109,8 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
     if (now >= this.#deadlineMs) this.#onDeadline();
     if (this.#phase === "content" && this.#contentWatch?.tooSlow(now) === true) this.#refuseLate();
     if (now >= this.#exchangeEndsMs) this.#onExchangeTooLong();
-    if (this.#answerWatch.look(this.#response.givenBytes, now)) this.close();
+    // A reset gives the kernel's memory back as well, which a slow reader would hold on to.
+    if (this.#answerWatch.look(this.#response.givenBytes, now)) this.#stream.reset();
   }
 
   onBytes(bytes: Buffer, end: number): void {

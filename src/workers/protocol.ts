@@ -111,8 +111,18 @@ const INTERNED_NAMES: ReadonlyMap<string, Buffer> = new Map(
   ].map((name) => [name, encodeInternedString(name)]),
 );
 
-/** Encodes environ entries as the marshal dict that a request's template holds. */
-export function encodeEnviron(entries: Iterable<readonly [name: string, value: string]>): Buffer {
+/** Where the application finds the trailer fields of its request; only where there are any. */
+const TRAILERS_NAME = /* @__PURE__ */ encodeInternedString("portico.trailers");
+
+/**
+ * Encodes environ entries as the marshal dict that a request's template holds.
+ *
+ * @param trailers fields of this request alone: such a template must not be used again
+ */
+export function encodeEnviron(
+  entries: Iterable<readonly [name: string, value: string]>,
+  trailers: readonly { readonly name: string; readonly value: string }[] = [],
+): Buffer {
   const writer = new MarshalWriter(1024);
   writer.dict();
   for (const [name, value] of entries) {
@@ -120,6 +130,15 @@ export function encodeEnviron(entries: Iterable<readonly [name: string, value: s
     if (interned === undefined) writer.string(name);
     else writer.encoded(interned);
     writer.string(value);
+  }
+  if (trailers.length > 0) {
+    writer.encoded(TRAILERS_NAME);
+    writer.list(trailers.length);
+    for (const { name, value } of trailers) {
+      writer.tuple(2);
+      writer.string(name);
+      writer.string(value);
+    }
   }
   writer.endDict();
   return Buffer.from(writer.bytes.subarray(0, writer.length));

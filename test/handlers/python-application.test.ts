@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { IpNetworks } from "../../src/http/ip-network.ts";
 import { PythonApplication } from "../../src/handlers/python-application.ts";
 import type { ConnectionHandler, Endpoints, HandledRequest } from "../../src/handlers/handler.ts";
 import { ProvenanceReader } from "../../src/handlers/provenance.ts";
@@ -17,7 +18,7 @@ const ENDPOINTS: Endpoints = {
   scheme: "http",
 };
 
-const PROVENANCE = new ProvenanceReader({ contains: () => false });
+const PROVENANCE = new ProvenanceReader(new IpNetworks([], false));
 
 /** A request without content. */
 function requestFor(head: RequestHead): HandledRequest {

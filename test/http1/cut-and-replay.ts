@@ -5,6 +5,7 @@
 import { ProtocolError } from "../../src/base/errors.ts";
 import { RequestReceiver, type RequestLimits } from "../../src/http1/receiver.ts";
 import type { Framing, RequestHead } from "../../src/http1/request-head.ts";
+import type { TrailerField } from "../../src/http1/trailer-section.ts";
 
 export const LIMITS: RequestLimits = {
   requestLineLimitBytes: 8192,
@@ -31,6 +32,8 @@ export interface RequestRecord {
   expectsContinue: boolean;
   /** One byte a character. */
   content: string;
+  /** Those that may be handed on. */
+  trailers: TrailerField[];
 }
 
 export interface Replay {
@@ -55,6 +58,7 @@ function recordOf(head: RequestHead): RequestRecord {
     persistent: section.persistent,
     expectsContinue: section.expectsContinue,
     content: "",
+    trailers: [],
   };
 }
 
@@ -81,6 +85,7 @@ export function replay(pieces: readonly Buffer[], limits: RequestLimits = LIMITS
           break;
         case "end":
           if (present === null) throw new Error("an end without a head");
+          present.trailers = [...receiver.trailers];
           requests.push(present);
           present = null;
           break;

@@ -122,6 +122,27 @@ describe("EpollStream", () => {
     assert.deepEqual(server.calls, ["close"]);
   });
 
+  it("says how much of what it sent the peer has not taken in", async () => {
+    const { client, server } = await connected(availableLibraries());
+    client.pause();
+    assert.equal(server.stream.unacknowledgedBytes(), 0);
+    const bytes = Buffer.alloc(16 * 1024 * 1024);
+    server.stream.write(bytes, 0, bytes.length);
+    const held = (): number => {
+      const unacknowledged = server.stream.unacknowledgedBytes();
+      assert.ok(unacknowledged !== null && unacknowledged >= 0);
+      return unacknowledged + server.stream.unsentBytes;
+    };
+    await wait(WATCH_MS);
+    const untaken = held();
+    assert.ok(server.stream.unsentBytes > 0 && untaken > server.stream.unsentBytes);
+    client.resume();
+    await server.untilCalled("drain");
+    while (held() > 0) await wait(1);
+    server.stream.close();
+    assert.equal(server.stream.unacknowledgedBytes(), 0);
+  });
+
   it("delivers what a worker had sent before it went, although sending to it fails", async () => {
     const { libraries, waits } = counting();
     const { handler, peer } = ownPair(libraries);

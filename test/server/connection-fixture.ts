@@ -2,6 +2,7 @@
 import { tmpdir } from "node:os";
 
 import type { Log, LogFields } from "../../src/base/log.ts";
+import { IpNetworks } from "../../src/http/ip-network.ts";
 import { ProvenanceReader } from "../../src/handlers/provenance.ts";
 import type { AdmissionRule } from "../../src/handlers/admission.ts";
 import { RefusedMethods } from "../../src/handlers/refused-methods.ts";
@@ -34,7 +35,7 @@ export const SETTINGS: ConnectionSettings = {
 };
 
 export const SCREENING: ScreeningSettings = {
-  provenance: new ProvenanceReader({ contains: () => false }),
+  provenance: new ProvenanceReader(new IpNetworks([], false)),
   admissionRules: [new RefusedMethods(["TRACE"])],
 };
 

@@ -208,3 +208,82 @@ test("while too much content waits for the disk, the client is not read", async 
   fixture.handler.answerAt(0).answer("done");
   assert.equal(readResponse(fixture.received, "POST").content, "done");
 });
+
+test("a content that comes a byte at a time is refused once its rate is known", () => {
+  const fixture = new ConnectionFixture({
+    contentTransfer: { pauseMaxMs: 20_000, rateMinBytes: 100 },
+  });
+  const request = post("/", "a".repeat(100));
+  fixture.client.deliver(request.slice(0, -100));
+  for (let now = 1_000; now <= 5_000; now += 1_000) {
+    fixture.sweepAt(now);
+    fixture.client.deliver("a");
+  }
+  assert.equal(fixture.received.length, 0);
+  fixture.sweepAt(6_000);
+  assert.equal(readResponse(fixture.received).status, 408);
+  assert.equal(fixture.handler.answers.length, 0);
+});
+
+test("a client that takes a byte at a time is reset once its rate is known", () => {
+  const fixture = new ConnectionFixture({
+    answerTransfer: { pauseMaxMs: 40_000, rateMinBytes: 100 },
+  });
+  fixture.client.takeAtMost(100);
+  fixture.client.deliver(get("/"));
+  fixture.handler.answerAt(0).answer("a".repeat(900));
+  for (let now = 0; now <= 5_000; now += 1_000) {
+    fixture.sweepAt(now);
+    fixture.client.drain(1);
+    assert.equal(fixture.client.closed, false);
+  }
+  fixture.sweepAt(6_000);
+  assert.ok(fixture.client.wasReset);
+});
+
+test("an exchange that takes too long in all is ended, wherever it is", () => {
+  const begun = (sent: string): ConnectionFixture => {
+    const fixture = new ConnectionFixture({ exchangeTimeoutMs: 5_000 });
+    fixture.sweepAt(1_000);
+    fixture.client.deliver(sent);
+    fixture.sweepAt(5_999);
+    return fixture;
+  };
+  const inHead = begun("GET / HT");
+  const inContent = begun(post("/", "hello").slice(0, -1));
+  const waiting = begun(get("/"));
+  assert.equal(waiting.received.length, 0);
+  for (const [fixture, status] of [
+    [inHead, 408],
+    [inContent, 408],
+    [waiting, 504],
+  ] as const) {
+    fixture.sweepAt(6_000);
+    const late = readResponse(fixture.received);
+    assert.equal(late.status, status);
+    assert.equal(late.fields.get("connection"), "close");
+  }
+  assert.ok(waiting.handler.answerAt(0).cancelled);
+});
+
+test("an answer that is under way when the exchange has taken too long is cut", () => {
+  const fixture = new ConnectionFixture({ exchangeTimeoutMs: 5_000 });
+  fixture.client.deliver(get("/"));
+  fixture.handler.answerAt(0).begin("a");
+  fixture.sweepAt(5_000);
+  assert.ok(fixture.handler.answerAt(0).cancelled);
+  assert.ok(fixture.client.closed);
+});
+
+test("each exchange has its own time; between two of them none passes", () => {
+  const fixture = new ConnectionFixture({ exchangeTimeoutMs: 5_000 });
+  for (let now = 0; now < 60_000; now += 4_000) {
+    fixture.client.deliver(get("/"));
+    fixture.handler.answers.at(-1)?.answer("");
+    fixture.sweepAt(now);
+    assert.equal(fixture.client.closed, false);
+  }
+  fixture.takeReceived();
+  fixture.sweepAt(80_000);
+  assert.equal(fixture.takeReceived().length, 0);
+});

@@ -39,7 +39,16 @@ export interface FrameFields {
   readonly body?: Buffer | string;
 }
 
-const KIND = { response: 1, head: 2, chunk: 3, end: 4, abort: 5, error: 6, ready: 7, interim: 8 } as const;
+const KIND = {
+  response: 1,
+  head: 2,
+  chunk: 3,
+  end: 4,
+  abort: 5,
+  error: 6,
+  ready: 7,
+  interim: 8,
+} as const;
 
 /** One frame of a worker. */
 export function frame(fields: FrameFields): Buffer {
