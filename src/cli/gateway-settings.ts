@@ -16,6 +16,7 @@ import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
 import { readErrorPage } from "./error-page-file.ts";
+import { readBelievedFields, readNetworks } from "./proxy-settings.ts";
 
 /** What a run is made of, once the command line has been understood. */
 export interface Run {

@@ -3,9 +3,11 @@
  * and the part that changes with each request (the path). Pure functions over strings in which each
  * character is one byte.
  */
+import { parseAuthority } from "../http/authority.ts";
 import type { HeaderSection } from "../http1/request-head.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
-import type { Endpoints } from "./handler.ts";
+import { type HeaderMap, isCombinable } from "./header-map.ts";
+import type { Provenance } from "./provenance.ts";
 
 type Entry = readonly [name: string, value: string];
 
@@ -24,44 +26,63 @@ const OMITTED_FIELDS: ReadonlySet<string> = new Set([
   "proxy",
 ]);
 
+const DEFAULT_PORT = { http: "80", https: "443" } as const;
+
 /**
- * The environ entries that hold for each request with this header section on this connection.
+ * The environ entries that hold for each request with this header section and this provenance.
  *
- * @param authority of an absolute-form target: it overrides Host (RFC 9112 section 3.2.2); else
- *   null
+ * @param provenance of a request with this section: its client, scheme and host take the place of
+ *   the socket's and of Host
+ * @param local the address that the client's connection was made to
  */
 export function environEntries(
   section: HeaderSection,
-  authority: string | null,
-  endpoints: Endpoints,
+  provenance: Provenance,
+  local: SocketAddress,
+  headerMap: HeaderMap,
 ): Entry[] {
-  const host = authority ?? section.host;
+  const { host, overrides } = provenance;
+  const [serverName, serverPort] = serverAddress(provenance, local);
   const entries: Entry[] = [
     ["REQUEST_METHOD", section.method],
     ["SERVER_PROTOCOL", section.versionMinor === 1 ? "HTTP/1.1" : "HTTP/1.0"],
-    ["SERVER_NAME", serverName(endpoints.local, host)],
-    ["SERVER_PORT", serverPort(endpoints, host)],
-    ["REMOTE_ADDR", endpoints.remote.family === "unix" ? "" : endpoints.remote.host],
-    ["REMOTE_PORT", endpoints.remote.family === "unix" ? "" : String(endpoints.remote.port)],
-    ["wsgi.url_scheme", endpoints.scheme],
+    ["SERVER_NAME", serverName],
+    ["SERVER_PORT", serverPort],
+    ["REMOTE_ADDR", provenance.remoteHost],
+    ["REMOTE_PORT", provenance.remotePort],
+    ["wsgi.url_scheme", provenance.scheme],
   ];
+  if (host !== null) entries.push(["HTTP_HOST", host]);
+  let hasUnderscore = false;
   for (const name of new Set(section.names)) {
-    if (OMITTED_FIELDS.has(name) || name.includes("_")) continue;
-    const value = name === "host" ? host : section.value(name);
-    entries.push([environName(name), value ?? ""]);
+    if (OMITTED_FIELDS.has(name) || name === "host") continue;
+    if (name.includes("_")) {
+      hasUnderscore = true;
+      continue;
+    }
+    const override = overrides.get(name);
+    const value = override === undefined ? section.value(name) : override;
+    if (value !== null) entries.push([environName(name), value]);
   }
   addContentField(entries, "CONTENT_TYPE", section.value("content-type"));
   addContentField(entries, "CONTENT_LENGTH", section.value("content-length"));
-  if (authority !== null && section.host === null) entries.push(["HTTP_HOST", authority]);
-  return entries;
+  return hasUnderscore && headerMap === "dangerous" ? withUnderscores(entries, section) : entries;
 }
 
-/**
- * A field name with an underscore is dropped, not translated: `X_Forwarded_For` would overwrite
- * what a proxy put into `X-Forwarded-For`.
- */
 function environName(fieldName: string): string {
   return `HTTP_${fieldName.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** Combines fields whose names have an underscore with those that CGI takes for the same. */
+function withUnderscores(entries: readonly Entry[], section: HeaderSection): Entry[] {
+  const values = new Map(entries);
+  for (const name of new Set(section.names)) {
+    if (!name.includes("_") || !isCombinable(name)) continue;
+    const value = section.value(name) ?? "";
+    const before = values.get(environName(name));
+    values.set(environName(name), before === undefined ? value : `${before}, ${value}`);
+  }
+  return [...values];
 }
 
 function addContentField(entries: Entry[], name: string, value: string | null): void {
@@ -69,19 +90,17 @@ function addContentField(entries: Entry[], name: string, value: string | null): 
 }
 
 /**
- * PEP 3333: SERVER_NAME and SERVER_PORT can never be empty, whatever kind of socket the request
- * came by.
+ * SERVER_NAME and SERVER_PORT: the socket's, or where that says nothing to the client (behind a
+ * proxy, or on a Unix socket) what the client asked for. Never empty, as PEP 3333 demands.
  */
-function serverName(local: SocketAddress, host: string | null): string {
-  if (local.family !== "unix") return local.host;
-  const name = host === null ? "" : host.replace(/:\d*$/, "");
-  return name === "" ? "localhost" : name;
-}
-
-function serverPort(endpoints: Endpoints, host: string | null): string {
-  if (endpoints.local.family !== "unix") return String(endpoints.local.port);
-  const port = /:(\d+)$/.exec(host ?? "")?.[1];
-  return port ?? (endpoints.scheme === "https" ? "443" : "80");
+function serverAddress(
+  { forwarded, host, scheme }: Provenance,
+  local: SocketAddress,
+): readonly [name: string, port: string] {
+  if (local.family !== "unix" && !forwarded) return [local.host, String(local.port)];
+  const authority = host === null ? null : parseAuthority(host);
+  const fallback = local.family === "unix" ? "localhost" : local.host;
+  return [authority?.host || fallback, authority?.port || DEFAULT_PORT[scheme]];
 }
 
 /**

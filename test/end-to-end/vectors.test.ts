@@ -35,6 +35,9 @@ const LIMIT_OPTIONS: Readonly<Partial<Record<keyof RequestLimits, [string, numbe
   requestLineLimitBytes: ["--limit-request-line", 64],
   headLimitBytes: ["--limit-request-head", 256],
   fieldCountMax: ["--limit-request-fields", 1],
+  fieldLimitBytes: ["--limit-request-field-size", 64],
+  trailerLimitBytes: ["--limit-request-trailers", 2],
+  chunkExtensionLimitBytes: ["--limit-chunk-extensions", 1],
   bodyLimitBytes: ["--limit-request-body", 1],
 };
 
@@ -55,9 +58,12 @@ function percentDecoded(path: string): string {
   );
 }
 
+/** Strings, and the list of trailer fields. */
+type EnvironRecord = Record<string, string | string[][]>;
+
 /** The environ of PEP 3333 for a request, as far as the client decides it; and the content. */
-function expectedRecord(request: RequestRecord): Record<string, string> {
-  const record: Record<string, string> = {
+function expectedRecord(request: RequestRecord): EnvironRecord {
+  const record: EnvironRecord = {
     REQUEST_METHOD: request.method,
     SERVER_PROTOCOL: `HTTP/1.${request.versionMinor}`,
     PATH_INFO: percentDecoded(request.path),
@@ -72,16 +78,20 @@ function expectedRecord(request: RequestRecord): Record<string, string> {
     const key = `${own ? "" : "HTTP_"}${name.toUpperCase().replaceAll("-", "_")}`;
     const before = record[key];
     const separator = name === "cookie" ? "; " : ", ";
-    record[key] = before === undefined ? value : before + separator + value;
+    record[key] = before === undefined ? value : String(before) + separator + value;
   }
   if (request.authority !== null) record["HTTP_HOST"] = request.authority;
+  if (request.trailers.length > 0) {
+    record["portico.trailers"] = request.trailers.map(({ name, value }) => [name, value]);
+  }
   if (request.framing.kind === "chunked") record["CONTENT_LENGTH"] = `${request.content.length}`;
   return record;
 }
 
-function seenRecord(response: RawResponse): Record<string, string> {
-  const seen: Record<string, string> = JSON.parse(response.field("X-Record") ?? "{}");
-  const decided = /^(?:HTTP_|CONTENT_|content$|RAW_URI|PATH_INFO|QUERY_STRING|SCRIPT_NAME)/;
+function seenRecord(response: RawResponse): EnvironRecord {
+  const seen: EnvironRecord = JSON.parse(response.field("X-Record") ?? "{}");
+  const decided =
+    /^(?:HTTP_|CONTENT_|content$|portico\.|RAW_URI|PATH_INFO|QUERY_STRING|SCRIPT_NAME)/;
   return Object.fromEntries(
     Object.entries(seen).filter(
       ([name]) => decided.test(name) || name === "REQUEST_METHOD" || name === "SERVER_PROTOCOL",

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     record = {name: value for name, value in environ.items() if isinstance(value, str)}
+    if "portico.trailers" in environ:
+        record["portico.trailers"] = environ["portico.trailers"]
     record["content"] = environ["wsgi.input"].read().decode("latin-1")
     start_response("200 OK", [("Content-Length", "0"), ("X-Record", json.dumps(record))])
     return []

@@ -1,0 +1,131 @@
+/**
+ * Replays each vector of `vectors/http1/respond/` against a connection whose stream is played: cut
+ * in every way of {@link CUTS}, alone and behind another request.
+ */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { test } from "node:test";
+import { ErrorPages } from "../../src/http/error-page.ts";
+import { ResponseHeadWriter } from "../../src/http1/response.ts";
+import { HttpConnection } from "../../src/server/connection.ts";
+import type { ConnectionContext } from "../../src/server/connection-context.ts";
+import { CUTS, LIMITS } from "../http1/cut-and-replay.ts";
+import { MemoryStream } from "../net/memory-stream.ts";
+import { SCREENING, SETTINGS } from "./connection-fixture.ts";
+import { RespondHandler } from "./respond-programs.ts";
+import {
+  DATE,
+  DATE_MS,
+  RESPOND_FOLDER,
+  type RespondVector,
+  respondVectors,
+  SERVER,
+} from "./respond-vectors.ts";
+
+const RANDOM_CUTS = 8;
+const FIRST = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+const FIRST_ANSWER =
+  `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n` +
+  `Date: ${DATE}\r\nServer: ${SERVER}\r\n\r\nhello\n`;
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+
+const SILENT = { error() {}, warn() {}, info() {}, debug() {} };
+
+/** A connection to the applications of `respond-programs.ts`, with a clock that stands still. */
+class RespondFixture implements ConnectionContext {
+  readonly settings: ConnectionContext["settings"];
+  readonly handler = new RespondHandler();
+  readonly headWriter = new ResponseHeadWriter(SERVER);
+  readonly errorPages = new ErrorPages("text", null);
+  readonly provenance = SCREENING.provenance;
+  readonly admissionRules = SCREENING.admissionRules;
+  readonly scratch = Buffer.alloc(4_096);
+  readonly log = SILENT;
+  readonly nowMs = 0;
+  readonly draining = false;
+  readonly client = new MemoryStream();
+
+  constructor(limits: RespondVector["limits"]) {
+    this.settings = { ...SETTINGS, request: { ...LIMITS, ...limits } };
+    this.headWriter.setDate(DATE_MS);
+    this.client.handler = new HttpConnection(this, this.client);
+  }
+
+  onClosed(): void {}
+
+  /** The client sends, and the application answers what has arrived whole. */
+  deliver(piece: Buffer): void {
+    this.client.deliver(piece);
+    this.handler.turn();
+    this.client.turn();
+  }
+
+  get ending(): RespondVector["connection"] {
+    if (this.client.wasReset) return "reset";
+    return this.client.sawEnd ? "closed" : "open";
+  }
+}
+
+function replay(vector: RespondVector, pieces: readonly Buffer[]): RespondFixture {
+  const fixture = new RespondFixture(vector.limits);
+  for (const piece of pieces) fixture.deliver(piece);
+  return fixture;
+}
+
+/** Cuts what is sent at once, and what only a 100 brings about, each by itself. */
+function cutVector(
+  vector: RespondVector,
+  before: string,
+  cut: (bytes: Buffer, seed: number) => Buffer[],
+  seed: number,
+): Buffer[] {
+  const { bytes, sentAfterContinue } = vector;
+  const head = bytes.subarray(0, bytes.length - sentAfterContinue);
+  const rest = bytes.subarray(bytes.length - sentAfterContinue);
+  const pieces = cut(Buffer.concat([Buffer.from(before), head]), seed);
+  return sentAfterContinue === 0 ? pieces : [...pieces, ...cut(rest, seed)];
+}
+
+function check(vector: RespondVector, before: string, answerBefore: string): void {
+  const expected = Buffer.concat([Buffer.from(answerBefore), vector.expected]);
+  for (const [way, cut] of Object.entries(CUTS)) {
+    const seeds = way === "at random" ? RANDOM_CUTS : 1;
+    for (let seed = 0; seed < seeds; seed++) {
+      const fixture = replay(vector, cutVector(vector, before, cut, seed));
+      const received = fixture.client.received.toString("latin1");
+      assert.equal(received, expected.toString("latin1"), `${way}, seed ${seed}`);
+      assert.equal(fixture.ending, vector.connection, `${way}, seed ${seed}`);
+    }
+  }
+}
+
+const vectors = respondVectors();
+
+test("each answer is a pair of files with a clause and a note", () => {
+  assert.ok(vectors.length >= 80);
+  assert.equal(readdirSync(RESPOND_FOLDER).length, 2 * vectors.length);
+  for (const { name, section, note, expected } of vectors) {
+    assert.match(section, /^(?:RFC \d+ section \d|PEP 3333)/, name);
+    assert.ok(note.length > 0, name);
+    assert.ok(expected.length > 0, name);
+  }
+});
+
+for (const vector of vectors) {
+  test(`respond ${vector.name}: ${vector.note}`, () => {
+    check(vector, "", "");
+  });
+
+  test(`respond ${vector.name}, behind another request`, () => {
+    check(vector, FIRST, FIRST_ANSWER);
+  });
+
+  if (vector.sentAfterContinue > 0) {
+    test(`respond ${vector.name}, to a client that does not wait`, () => {
+      const fixture = replay(vector, [vector.bytes]);
+      const expected = vector.expected.toString("latin1").replace(CONTINUE, "");
+      assert.equal(fixture.client.received.toString("latin1"), expected);
+      assert.equal(fixture.ending, vector.connection);
+    });
+  }
+}
