@@ -34,10 +34,18 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     )
 )
-BODYLESS = frozenset((204, 304))
+# What frames a message, or says who it is for, has no place in an interim answer, which has no
+# content and is on its way already (RFC 9110 sections 7.2, 8.6 and 14.4).
+NOT_IN_INTERIM = HOP_BY_HOP | {"content-length", "content-range", "host"}
+# The protocol's bounds on the interim answers of one request, docs/worker-protocol.md.
+INTERIM_ANSWERS_MAX = 16
+INTERIM_HEADS_MAX_BYTES = 16_384
+
+BODYLESS = frozenset((204, 205, 304))
 # A 204 says by itself that there is no content, and must not say how long it is (RFC 9110 section
-# 8.6).
-WITHOUT_LENGTH = frozenset((204,))
+# 8.6). A 205 has none, either, whatever the application says of it; where it must say so, the
+# gateway does (section 15.3.6).
+WITHOUT_LENGTH = frozenset((204, 205))
 
 match_status = re.compile(r"[2-5][0-9]{2} [\t\x20-\x7e\x80-\xff]*").fullmatch
 match_name = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
@@ -131,6 +139,22 @@ def encode(status: Any, headers: Any) -> Head:
     if len(encoded) > HEAD_MAX_BYTES:
         raise HeadError(f"the head is larger than {HEAD_MAX_BYTES} bytes")
     return Head(code, encoded, content_length)
+
+
+def encode_interim(headers: Any) -> bytes:
+    """Checks the headers of a 103 (Early Hints); encodes it as the protocol wants it.
+
+    Raises HeadError.
+    """
+    if not isinstance(headers, (list, tuple)):
+        raise HeadError(f"the hints must be a list, not {type(headers).__name__}")
+    lines = ["103 Early Hints\r\n"]
+    for header in headers:
+        name, value = check_header(header)
+        if name.lower() in NOT_IN_INTERIM:
+            raise HeadError(f"{name} must not be sent in an interim answer")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("latin-1")
 
 
 def exact_string(value: Any, what: str) -> str:

@@ -36,6 +36,11 @@ MESSAGE_MAX_CHARACTERS = 4_000
 DETAILS_MAX_CHARACTERS = 100_000
 OWN_FOLDERS = frozenset(map(os.path.dirname, (__file__, importlib.__file__)))
 
+ASGI_ADVICE = (
+    "Portico runs WSGI applications: name the WSGI callable of your framework (for Django: "
+    "mysite.wsgi), or wrap this one with a WSGI adapter such as a2wsgi"
+)
+
 KINDS = {
     "flask": "Flask",
     "django": "Django",
@@ -333,9 +338,7 @@ def require_wsgi(found: Any, reference: str) -> None:
     if is_asgi(found):
         raise LoadError(
             EXIT_NOT_AN_APPLICATION,
-            f"{reference} is an ASGI application ({a_type(found)}); Portico runs WSGI "
-            "applications: name the WSGI callable of your framework (for Django: mysite.wsgi), or "
-            "wrap this one with a WSGI adapter such as a2wsgi",
+            f"{reference} is an ASGI application ({a_type(found)}); {ASGI_ADVICE}",
         )
     if makes_no_content(found):
         raise LoadError(

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import traceback
 from collections import deque
 from io import BytesIO
 from time import perf_counter
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Callable
 
 from portico_worker import content, wire
 from portico_worker.heads import HeadCache
+from portico_worker.loading import ASGI_ADVICE
 from portico_worker.wire import pack_address
 from portico_worker.wsgi import (
     COPIED_MAX_BYTES,
@@ -39,6 +42,9 @@ FLUSH_INTERVAL_S = 0.0002
 # The gateway's bound on template numbers, docs/worker-protocol.md.
 TEMPLATES_MAX = 4096
 FOLDER = os.path.dirname(__file__)
+# What Python says where (scope, receive, send) was called with (environ, start_response). A wrapper
+# that takes any arguments hides it from whoever looks at the application before.
+match_asgi_call = re.compile(r".*missing 1 required positional argument: 'send'").fullmatch
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Any]
@@ -101,14 +107,12 @@ class Worker:
     def _run_batch(self, batch: list[Any]) -> None:
         application = self._application
         answer = self._answer
-        start_response = answer.start_response
         unsent = answer.unsent
         append = unsent.append
-        now = flushed_at = perf_counter()
-        left = len(batch)
+        start_response, early_hints = answer.start_response, answer.early_hints
+        answer.began = now = flushed_at = perf_counter()
         for request in batch:
             slot, generation, template, fields, path, query, raw_uri, body, length = request
-            left -= 1
             base, flush_first, bodyless = (
                 self._templates[template] if fields is None else self._template(template, fields)
             )
@@ -120,11 +124,12 @@ class Worker:
             environ["RAW_URI"] = path if raw_uri is None else raw_uri
             if length is not None:
                 environ["CONTENT_LENGTH"] = length
-            answer.slot = slot
-            answer.generation = generation
+            answer.slot, answer.generation = slot, generation
             answer.bodyless_method = bodyless
             answer.head = None
-            answer.began = began = now
+            began = now
+            # Of all callables that hold something, a method is made the fastest.
+            environ["wsgi.early_hints"] = MethodType(early_hints, began)
             result: Any = None
             spooled = None
             try:
@@ -135,34 +140,34 @@ class Worker:
                 result = application(environ, start_response)
                 kind = type(result)
                 if kind is list or kind is tuple:
-                    head = answer.head
                     # The commonest answer: one piece, its length declared, all of it small.
                     if (
                         len(result) == 1
-                        and head is not None
-                        and type(result[0]) is bytes
-                        and head.content_length == len(result[0]) <= COPIED_MAX_BYTES
+                        and (head := answer.head) is not None
+                        and type(piece := result[0]) is bytes
+                        and head.content_length == (size := len(piece)) <= COPIED_MAX_BYTES
                         and not (bodyless or head.bodyless or answer.head_sent)
                         and spooled is None
                     ):
-                        now = perf_counter()
+                        # From here on nothing of this request can be sent but this.
+                        answer.began = now = perf_counter()
                         elapsed_us = int((now - began) * 1e6)
                         if elapsed_us > ELAPSED_MAX_US:
                             elapsed_us = ELAPSED_MAX_US
-                        append(pack_address(slot, generation, elapsed_us, len(result[0])))
+                        append(pack_address(slot, generation, elapsed_us, size))
                         append(head.whole_frame)
-                        append(result[0])
+                        append(piece)
                         if now - flushed_at > FLUSH_INTERVAL_S:
                             answer.flush()
                             flushed_at = now
                         continue
                     answer.complete_list(result)
                 else:
-                    answer.complete_iterable(result, left == 0)
+                    answer.complete_iterable(result, request is batch[-1])
             except BaseException as error:  # noqa: BLE001 - sorted out by _fail, raised by _settle
                 self._fail(error, base, request)
             self._settle(result, spooled, base, request)
-            now = perf_counter()
+            answer.began = now = perf_counter()
             if unsent and now - flushed_at > FLUSH_INTERVAL_S:
                 answer.flush()
                 flushed_at = now
@@ -213,7 +218,7 @@ class Worker:
         # Present from the start, these are only replaced in each copy; adding them would make the
         # copy's table grow.
         environ["PATH_INFO"] = environ["QUERY_STRING"] = environ["RAW_URI"] = ""
-        environ["wsgi.input"] = None
+        environ["wsgi.input"] = environ["wsgi.early_hints"] = None
         method = fields["REQUEST_METHOD"]
         template = (environ, method not in IDEMPOTENT, method == "HEAD")
         if 0 <= number < TEMPLATES_MAX:
@@ -235,8 +240,12 @@ class Worker:
         if raw_uri is None:
             raw_uri = f"{path}?{query}" if query else path
         line = escape(f"{base['REQUEST_METHOD']} {raw_uri}")
+        advice = ""
+        if type(error) is TypeError and match_asgi_call(str(error)):
+            advice = f"portico: the application is called as ASGI applications are; {ASGI_ADVICE}\n"
         write_error(
-            f"error in application: {line} (worker PID {os.getpid()})\n{user_traceback(error)}"
+            f"error in application: {line} (worker PID {os.getpid()})\n"
+            f"{user_traceback(error)}{advice}"
         )
 
     def _is_cancelled(self, slot: int, generation: int) -> bool:

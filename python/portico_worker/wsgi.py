@@ -8,12 +8,21 @@ still there.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Callable
 
 from portico_worker import wire
-from portico_worker.heads import Head, HeadCache, HeadError
+from portico_worker.heads import (
+    INTERIM_ANSWERS_MAX,
+    INTERIM_HEADS_MAX_BYTES,
+    Head,
+    HeadCache,
+    HeadError,
+    encode_interim,
+)
+from portico_worker.loading import ASGI_ADVICE, a_type
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,6 +34,9 @@ COPIED_MAX_BYTES = 65_536
 ELAPSED_MAX_US = 2**32 - 1
 # A frame's length has 32 bits; a longer piece of content becomes several frames.
 FRAME_CONTENT_MAX_BYTES = 1 << 30
+# `Answer.began` of a request that is over, while it is being settled.
+NO_REQUEST = 0.0
+EARLY_HINTS = 103
 
 
 class Disconnected(Exception):
@@ -48,7 +60,10 @@ class Answer:
         self.unsent: list[bytes | memoryview] = []
         self.slot = 0
         self.generation = 0
-        self.began = 0.0
+        # When the present request began, or the next one will have. What an application may keep,
+        # `write` and `wsgi.early_hints`, knows its request by this very object: a clock may stand
+        # still, but each reading is an object of its own for as long as somebody holds it.
+        self.began = NO_REQUEST
         self.bodyless_method = False
         self.head: Head | None = None
         self.head_sent = False
@@ -57,9 +72,15 @@ class Answer:
         # Content that may still be sent where its length was declared; None where it was not.
         self._remaining: int | None = None
         self._cut = False
+        self._thread = get_ident()
+        # Interim answers, and the bytes of their heads, of the request with this address.
+        self._hinted = (-1, -1)
+        self._hints = 0
+        self._hints_bytes = 0
 
     def reset(self) -> None:
-        """Makes ready for the next request, after one whose answer was not the simplest kind."""
+        """Ends a request whose answer was not the simplest kind."""
+        self.began = NO_REQUEST
         self.head = None
         self.head_sent = False
         self._complete = False
@@ -101,12 +122,42 @@ class Answer:
         began: when the request began whose answer it belongs to. Raises Disconnected where nobody
         waits for it any more, AssertionError where another request has begun.
         """
-        if began != self.began:
+        if began is not self.began:
             raise AssertionError("write() was called after its request had been answered")
         if not isinstance(data, bytes):
             raise TypeError(f"write() takes bytes, not {type(data).__name__}")
         if data:
             self._stream(exact_bytes(data, data))
+
+    def early_hints(self, began: float, headers: list[tuple[str, str]]) -> None:
+        """wsgi.early_hints: sends a 103 (Early Hints) with these fields at once (RFC 8297).
+
+        Does nothing where it would be too late, after the head has left or the request is over;
+        in a thread that is not the request's, which cannot know whether it is; and beyond the
+        bounds on a request's interim answers, which is logged.
+
+        began: as in `_write`. Raises HeadError where the fields cannot be sent.
+        """
+        if began is not self.began or self.head_sent or self._complete:
+            return
+        if get_ident() != self._thread:
+            return
+        encoded = encode_interim(headers)
+        if not headers:
+            return
+        address = (self.slot, self.generation)
+        if address != self._hinted:
+            self._hinted = address
+            self._hints = self._hints_bytes = 0
+        self._hints += 1
+        self._hints_bytes += len(encoded)
+        if self._hints > INTERIM_ANSWERS_MAX or self._hints_bytes > INTERIM_HEADS_MAX_BYTES:
+            log("early hints beyond the bounds for one request are not sent")
+            return
+        kind = wire.pack_kind(wire.INTERIM, 0, EARLY_HINTS, len(encoded), 0)
+        self.unsent.append(wire.pack_address(*address, self._elapsed_us(), 0))
+        self.unsent.append(kind + encoded)
+        self.flush()
 
     def complete_list(self, pieces: list[bytes] | tuple[bytes, ...]) -> None:
         """Answers with content that is there already."""
@@ -141,6 +192,11 @@ class Answer:
         """
         if pieces is None:
             raise TypeError("the application returned None, not an iterable of bytes")
+        if is_asynchronous(pieces):
+            raise TypeError(
+                f"the application returned {a_type(pieces)}, not an iterable of bytes: it is "
+                f"asynchronous, as ASGI applications are; {ASGI_ADVICE}"
+            )
         for piece in pieces:
             content = piece if type(piece) is bytes else exact_bytes(piece, pieces)
             if not content:
@@ -296,6 +352,13 @@ def exact_bytes(piece: Any, pieces: Any) -> bytes:
             "bytes, such as a list with one element"
         )
     raise TypeError(f"the iterable must give bytes, not {type(piece).__name__}")
+
+
+def is_asynchronous(result: Any) -> bool:
+    """Whether it is to be awaited, as what an asynchronous function returns."""
+    kind = type(result)
+    awaited = hasattr(kind, "__await__") or hasattr(kind, "__aiter__")
+    return awaited and not hasattr(kind, "__iter__")
 
 
 def log(message: str) -> None:

@@ -23,7 +23,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from portico_worker import loading, wire
+from portico_worker import guardian, loading, wire
 from portico_worker.worker import Worker, base_environ
 from portico_worker.wsgi import log
 
@@ -41,17 +41,21 @@ def main(control_descriptor: int) -> None:
     control = socket.socket(fileno=control_descriptor)
     control.set_inheritable(False)
     gateway = os.getppid()
+    leads_group = False
     with contextlib.suppress(OSError):
         # A group, not a session: whoever accounts by session still finds us.
         os.setpgid(0, 0)
+        leads_group = True
     for number in SIGNALS_FOR_THE_GATEWAY:
         # A handler, not SIG_IGN: programs that the application starts would inherit that.
         signal.signal(number, ignore)
-    # While the application is being imported nobody listens to the socket, and the import may hang.
-    die_with_parent(gateway, signal.SIGKILL)
     zygote = Zygote(control)
     start = zygote.receive_start()
     zygote.socket_files = start["socketFiles"]
+    if leads_group:
+        # Where the system has no room for it, the start is better than its guard.
+        with contextlib.suppress(OSError):
+            zygote.lifeline = guardian.fork_guardian(control, gateway, zygote.socket_files)
     try:
         application = load(start)
     except loading.LoadError as error:
@@ -63,7 +67,6 @@ def main(control_descriptor: int) -> None:
         )
         flush_standard_streams()
         os._exit(error.exit_status)
-    die_with_parent(gateway, 0)
     zygote.say(
         type="loaded",
         pid=os.getpid(),
@@ -102,6 +105,8 @@ class Zygote:
         self._link_folder: str | None = None
         # Files of the gateway's listening sockets, removed here if it is killed.
         self.socket_files: list[dict[str, Any]] = []
+        # Tells the guardian by its end that this process has ended.
+        self.lifeline: int | None = None
 
     def say(self, **message: Any) -> None:
         """Sends one control line; if the gateway is gone, reading will tell."""
@@ -212,8 +217,10 @@ class Zygote:
         self.say(type="forked", worker=message["worker"], pid=pid)
 
     def close_in_child(self) -> None:
-        """Closes what is the zygote's: its control socket, and descriptors for other workers."""
+        """Closes what is the zygote's: control socket, lifeline, descriptors for other workers."""
         self._control.close()
+        if self.lifeline is not None:
+            os.close(self.lifeline)
         for descriptor in self._descriptors:
             os.close(descriptor)
 
@@ -252,17 +259,11 @@ class Zygote:
                 os.waitpid(pid, 0)
         if self._link_folder is not None:
             shutil.rmtree(self._link_folder, ignore_errors=True)
-        for file in self.socket_files:
-            with contextlib.suppress(OSError):
-                found = os.lstat(file["path"])
-                # A successor may have taken the name over.
-                if (found.st_dev, found.st_ino) == (file["device"], file["inode"]):
-                    os.unlink(file["path"])
+        guardian.remove_files(self.socket_files)
         if os.getpgrp() == os.getpid():
-            # Programs that the application started are in our group, and so are we: this is the
-            # last line.
-            with contextlib.suppress(OSError):
-                os.killpg(0, signal.SIGKILL)
+            # Programs that the application started are in our group, and so are we and the
+            # guardian: this is the last line.
+            guardian.end_group()
         os._exit(0)
 
 
@@ -278,7 +279,7 @@ def run_worker(
     """What the child does after fork: it is a worker, and never returns into the zygote's code."""
     status = 1
     try:
-        die_with_parent(parent, signal.SIGKILL)
+        die_with_parent(parent)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for descriptor in open_here:
@@ -315,8 +316,8 @@ def open_channel(link: dict[str, Any], own: list[int]) -> wire.Channel:
     return wire.Channel(stream, None)
 
 
-def die_with_parent(parent: int, number: int) -> None:
-    """Asks the kernel for a signal when the parent dies (prctl(2)); 0 takes that back.
+def die_with_parent(parent: int) -> None:
+    """Asks the kernel to kill this process when its parent dies (prctl(2)).
 
     Linux only, best effort. The parent may have died before the kernel was asked; then there is
     nobody to wait for.
@@ -324,10 +325,10 @@ def die_with_parent(parent: int, number: int) -> None:
     try:
         import ctypes  # noqa: PLC0415 - some interpreters are built without it
 
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
     except (ImportError, OSError, AttributeError):
         return
-    if number and os.getppid() != parent:
+    if os.getppid() != parent:
         os._exit(1)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 TIMEOUT_S = 20.0
-RESPONSE, HEAD, CHUNK, END, ABORT, ERROR, READY = range(1, 8)
+RESPONSE, HEAD, CHUNK, END, ABORT, ERROR, READY, INTERIM = range(1, 9)
 LAST_KINDS = frozenset((RESPONSE, END, ABORT, ERROR))
 
 FIELDS = {
@@ -54,9 +54,10 @@ class Frame:
 
 @dataclass
 class Answer:
-    """All frames of one answer."""
+    """All frames of one answer; the interim ones that came before it by themselves."""
 
     frames: list[Frame] = field(default_factory=list)
+    interim: list[Frame] = field(default_factory=list)
 
     @property
     def kinds(self) -> list[int]:
@@ -196,7 +197,11 @@ class Gateway:
             frame = self.frame()
             assert frame is not None, "the channel ended"
             assert (frame.slot, frame.generation) == (slot, generation), frame
-            answer.frames.append(frame)
+            if frame.kind == INTERIM:
+                assert not answer.frames, "an interim answer behind the head"
+                answer.interim.append(frame)
+            else:
+                answer.frames.append(frame)
         return answer
 
     def ask(self, **parts: Any) -> Answer:

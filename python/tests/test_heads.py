@@ -104,11 +104,12 @@ class Encoding(unittest.TestCase):
         twice = [("Content-Length", "1"), ("content-length", "1")]
         self.refused("200 OK", twice, "more than once")
 
-    def test_204_says_no_length_and_304_may(self) -> None:
-        head = encode("204 No Content", [("Content-Length", "0"), ("X", "y")])
-        self.assertEqual(head.encoded, b"204 No Content\r\nX: y\r\n")
-        self.assertIsNone(head.content_length)
-        self.assertTrue(head.bodyless)
+    def test_204_and_205_say_no_length_and_304_may(self) -> None:
+        for status in ("204 No Content", "205 Reset Content"):
+            head = encode(status, [("Content-Length", "7"), ("X", "y")])
+            self.assertEqual(head.encoded, status.encode() + b"\r\nX: y\r\n")
+            self.assertIsNone(head.content_length)
+            self.assertTrue(head.bodyless)
         head = encode("304 Not Modified", [("Content-Length", "9")])
         self.assertEqual((head.content_length, head.bodyless), (9, True))
 

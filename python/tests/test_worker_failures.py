@@ -7,10 +7,11 @@ import socket
 import sys
 import threading
 import unittest
+import warnings
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from portico_worker import worker
+from portico_worker import loading, worker
 
 from tests.applications import TEXT, Content, Environ, echo_path, giving, length
 from tests.gateway_side import (
@@ -73,6 +74,32 @@ class Failing(unittest.TestCase):
         for stream in (None, mock.Mock(write=mock.Mock(side_effect=OSError))):
             with Gateway(application) as gateway, mock.patch.object(sys, "stderr", stream):
                 self.assertEqual(gateway.ask().kinds, [ERROR])
+
+    def test_an_asgi_application_in_a_wrapper_that_takes_anything(self) -> None:
+        async def asgi(scope: Any, receive: Any, send: Any) -> None: ...
+
+        async def coroutine(*arguments: Any) -> None: ...
+
+        async def asynchronous_generator(*arguments: Any) -> Any:
+            yield b"content"
+
+        for inner, what in (
+            (asgi, "is called as ASGI applications are"),
+            (coroutine, "returned a coroutine, not an iterable of bytes"),
+            (asynchronous_generator, "returned an async_generator, not an iterable of bytes"),
+        ):
+
+            def application(*arguments: Any, inner: Any = inner) -> Any:
+                return inner(*arguments)
+
+            loading.require_wsgi(application, "app:app")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                answer, stderr = answer_to(application)
+            self.assertEqual(answer.kinds, [ERROR])
+            self.assertIn(what, stderr)
+            self.assertEqual(stderr.count("Portico runs WSGI applications"), 1)
+            self.assertNotIn("never awaited", stderr)
 
     def closes_once(self, content: Content, application: Any, **parts: Any) -> tuple[Answer, str]:
         answer, stderr = answer_to(application, **parts)

@@ -204,6 +204,15 @@ class Mistakes(Case):
                     self.assertEqual((answer.kinds, answer.content), ([RESPONSE], b""))
                     self.assertIsNone(answer.content_length)
 
+    def test_205_has_neither_content_nor_a_length(self) -> None:
+        for method in ("GET", "HEAD", "POST"):
+            for pieces in ([b"content"], [b"cont", b"ent"], iter([b"content"]), []):
+                application = giving(pieces, "205 Reset Content", (TEXT, length(7)))
+                answer = self.answer(application, method=method)
+                self.assertEqual((answer.kinds, answer.content), ([RESPONSE], b""))
+                self.assertIsNone(answer.content_length)
+                self.assertNotIn(b"Content-Length", answer.head)
+
     def test_write_of_all_that_was_declared_and_as_much_again(self) -> None:
         def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
             start_response("200 OK", [TEXT, length(5)])(b"hello")

@@ -4,9 +4,15 @@
  */
 import os from "node:os";
 import path from "node:path";
+import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
+import type { AdmissionRule } from "../handlers/admission.ts";
+import { AllowedHosts } from "../handlers/allowed-hosts.ts";
+import { RefusedContradictions } from "../handlers/contradictory-provenance.ts";
+import { RefusedUnderscores } from "../handlers/header-map.ts";
 import { RefusedMethods } from "../handlers/refused-methods.ts";
 import { ProvenanceReader } from "../handlers/provenance.ts";
-import { IpNetworks } from "../http/ip-network.ts";
+import { SecuredTargets } from "../handlers/secured-targets.ts";
+import type { IpNetworks } from "../http/ip-network.ts";
 import { ErrorPages } from "../http/error-page.ts";
 import type { RequestLimits } from "../http1/receiver.ts";
 import { parseBindAddress } from "../net/bind-address.ts";
@@ -16,7 +22,7 @@ import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
 import { readErrorPage } from "./error-page-file.ts";
-import { readBelievedFields, readNetworks } from "./proxy-settings.ts";
+import { readBelievedFields, readHostPatterns, readNetworks } from "./proxy-settings.ts";
 
 /** What a run is made of, once the command line has been understood. */
 export interface Run {
@@ -46,6 +52,7 @@ export function gatewaySettings(
     backlog: options.backlog,
     gracefulTimeoutMs: options.gracefulTimeoutMs,
     http: httpSettings(options, transport),
+    headerMap: options.headerMap,
     supervisor: {
       workers: run.workers.workers,
       zygote: {
@@ -91,14 +98,44 @@ function httpSettings(options: Options, transport: Transport): HttpServerSetting
     pipelinedLimitBytes: options.pipelinedLimitBytes,
     responseBufferBytes: options.responseBufferBytes,
     connectionsMax: options.connectionsMax,
+    connectionsPerAddressMax: options.connectionsPerAddressMax,
+    proxyProtocol: options.proxyProtocol === "off" ? null : options.proxyProtocol,
     serverField: options.serverField,
     errorPages: new ErrorPages(
       options.errorFormat,
       options.errorPage === null ? null : readErrorPage(options.errorPage),
     ),
-    provenance: new ProvenanceReader(new IpNetworks([], false)),
-    admissionRules: [new RefusedMethods(options.refusedMethods)],
+    provenance: new ProvenanceReader(
+      readTrustedProxies(options),
+      readBelievedFields("--forwarded-fields", options.forwardedFields),
+    ),
+    admissionRules: admissionRules(options),
   };
+}
+
+function readTrustedProxies(options: Options): IpNetworks {
+  const proxies = readNetworks("--forwarded-allow-ips", options.forwardedAllowIps);
+  if (proxies.all && options.connectionsPerAddressMax !== null && options.proxyProtocol === "off") {
+    throw new OperatorError(
+      EXIT_STATUS.usage,
+      "--connections-per-address-max: with --forwarded-allow-ips * every peer is a proxy, whose " +
+        "connections do not count; name the proxies, or leave the limit out",
+    );
+  }
+  return proxies;
+}
+
+/** In the order in which they are asked: what makes the rest meaningless comes first. */
+function admissionRules(options: Options): AdmissionRule[] {
+  return [
+    new RefusedContradictions(),
+    new SecuredTargets(),
+    ...(options.headerMap === "refuse" ? [new RefusedUnderscores()] : []),
+    ...(options.allowedHosts.length === 0
+      ? []
+      : [new AllowedHosts(readHostPatterns("--allowed-host", options.allowedHosts))]),
+    new RefusedMethods(options.refusedMethods),
+  ];
 }
 
 function requestLimits(options: Options): RequestLimits {

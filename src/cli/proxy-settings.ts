@@ -1,6 +1,10 @@
-/** From the options about proxies to what is done with them. Decides nothing beyond their notation. */
+/**
+ * From the options about proxies and hosts to what is made of them. Owns their notation as lists;
+ * decides nothing.
+ */
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import type { BelievedFields } from "../handlers/forwarded-claim.ts";
+import { type HostPattern, parseHostPattern } from "../handlers/allowed-hosts.ts";
 import { CAREFUL } from "../handlers/provenance.ts";
 import { type IpNetwork, IpNetworks, parseIpNetwork } from "../http/ip-network.ts";
 import { trimOws } from "../http/fields.ts";
@@ -57,6 +61,20 @@ export function readBelievedFields(flag: string, texts: readonly string[]): Beli
     xForwardedHost: has("x-forwarded-host"),
     xForwardedPort: has("x-forwarded-port"),
   };
+}
+
+/**
+ * The hosts that requests may be for.
+ *
+ * @param texts see {@link readNetworks}
+ * @throws {OperatorError} exit status 2: a member is no host
+ */
+export function readHostPatterns(flag: string, texts: readonly string[]): HostPattern[] {
+  return membersOf(texts).map((member) => {
+    const parsed = parseHostPattern(member);
+    if (parsed.kind === "pattern") return parsed.pattern;
+    throw new OperatorError(EXIT_STATUS.usage, `${flag}: ${member} ${parsed.why}`);
+  });
 }
 
 function membersOf(texts: readonly string[]): string[] {

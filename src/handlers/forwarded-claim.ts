@@ -156,17 +156,26 @@ function isHostBelieved(section: HeaderSection, believed: BelievedFields): boole
 }
 
 /**
+ * Names that no site on the Internet can have: `internal` (ICANN board resolution 2024.07.29.06),
+ * `cluster.local` and its like (RFC 6762), and the other special-use domain names of RFC 2606, RFC
+ * 6761 and RFC 8375.
+ */
+const SPECIAL_USE_NAME =
+  /\.(?:internal|local|localhost|test|invalid|home\.arpa|example|example\.(?:com|net|org))\.?$/i;
+
+/**
  * Whether an authority is what a proxy calls a server behind it, rather than what somebody on the
- * Internet asked for: an IP address, or a name without a dot, as `localhost` is.
+ * Internet asked for: an IP address, a name without a dot as `localhost` is, or one in a domain
+ * that is not the Internet's.
  */
 function isInternal(authority: string): boolean {
   const host = parseAuthority(authority)?.host ?? "";
-  if (host.startsWith("[")) return true;
-  return !host.includes(".") || /^[0-9.]+$/.test(host);
+  if (host.startsWith("[") || !host.includes(".")) return true;
+  return /^[0-9.]+$/.test(host) || SPECIAL_USE_NAME.test(`.${host}`);
 }
 
 function believableScheme(text: string | null): "http" | "https" | null {
-  switch (text?.toLowerCase()) {
+  switch (text?.toLowerCase() ?? "") {
     case "https":
     case "wss":
       return "https";

@@ -13,6 +13,11 @@ export interface Endpoints {
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
   readonly scheme: "http" | "https";
+  /**
+   * Whether the remote end is a proxy of ours, and so is believed about its clients. Not said where
+   * its address decides: a PROXY header's is its sender's word, and is looked at more closely.
+   */
+  readonly remoteIsProxy?: boolean;
 }
 
 export interface HandledRequest {

@@ -5,9 +5,11 @@
  * client; nobody else is believed about anything. What is not believed the application does not
  * see, so that no code behind it can be fooled.
  */
+import { parseIpAddress } from "../http/ip-address.ts";
 import type { IpNetworks } from "../http/ip-network.ts";
 import { parseAuthority } from "../http/authority.ts";
 import type { HeaderSection, RequestHead } from "../http1/request-head.ts";
+import type { SocketAddress } from "../os/socket-address.ts";
 import {
   type BelievedFields,
   type Claim,
@@ -35,7 +37,9 @@ export interface Provenance {
    * told, so none is believed, and the request is to be refused.
    */
   readonly contradictory: boolean;
-  /** What the application sees of a field in place of its value, by lower-case name; null: nothing. */
+  /**
+   * What the application sees of a field in place of its value, by lower-case name; null: nothing.
+   */
   readonly overrides: ReadonlyMap<string, string | null>;
 }
 
@@ -70,7 +74,7 @@ export class ProvenanceReader {
     const { section } = head;
     const claimed = section.names.filter((name) => isForwardingField(name));
     if (claimed.length === 0) return ofConnection(head, endpoints, NO_OVERRIDES, false);
-    if (!this.#isTrusted(endpoints)) {
+    if (!(endpoints.remoteIsProxy ?? this.trusts(endpoints.remote))) {
       return ofConnection(head, endpoints, nothingOf(claimed), false);
     }
     const forwarded = this.#believed.forwarded ? section.value("forwarded") : null;
@@ -84,11 +88,24 @@ export class ProvenanceReader {
       const other = ofClaim(head, endpoints, byForwarded);
       if (!agree(result, other)) return ofConnection(head, endpoints, nothingOf(claimed), true);
     }
-    return { ...result, overrides: overridesFor(section, result, byForwarded, byXForwarded) };
+    return {
+      ...result,
+      overrides: overridesFor(section, claimed, result, byForwarded, byXForwarded),
+    };
   }
 
-  #isTrusted({ remote }: Endpoints): boolean {
-    return remote.family === "unix" || this.#proxies.contains(remote.host);
+  /** Whether a peer at this address is believed about its clients. */
+  trusts(peer: SocketAddress): boolean {
+    return peer.family === "unix" || this.#proxies.contains(peer.host);
+  }
+
+  /**
+   * Whether an address that is known by hearsay is one of a proxy of ours. Not by `*`, which is
+   * about the peers themselves, nor by being a Unix socket's, which may be another machine's.
+   */
+  namesProxy(address: SocketAddress): boolean {
+    const parsed = address.family === "unix" ? null : parseIpAddress(address.host);
+    return parsed !== null && this.#proxies.names(parsed);
   }
 
   /** Whether a field of the X-Forwarded family is there that is believed. */
@@ -144,32 +161,47 @@ function agree(one: Provenance, other: Provenance): boolean {
 }
 
 /**
- * What the application sees of the fields that were read. The lists are cut to the part that
- * proxies wrote; a scheme, host or port that differs from what is believed is left out.
+ * What the application sees of the claims: the lists are cut to the part that proxies wrote, and
+ * scheme, host and port say what is believed.
  *
  * Other fields of a trusted proxy, such as X-Real-IP, are between it and the application.
  */
 function overridesFor(
   section: HeaderSection,
+  claimed: readonly string[],
   result: Provenance,
   byForwarded: Claim | null,
   byXForwarded: Claim | null,
 ): ReadonlyMap<string, string | null> {
-  const port =
-    (result.host === null ? null : parseAuthority(result.host)?.port) ||
-    DEFAULT_PORT[result.scheme];
-  const believed: readonly (readonly [name: string, value: string | null])[] = [
-    ["forwarded", byForwarded?.believedList ?? null],
-    ["x-forwarded-for", byXForwarded?.believedList ?? null],
-    ["x-forwarded-proto", result.scheme],
-    ["x-forwarded-host", result.host],
-    ["x-forwarded-port", port],
-  ];
   const overrides = new Map<string, string | null>();
-  for (const [name, value] of believed) {
-    const sent = section.value(name);
-    if (sent === null || sent.toLowerCase() === value?.toLowerCase()) continue;
-    overrides.set(name, value);
+  for (const name of claimed) {
+    const believed = believedValue(name, result, byForwarded, byXForwarded);
+    if (believed === undefined) continue;
+    const isSaid = section.value(name)?.toLowerCase() === believed?.toLowerCase();
+    if (!isSaid) overrides.set(name, believed);
   }
   return overrides;
+}
+
+/** @returns null where nothing is believed, undefined for a field that is not read */
+function believedValue(
+  name: string,
+  { scheme, host }: Provenance,
+  byForwarded: Claim | null,
+  byXForwarded: Claim | null,
+): string | null | undefined {
+  switch (name) {
+    case "forwarded":
+      return byForwarded?.believedList ?? null;
+    case "x-forwarded-for":
+      return byXForwarded?.believedList ?? null;
+    case "x-forwarded-proto":
+      return scheme;
+    case "x-forwarded-host":
+      return host;
+    case "x-forwarded-port":
+      return (host === null ? null : parseAuthority(host)?.port) || DEFAULT_PORT[scheme];
+    default:
+      return undefined;
+  }
 }

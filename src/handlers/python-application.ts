@@ -12,6 +12,7 @@ import {
 import type { Dispatcher } from "../workers/dispatcher.ts";
 import { encodeEnviron, isIdempotent } from "../workers/protocol.ts";
 import { environEntries, pathInfo } from "./environ.ts";
+import type { HeaderMap } from "./header-map.ts";
 import type {
   ConnectionHandler,
   Endpoints,
@@ -24,10 +25,12 @@ export class PythonApplication implements RequestHandler {
   readonly dispatcher: Dispatcher;
   /** SCRIPT_NAME: "" or a path that begins with "/" and does not end with it. */
   readonly rootPath: string;
+  readonly headerMap: HeaderMap;
 
-  constructor(dispatcher: Dispatcher, rootPath: string) {
+  constructor(dispatcher: Dispatcher, rootPath: string, headerMap: HeaderMap) {
     this.dispatcher = dispatcher;
     this.rootPath = rootPath;
+    this.headerMap = headerMap;
   }
 
   openConnection(endpoints: Endpoints): ConnectionHandler {
@@ -66,20 +69,21 @@ class PythonConnection implements ConnectionHandler {
     );
   }
 
-  #templateFor({ head, trailers }: HandledRequest): EnvironTemplate {
-    const { section, authority } = head;
-    if (authority !== null || trailers.length > 0) {
-      return new EnvironTemplate(
-        encodeEnviron(environEntries(section, authority, this.#endpoints), trailers),
-      );
-    }
+  #templateFor(request: HandledRequest): EnvironTemplate {
+    const { section, authority } = request.head;
+    if (authority !== null || request.trailers.length > 0) return this.#makeTemplate(request);
+    // The endpoints stay the same, so that the provenance does too where the section does.
     if (this.#template === null || this.#section !== section) {
       this.#section = section;
-      this.#template = new EnvironTemplate(
-        encodeEnviron(environEntries(section, null, this.#endpoints)),
-      );
+      this.#template = this.#makeTemplate(request);
     }
     return this.#template;
+  }
+
+  #makeTemplate({ head, provenance, trailers }: HandledRequest): EnvironTemplate {
+    const { headerMap } = this.#application;
+    const entries = environEntries(head.section, provenance, this.#endpoints.local, headerMap);
+    return new EnvironTemplate(encodeEnviron(entries, trailers));
   }
 }
 

@@ -4,10 +4,10 @@
  *
  * Decides only whether a text has that form. Which hosts are served is policy, and not known here.
  */
+import { parseIPv6Address } from "./ip-address.ts";
 import { hexDigit } from "./target.ts";
 
 const PORT_MAX = 65_535;
-const IPV6_GROUPS = 8;
 
 /** 1 for the characters of `reg-name` other than `%`: unreserved and sub-delims. */
 const REG_NAME = /* @__PURE__ */ charTable(
@@ -76,46 +76,10 @@ function ipLiteralEnd(text: string): number {
   const close = text.indexOf("]");
   if (close === -1) return -1;
   const address = text.slice(1, close);
-  return isIpv6Address(address) || isIpvFuture(address) ? close + 1 : -1;
+  return parseIPv6Address(address) !== null || isIpvFuture(address) ? close + 1 : -1;
 }
 
 /** `"v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )` */
 function isIpvFuture(text: string): boolean {
   return /^v[0-9a-f]+\.[-\w.~!$&'()*+,;=:]+$/i.test(text);
-}
-
-/**
- * `IPv6address` of RFC 3986: no zone, because a zone means something on the client's machine only.
- */
-function isIpv6Address(text: string): boolean {
-  const halves = text.split("::");
-  if (halves.length > 2) return false;
-  let groups = 0;
-  for (const [index, half] of halves.entries()) {
-    const isLast = index === halves.length - 1;
-    const counted = half === "" && halves.length === 2 ? 0 : ipv6Groups(half, isLast);
-    if (counted === -1) return false;
-    groups += counted;
-  }
-  return halves.length === 2 ? groups < IPV6_GROUPS : groups === IPV6_GROUPS;
-}
-
-/** How many 16 bit groups there are, an IPv4 address at the very end being two; -1 if malformed. */
-function ipv6Groups(text: string, mayEndInIpv4: boolean): number {
-  const parts = text.split(":");
-  let groups = 0;
-  for (const [index, part] of parts.entries()) {
-    if (/^[0-9a-f]{1,4}$/i.test(part)) groups += 1;
-    else if (mayEndInIpv4 && index === parts.length - 1 && isIpv4Address(part)) groups += 2;
-    else return -1;
-  }
-  return groups;
-}
-
-function isIpv4Address(text: string): boolean {
-  const octets = text.split(".");
-  return (
-    octets.length === 4 &&
-    octets.every((octet) => /^(?:0|[1-9][0-9]{0,2})$/.test(octet) && Number(octet) <= 255)
-  );
 }

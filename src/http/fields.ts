@@ -30,6 +30,9 @@ export function isToken(text: string): boolean {
 /**
  * Fields of requests that are defined to have one value. A second line of the same name has no
  * meaning that two recipients would agree on, so the request is refused (RFC 9110 section 5.3).
+ *
+ * If-Modified-Since and If-Unmodified-Since are not among them: several members must be ignored
+ * (RFC 9110 sections 13.1.3 and 13.1.4), which the application does, because a list is no date.
  */
 export const SINGLETON_FIELDS: readonly string[] = [
   "authorization",
@@ -40,9 +43,7 @@ export const SINGLETON_FIELDS: readonly string[] = [
   "date",
   "from",
   "host",
-  "if-modified-since",
   "if-range",
-  "if-unmodified-since",
   "max-forwards",
   "origin",
   "proxy-authorization",

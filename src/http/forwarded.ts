@@ -95,7 +95,7 @@ export function lastXForwardedFor(value: string, end: number): PlacedElement | n
   if (last === 0) return null;
   const start = skipOws(value, value.lastIndexOf(",", last - 1) + 1, last);
   const text = value.slice(start, last);
-  const address = parseIPv6Address(text) === null ? null : parseIpAddress(text);
+  const address = parseIpAddress(text);
   const client = address === null ? parseForwardedNode(text) : { address, port: null };
   return client === null ? null : { element: { client, proto: null, host: null }, start };
 }

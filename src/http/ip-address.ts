@@ -27,8 +27,7 @@ export type IpAddress = Uint8Array;
  * @bound O(length), and a text that is too long for an address is not looked at
  */
 export function parseIpAddress(text: string): IpAddress | null {
-  const ipv4 = parseIPv4Address(text);
-  if (ipv4 !== null) return ipv4;
+  if (!text.includes(":")) return parseIPv4Address(text);
   const ipv6 = parseIPv6Address(text);
   return ipv6 !== null && isMappedIPv4(ipv6) ? ipv6.subarray(IPV6_BYTES - IPV4_BYTES) : ipv6;
 }
@@ -67,7 +66,9 @@ function readIPv4(text: string, start: number, bytes: Uint8Array, at: number): b
   return index === text.length;
 }
 
-/** `IPv6address` of RFC 3986, as sixteen bytes also where IPv4 is mapped; null for anything else. */
+/**
+ * `IPv6address` of RFC 3986, as sixteen bytes also where IPv4 is mapped; null for anything else.
+ */
 export function parseIPv6Address(text: string): IpAddress | null {
   if (text.length > TEXT_MAX_CHARS) return null;
   const bytes = new Uint8Array(IPV6_BYTES);

@@ -61,3 +61,8 @@ function decimal(text: string): number {
   if (text === "") throw violation("CONTENT_LENGTH_INVALID");
   return value;
 }
+
+/** Whether there is any content to come; it can still turn out empty where it is chunked. */
+export function announcesContent(framing: Framing): boolean {
+  return framing.kind === "chunked" || (framing.kind === "length" && framing.bytes > 0);
+}

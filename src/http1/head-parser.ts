@@ -33,6 +33,8 @@ export interface HeadLimits {
  * 3).
  */
 const METHOD_LENGTH_MAX = 36;
+/** Of a field's name in an error. */
+const SHOWN_NAME_MAX_BYTES = 64;
 const TLS_HANDSHAKE_RECORD = 0x16;
 const DIGIT_ZERO = 0x30;
 const VERSION_NAME = /* @__PURE__ */ Buffer.from("HTTP/");
@@ -240,7 +242,9 @@ export class HeadParser {
       lineStop = Math.min(stop, lineStart + fieldLimitBytes);
       colon = -1;
     }
-    if (lineStop < stop || at - lineStart >= fieldLimitBytes) throw violation("FIELD_TOO_LARGE");
+    if (lineStop < stop || at - lineStart >= fieldLimitBytes) {
+      throw fieldTooLarge(bytes, lineStart, colon === -1 ? at : colon);
+    }
     if (stop === limit) throw violation("HEAD_TOO_LARGE");
     this.#scanned = at - start;
     this.#lineStart = lineStart - start;
@@ -340,6 +344,12 @@ function checkVersionByte(byte: number, index: number): void {
   } else if (byte !== LF) {
     throw violation("BARE_CR");
   }
+}
+
+/** RFC 6585 section 5 has the answer say which field it is. */
+function fieldTooLarge(bytes: Buffer, nameStart: number, nameEnd: number): Error {
+  const shownEnd = Math.min(nameEnd, nameStart + SHOWN_NAME_MAX_BYTES);
+  return violation("FIELD_TOO_LARGE", bytes.toString("latin1", nameStart, shownEnd));
 }
 
 function nameViolation(byte: number, isLineStart: boolean, isFirstLine: boolean): Error {

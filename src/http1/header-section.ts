@@ -7,7 +7,7 @@
  */
 import { parseAuthority } from "../http/authority.ts";
 import { fieldSeparator, listMembers } from "../http/fields.ts";
-import { decideFraming } from "./framing.ts";
+import { announcesContent, decideFraming } from "./framing.ts";
 import { knownFieldAt, type FieldRole } from "./known-fields.ts";
 import { HeaderSection, type VersionMinor } from "./request-head.ts";
 import { violation } from "./violations.ts";
@@ -71,7 +71,6 @@ export function readHeaderSection(
   }
   checkHost(versionMinor, host);
   const framing = decideFraming(versionMinor, transferEncoding, contentLength);
-  const hasContent = framing.kind === "chunked" || (framing.kind === "length" && framing.bytes > 0);
   const expectsContinue = expect !== null && isContinueExpected(versionMinor, expect);
   return new HeaderSection(
     method,
@@ -80,7 +79,7 @@ export function readHeaderSection(
     values,
     framing,
     isPersistent(versionMinor, connection),
-    expectsContinue && hasContent,
+    expectsContinue && announcesContent(framing),
     host,
   );
 }
@@ -97,16 +96,16 @@ function repeated(role: FieldRole): Error {
 /**
  * Host is required on HTTP/1.1, and must have the form of an authority without userinfo.
  *
- * An empty value is accepted: RFC 9112 section 3.2 has clients send one where the target URI has no
- * authority, and the grammar of `uri-host` allows it. A port without a host is refused: an http URI
- * with an empty host is invalid (RFC 9110 section 4.2.1), and no other URI has a port here.
+ * An empty host is refused, with a port and without: clients send an empty value where the target
+ * URI has no authority (RFC 9112 section 3.2), but an http URI has one, and must be refused where
+ * its host is empty (RFC 9110 section 4.2.1). There is no default to take in its place (RFC 9112
+ * section 3.3).
  */
 function checkHost(versionMinor: VersionMinor, host: string | null): void {
   if (host === null) {
     if (versionMinor === 1) throw violation("HOST_MISSING");
     return;
   }
-  if (host === "") return;
   const authority = parseAuthority(host);
   if (authority === null || authority.host === "") throw violation("HOST_INVALID");
 }

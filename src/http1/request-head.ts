@@ -16,6 +16,9 @@ export type Framing =
 /** The forms of a request-target (RFC 9112 section 3.2). */
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
+/** The schemes that an absolute-form may have here (RFC 9110 section 4.2). */
+export type TargetScheme = "http" | "https";
+
 /** HTTP/1.0 or HTTP/1.1; a higher minor version is treated as 1 (RFC 9110 section 2.5). */
 export type VersionMinor = 0 | 1;
 
@@ -40,7 +43,7 @@ export class HeaderSection {
    * section 10.1.1).
    */
   readonly expectsContinue: boolean;
-  /** The value of Host; null where there is none, which only HTTP/1.0 allows. May be empty. */
+  /** The value of Host; null where there is none, which only HTTP/1.0 allows. Never empty. */
   readonly host: string | null;
 
   constructor(
@@ -91,6 +94,8 @@ export class RequestTarget {
   readonly query: string;
   /** Of an absolute- or authority-form: it overrides Host (RFC 9112 section 3.2.2). Else null. */
   readonly authority: string | null;
+  /** What the client says that the scheme is, which only an absolute-form does. Else null. */
+  readonly scheme: TargetScheme | null;
 
   constructor(
     raw: string,
@@ -98,12 +103,14 @@ export class RequestTarget {
     path: string,
     query: string,
     authority: string | null,
+    scheme: TargetScheme | null = null,
   ) {
     this.raw = raw;
     this.form = form;
     this.path = path;
     this.query = query;
     this.authority = authority;
+    this.scheme = scheme;
   }
 }
 
@@ -112,12 +119,13 @@ export class RequestHead {
   readonly kind = "head" as const;
   /** A token; methods are case-sensitive (RFC 9110 section 9.1). */
   readonly method: string;
-  /** See {@link RequestTarget} for this and the next four. */
+  /** See {@link RequestTarget} for this and the next five. */
   readonly rawTarget: string;
   readonly form: TargetForm;
   readonly path: string;
   readonly query: string;
   readonly authority: string | null;
+  readonly scheme: TargetScheme | null;
   readonly versionMinor: VersionMinor;
   readonly section: HeaderSection;
 
@@ -128,6 +136,7 @@ export class RequestHead {
     this.path = target.path;
     this.query = target.query;
     this.authority = target.authority;
+    this.scheme = target.scheme;
     this.versionMinor = section.versionMinor;
     this.section = section;
   }

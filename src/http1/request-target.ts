@@ -9,7 +9,7 @@ import { splitQuery } from "../http/target.ts";
 import { RequestTarget } from "./request-head.ts";
 import { violation } from "./violations.ts";
 
-const ABSOLUTE_FORM = /^https?:\/\/([^/?]*)(.*)$/is;
+const ABSOLUTE_FORM = /^(https?):\/\/([^/?]*)(.*)$/is;
 
 /**
  * Takes a request-target apart.
@@ -48,14 +48,15 @@ function absoluteForm(method: string, raw: string): RequestTarget {
   const match = ABSOLUTE_FORM.exec(raw);
   if (match === null)
     throw violation(/^[a-z][-a-z0-9+.]*:/i.test(raw) ? "TARGET_URI" : "TARGET_FORM");
-  const authority = match[1] ?? "";
-  const rest = match[2] ?? "";
+  const scheme = match[1]?.length === "https".length ? "https" : "http";
+  const authority = match[2] ?? "";
+  const rest = match[3] ?? "";
   const host = parseAuthority(authority)?.host ?? "";
   if (host === "") throw violation("TARGET_URI");
   // What a proxy would have sent on as "*" (RFC 9112 section 3.2.4).
   if (rest === "" && method === "OPTIONS") {
-    return new RequestTarget(raw, "asterisk", "*", "", authority);
+    return new RequestTarget(raw, "asterisk", "*", "", authority, scheme);
   }
   const { path, query } = splitQuery(rest);
-  return new RequestTarget(raw, "absolute", path === "" ? "/" : path, query, authority);
+  return new RequestTarget(raw, "absolute", path === "" ? "/" : path, query, authority, scheme);
 }

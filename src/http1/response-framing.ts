@@ -60,7 +60,11 @@ export function frameResponse(
   if (isBodyless(status) || (method === "CONNECT" && status < 300)) {
     return framing("none", 0, isDeclared && status === 304, versionMinor, persistent);
   }
-  if (method === "HEAD") return framing("none", 0, isDeclared, versionMinor, persistent);
+  if (method === "HEAD") {
+    // What GET would have sent; behind a 205 that is nothing, whatever was declared.
+    const isTrue = isDeclared && (status !== RESET_CONTENT || contentLength === 0);
+    return framing("none", 0, isTrue, versionMinor, persistent);
+  }
   if (status === RESET_CONTENT) {
     return framing("length", 0, contentLength === 0, versionMinor, persistent);
   }

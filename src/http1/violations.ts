@@ -33,7 +33,11 @@ export const VIOLATIONS = {
     "RFC 9112 section 2.3",
     "the request line does not end in HTTP/DIGIT.DIGIT",
   ],
-  VERSION_UNSUPPORTED: [505, "RFC 9110 section 15.6.6", "a major version other than HTTP/1"],
+  VERSION_UNSUPPORTED: [
+    505,
+    "RFC 9110 section 15.6.6",
+    "only HTTP/1.1 and HTTP/1.0 are served here",
+  ],
   HEAD_TOO_LARGE: [
     431,
     "RFC 6585 section 5",
@@ -102,8 +106,13 @@ export const VIOLATIONS = {
 
 export type ViolationCode = keyof typeof VIOLATIONS;
 
-/** The error to throw for a violation. */
-export function violation(code: ViolationCode): ProtocolError {
-  const [status, section, message] = VIOLATIONS[code];
-  return new ProtocolError(code, status, section, message);
+/**
+ * The error to throw for a violation.
+ *
+ * @param where what it was found in, where the table's sentence does not say it: a token, since
+ *   clients and logs get to see it
+ */
+export function violation(code: ViolationCode, where: string | null = null): ProtocolError {
+  const [status, section, sentence] = VIOLATIONS[code];
+  return new ProtocolError(code, status, section, where ? `${sentence}: ${where}` : sentence);
 }

@@ -11,6 +11,7 @@
  */
 import { ProtocolError } from "../base/errors.ts";
 import type { ConnectionHandler, Endpoints, PendingAnswer } from "../handlers/handler.ts";
+import { announcesContent } from "../http1/framing.ts";
 import { RequestReceiver } from "../http1/receiver.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { CONTINUE } from "../http1/response.ts";
@@ -276,7 +277,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
     const { framing, expectsContinue } = head.section;
     if (framing.kind === "none") return;
     const answer = this.#screening.admission?.answer ?? null;
-    if (answer !== null) {
+    if (answer !== null && announcesContent(framing)) {
       // There is no reason to take a content that nobody will read.
       this.#answerAndClose(gatewayAnswer(errorPages, answer), head);
       return;

@@ -50,11 +50,14 @@ export function gatewayAnswer(pages: ErrorPages, answer: GatewayAnswer): Written
   const { status, detail } = answer;
   const page = answer.content === null ? pages.page(status, detail) : null;
   const content = page?.content ?? answer.content ?? Buffer.alloc(0);
-  const typeLine = page === null ? "" : `Content-Type: ${page.contentType}\r\n`;
+  // Some errors may be cached by default (RFC 9110 section 15.1): one that an attacker provokes must
+  // not reach others by a cache in between.
+  const pageLines =
+    page === null ? "" : `Content-Type: ${page.contentType}\r\nCache-Control: no-store\r\n`;
   // For those who may come again (RFC 9110 section 10.2.3).
   const retryLine = status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : "";
   const head = Buffer.from(
-    `${status} ${REASON_PHRASES[status] ?? ""}\r\n${answer.fields}${retryLine}${typeLine}` +
+    `${status} ${REASON_PHRASES[status] ?? ""}\r\n${answer.fields}${retryLine}${pageLines}` +
       `Content-Length: ${content.length}\r\n`,
     "latin1",
   );

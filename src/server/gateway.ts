@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { HeaderMap } from "../handlers/header-map.ts";
 import { PythonApplication } from "../handlers/python-application.ts";
 import type { BindAddress } from "../net/bind-address.ts";
 import { DeadlineSweep } from "../net/deadlines.ts";
@@ -16,6 +17,7 @@ export interface GatewaySettings {
   readonly bind: readonly BindAddress[];
   readonly backlog: number;
   readonly http: HttpServerSettings;
+  readonly headerMap: HeaderMap;
   readonly supervisor: SupervisorSettings;
   /** What accepted requests get to be answered once the gateway is being stopped. */
   readonly gracefulTimeoutMs: number;
@@ -42,6 +44,7 @@ export class Gateway {
     const application = new PythonApplication(
       this.supervisor.dispatcher,
       settings.supervisor.zygote.rootPath,
+      settings.headerMap,
     );
     this.server = new HttpServer(transport, application, settings.http, log, clock);
     this.#sweep = new DeadlineSweep(SWEEP_INTERVAL_MS, () => {

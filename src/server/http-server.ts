@@ -10,20 +10,29 @@ import type { ProvenanceReader } from "../handlers/provenance.ts";
 import type { ErrorPages } from "../http/error-page.ts";
 import { ResponseHeadWriter } from "../http1/response.ts";
 import type { BindAddress } from "../net/bind-address.ts";
-import type { ByteStream } from "../net/byte-stream.ts";
+import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
+import type { ProxyProtocol } from "../net/proxy-header.ts";
+import type { ProxyHeader } from "../net/proxy-header-result.ts";
 import type { Listener, Transport } from "../net/transport.ts";
+import { AddressCount, type AddressPlace } from "./address-count.ts";
 import { HttpConnection } from "./connection.ts";
 import type {
   ConnectionContext,
   ConnectionSettings,
   ServedConnection,
 } from "./connection-context.ts";
+import { type ConnectionOrigin, ownOrigin, relayedOrigin } from "./connection-origin.ts";
+import { ProxiedConnection, type ProxiedConnectionOwner } from "./proxied-connection.ts";
 import type { ScreeningSettings } from "./screening.ts";
 
 export interface HttpServerSettings extends ConnectionSettings, ScreeningSettings {
   readonly errorPages: ErrorPages;
   /** null: as many as there are descriptors. */
   readonly connectionsMax: number | null;
+  /** Of one address; null for any number. Those of proxies that are trusted do not count. */
+  readonly connectionsPerAddressMax: number | null;
+  /** What trusted peers begin their connections with; null for nothing. */
+  readonly proxyProtocol: ProxyProtocol | null;
   /** Value of the Server field; null for none. */
   readonly serverField: string | null;
 }
@@ -39,7 +48,7 @@ const DRAIN_IDLE_MS = 500;
 /** How often deadlines are looked at; every timeout is late by at most twice this. */
 export const SWEEP_INTERVAL_MS = 250;
 
-export class HttpServer implements ConnectionContext {
+export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
   readonly settings: HttpServerSettings;
   readonly handler: RequestHandler;
   readonly provenance: ProvenanceReader;
@@ -53,9 +62,11 @@ export class HttpServer implements ConnectionContext {
   readonly listeners: Listener[] = [];
   readonly #transport: Transport;
   readonly #clock: Clock;
-  readonly #connections = new Set<ServedConnection>();
+  /** All connections, with their places where their addresses count. */
+  readonly #connections = new Map<ServedConnection, AddressPlace | null>();
   /** Those of them that were one too many, until they have taken their answer. */
   readonly #turnedAway = new Set<ServedConnection>();
+  readonly #addresses: AddressCount | null;
   #closeIdleAtMs = Infinity;
   #onEmpty: (() => void) | null = null;
 
@@ -72,6 +83,9 @@ export class HttpServer implements ConnectionContext {
     this.provenance = settings.provenance;
     this.admissionRules = settings.admissionRules;
     this.errorPages = settings.errorPages;
+    const { connectionsPerAddressMax } = settings;
+    this.#addresses =
+      connectionsPerAddressMax === null ? null : new AddressCount(connectionsPerAddressMax);
     this.log = log;
     this.#clock = clock;
     this.nowMs = clock.nowMs() + SWEEP_INTERVAL_MS;
@@ -129,7 +143,7 @@ export class HttpServer implements ConnectionContext {
   closeAll(): void {
     this.draining = true;
     this.stopListening();
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#connections.keys()) connection.close();
   }
 
   /** Called every {@link SWEEP_INTERVAL_MS}. */
@@ -137,7 +151,7 @@ export class HttpServer implements ConnectionContext {
     this.nowMs = this.#clock.nowMs();
     this.headWriter.setDate(this.#clock.epochMs());
     const closeIdle = this.nowMs >= this.#closeIdleAtMs;
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.keys()) {
       if (closeIdle && connection.idle) connection.close();
       else connection.sweep();
     }
@@ -145,23 +159,60 @@ export class HttpServer implements ConnectionContext {
   }
 
   onClosed(connection: ServedConnection): void {
+    const place = this.#connections.get(connection) ?? null;
+    if (place !== null) this.#addresses?.leave(place);
     this.#connections.delete(connection);
     this.#turnedAway.delete(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
+  onProxyHeader(
+    connection: ProxiedConnection,
+    header: ProxyHeader | null,
+  ): ByteStreamHandler | null {
+    const { stream } = connection;
+    const successor = this.#serve(stream, relayedOrigin(stream, header, this.provenance));
+    // What is not served is closed, and reports it to the connection that it has had so far.
+    if (successor !== null) this.#connections.delete(connection);
+    return successor;
+  }
+
   #accept(stream: ByteStream): void {
-    const { connectionsMax } = this.settings;
+    const { connectionsMax, proxyProtocol, headerTimeoutMs } = this.settings;
     const turnedAway = this.#turnedAway.size;
     const tooMany =
       connectionsMax !== null && this.#connections.size - turnedAway >= connectionsMax;
     if (tooMany && turnedAway >= connectionsMax) {
       stream.close();
-      return;
+    } else if (tooMany) {
+      this.#turnAway(new HttpConnection(this, stream), null);
+    } else if (proxyProtocol !== null && this.provenance.trusts(stream.remoteAddress)) {
+      const connection = new ProxiedConnection(this, stream, proxyProtocol, headerTimeoutMs);
+      this.#connections.set(connection, null);
+    } else {
+      this.#serve(stream, ownOrigin(stream, this.provenance));
     }
-    const connection = new HttpConnection(this, stream);
-    this.#connections.add(connection);
-    if (!tooMany) return;
+  }
+
+  /** @returns null where the stream has been closed instead, since its address has too many */
+  #serve(stream: ByteStream, origin: ConnectionOrigin): HttpConnection | null {
+    const { endpoints, countedHost } = origin;
+    let place: AddressPlace | null = null;
+    if (this.#addresses !== null && countedHost !== null) {
+      place = this.#addresses.enter(countedHost);
+      if (place === null) {
+        stream.close();
+        return null;
+      }
+    }
+    const connection = new HttpConnection(this, stream, endpoints);
+    if (place?.isOneTooMany === true) this.#turnAway(connection, place);
+    else this.#connections.set(connection, place);
+    return connection;
+  }
+
+  #turnAway(connection: HttpConnection, place: AddressPlace | null): void {
+    this.#connections.set(connection, place);
     this.#turnedAway.add(connection);
     connection.turnAway();
   }

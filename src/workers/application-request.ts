@@ -68,9 +68,9 @@ export type AnswerFailure =
   | "queue-timed-out";
 
 /**
- * Receives one answer: any number of `onAnswerInterim`, `onAnswerHead`, any number of `onAnswerContent`, then `onAnswerEnd`; or, at
- * any point, `onAnswerFailure`. A whole answer in one piece is `onAnswerHead` with `complete` true,
- * and nothing else.
+ * Receives one answer: any number of `onAnswerInterim`, then `onAnswerHead`, any number of
+ * `onAnswerContent`, and `onAnswerEnd`; or, at any point, `onAnswerFailure`. A whole answer in one
+ * piece is `onAnswerHead` with `complete` true, and nothing behind it.
  */
 export interface AnswerSink {
   /**

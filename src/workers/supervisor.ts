@@ -102,10 +102,25 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
     const loaded = await zygote.loaded;
     this.#starting = Promise.withResolvers();
     for (let count = 0; count < this.#settings.workers; count++) this.#fork();
-    await this.#starting.promise;
-    this.#starting = null;
+    const { startTimeoutMs } = this.#settings.zygote;
+    const timer = setTimeout(() => this.#startTimedOut(startTimeoutMs), startTimeoutMs);
+    try {
+      await this.#starting.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#starting = null;
+    }
     this.#started = true;
     return loaded;
+  }
+
+  /** What the application registered for a fork may hang, in the zygote too: it is not asked. */
+  #startTimedOut(startTimeoutMs: number): void {
+    const seconds = startTimeoutMs / 1000;
+    this.#starting?.reject(
+      cannotStart(`they were not ready within ${seconds} s; see --start-timeout`),
+    );
+    this.#zygote?.kill();
   }
 
   /** Ends what has waited, run, started or ended for too long. Called several times a second. */
@@ -120,8 +135,20 @@ export class Supervisor implements ZygoteEvents, DispatcherEvents {
       }
       if (handle.state === "starting" && now - handle.bornAtMs > startTimeoutMs) {
         this.#takeOut(handle, `was not ready within ${startTimeoutMs / 1000} s`, SIGKILL);
+        this.#checkZygoteForks(handle);
       }
     }
+  }
+
+  /**
+   * A zygote that has not forked a worker in all that time never will, and cannot end one either.
+   * While there are others they go on serving; then it is replaced.
+   */
+  #checkZygoteForks({ pid }: WorkerHandle): void {
+    const serving = [...this.#handles.values()].some(({ state }) => state === "ready");
+    if (pid !== null || serving) return;
+    this.#log.error("the zygote does not fork");
+    this.#zygote?.kill();
   }
 
   /**

@@ -123,7 +123,7 @@ export class Zygote implements ByteStreamHandler {
   async end(boundMs: number): Promise<void> {
     this.#say({ type: "end" });
     this.#control.close();
-    const timer = setTimeout(() => this.#kill(), this.#importing ? 0 : boundMs);
+    const timer = setTimeout(() => this.kill(), this.#importing ? 0 : boundMs);
     await this.#exited;
     clearTimeout(timer);
   }
@@ -136,7 +136,7 @@ export class Zygote implements ByteStreamHandler {
       this.#take(line);
     }
     this.#unread = unread;
-    if (unread.length > CONTROL_LINE_MAX_BYTES) this.#kill();
+    if (unread.length > CONTROL_LINE_MAX_BYTES) this.kill();
   }
 
   onEnd(): void {
@@ -154,7 +154,7 @@ export class Zygote implements ByteStreamHandler {
     } catch {
       // The application wrote to descriptor 3, or the zygote is broken; either way its word is
       // worth nothing.
-      this.#kill();
+      this.kill();
       return;
     }
     const worker = Number(message["worker"]);
@@ -201,11 +201,11 @@ export class Zygote implements ByteStreamHandler {
         `${settings.reference} was not imported within ${seconds} s; see --start-timeout`,
       ),
     );
-    this.#kill();
+    this.kill();
   }
 
   /** Ends the process group, which the zygote leads: with it goes what the import has started. */
-  #kill(): void {
+  kill(): void {
     const { pid, exitCode, signalCode } = this.#child;
     // The number of a process that is gone may be somebody else's by now.
     if (pid === undefined || exitCode !== null || signalCode !== null) return;

@@ -38,17 +38,21 @@ export class Exercise implements AsyncDisposable {
   }
 }
 
-/** @param name `app`, or `validated` for the same under wsgiref.validate */
+/**
+ * @param name `app`, or `validated` for the same under wsgiref.validate
+ * @param module `exercise`, or another in `applications/` that has its routes
+ */
 export async function startExercise(
   transport: TransportName,
   args: readonly string[] = [],
   name: "app" | "validated" = "app",
+  module: "exercise" | "downloads" = "exercise",
 ): Promise<Exercise> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "portico-exercise-"));
   const notes = path.join(folder, "notes");
   writeFileSync(notes, "");
   const server = await startPortico(
-    ["--transport", transport, "--chdir", APPLICATIONS, ...args, `exercise:${name}`],
+    ["--transport", transport, "--chdir", APPLICATIONS, ...args, `${module}:${name}`],
     { env: { EXERCISE_NOTES: notes } },
   );
   return new Exercise(server, folder, notes);

@@ -7,7 +7,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import type { RequestLimits } from "../../src/http1/receiver.ts";
 import { CUTS, cutAt, LIMITS, type RequestRecord } from "../http1/cut-and-replay.ts";
 import {
   acceptVectors,
@@ -16,11 +15,10 @@ import {
   type RejectVector,
 } from "../http1/vectors.ts";
 import { APPLICATIONS, TRANSPORTS } from "./exercise.ts";
+import { optionsFor, runAll } from "./live-vectors.ts";
 import { RawClient, type RawResponse } from "./raw-client.ts";
 import { startPortico } from "./server-process.ts";
 
-/** Replays that are under way at a time. */
-const CONNECTIONS = 32;
 const FIRST = "GET /first HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /** How each vector is sent; the core's own test has more ways. */
@@ -29,28 +27,6 @@ const WAYS: Readonly<Record<string, (bytes: Buffer) => Buffer[]>> = {
   "by line": (bytes) => CUTS["by line"]?.(bytes, 0) ?? [],
   "by byte": (bytes) => cutAt(bytes, [...bytes.keys()].slice(1)),
 };
-
-/** Which option sets a limit, and the least that it takes. */
-const LIMIT_OPTIONS: Readonly<Partial<Record<keyof RequestLimits, [string, number]>>> = {
-  requestLineLimitBytes: ["--limit-request-line", 64],
-  headLimitBytes: ["--limit-request-head", 256],
-  fieldCountMax: ["--limit-request-fields", 1],
-  fieldLimitBytes: ["--limit-request-field-size", 64],
-  trailerLimitBytes: ["--limit-request-trailers", 2],
-  chunkExtensionLimitBytes: ["--limit-chunk-extensions", 1],
-  bodyLimitBytes: ["--limit-request-body", 1],
-};
-
-/** The options for a vector's limits, parted by spaces; null where there are none for them. */
-function optionsFor(limits: Partial<RequestLimits>): string | null {
-  const options: string[] = [];
-  for (const [name, value] of Object.entries(limits)) {
-    const option = LIMIT_OPTIONS[name as keyof RequestLimits];
-    if (option === undefined || value < option[1]) return null;
-    options.push(`${option[0]} ${value}`);
-  }
-  return options.join(" ");
-}
 
 function percentDecoded(path: string): string {
   return path.replace(/%([0-9a-f]{2})/gi, (_, digits: string) =>
@@ -119,6 +95,8 @@ async function checkAccepted(client: RawClient, requests: readonly RequestRecord
     const response = await finalResponse(client, request.method);
     if (request.method === "CONNECT" || request.method === "TRACE") {
       assert.equal(response.status, 501);
+    } else if (/^https:/i.test(request.target)) {
+      assert.equal(response.status, 421);
     } else if (request.form === "asterisk") {
       assert.match(response.field("Allow") ?? "", /OPTIONS/);
     } else {
@@ -139,19 +117,6 @@ async function checkRejected(client: RawClient, vector: RejectVector): Promise<v
   assert.equal(response.status, vector.status);
   assert.equal(response.field("Connection"), "close");
   assert.equal((await client.readToEnd()).toString("latin1"), "");
-}
-
-/** Runs the tasks, some at a time, and says which of them failed. */
-async function runAll(tasks: readonly [name: string, run: () => Promise<void>][]): Promise<void> {
-  const failures: string[] = [];
-  const queue = tasks.values();
-  const runner = async (): Promise<void> => {
-    for (const [name, run] of queue) {
-      await run().catch((error: unknown) => failures.push(`${name}: ${String(error)}`));
-    }
-  };
-  await Promise.all(Array.from({ length: CONNECTIONS }, runner));
-  assert.deepEqual(failures, []);
 }
 
 const vectorsByOptions = Map.groupBy<string | null, AcceptVector | RejectVector>(

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { admit, type Admission, type AdmissionRule } from "../../src/handlers/admission.ts";
 import { RefusedMethods } from "../../src/handlers/refused-methods.ts";
+import { SecuredTargets } from "../../src/handlers/secured-targets.ts";
 import { PROVENANCE, requestHead } from "./request-head.ts";
 
 /** A rule that always says the same, and counts how often it is asked. */
@@ -58,4 +59,19 @@ test("methods that are refused get 501; CONNECT is always one of them", () => {
   for (const method of ["GET", "trace", "POST"]) assert.equal(status(rule, method), undefined);
   assert.equal(status(new RefusedMethods([]), "CONNECT"), 501);
   assert.equal(status(new RefusedMethods([]), "TRACE"), undefined);
+});
+
+test("an https target is served only to those who came over a secured connection", () => {
+  const status = (target: string, scheme: "http" | "https", method = "GET"): number | undefined => {
+    const head = requestHead(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    return new SecuredTargets().admit(head, { ...PROVENANCE, scheme })?.answer?.status;
+  };
+  assert.equal(status("https://a/", "http"), 421);
+  assert.equal(status("HTTPS://a/", "http"), 421);
+  assert.equal(status("https://a", "http", "OPTIONS"), 421);
+  assert.equal(status("https://a/", "https"), undefined);
+  // The other way round nothing is claimed that does not hold: http may come by any connection.
+  assert.equal(status("http://a/", "http"), undefined);
+  assert.equal(status("http://a/", "https"), undefined);
+  assert.equal(status("/https://a/", "http"), undefined);
 });

@@ -3,7 +3,10 @@ import { test } from "node:test";
 
 import { environEntries, pathInfo } from "../../src/handlers/environ.ts";
 import type { Endpoints } from "../../src/handlers/handler.ts";
-import { HeaderSection } from "../../src/http1/request-head.ts";
+import type { HeaderMap } from "../../src/handlers/header-map.ts";
+import { type Provenance, ProvenanceReader } from "../../src/handlers/provenance.ts";
+import { IpNetworks } from "../../src/http/ip-network.ts";
+import { HeaderSection, RequestHead, RequestTarget } from "../../src/http1/request-head.ts";
 
 const TCP: Endpoints = {
   remote: { family: "inet", host: "192.0.2.7", port: 50_123 },
@@ -15,6 +18,8 @@ const UNIX: Endpoints = {
   local: { family: "unix", path: "/run/a.sock" },
   scheme: "http",
 };
+
+const NOBODY = new IpNetworks([], false);
 
 type Field = readonly [name: string, value: string];
 
@@ -31,16 +36,26 @@ function section(fields: readonly Field[], method = "GET", versionMinor: 0 | 1 =
   );
 }
 
+interface Circumstances {
+  readonly authority?: string;
+  readonly endpoints?: Endpoints;
+  readonly method?: string;
+  readonly versionMinor?: 0 | 1;
+  readonly headerMap?: HeaderMap;
+  /** What a trusted proxy said, as the provenance has it. */
+  readonly provenance?: Partial<Provenance>;
+}
+
 /** The entries as an object; each name is there once. */
-function environ(
-  fields: readonly Field[],
-  other: { authority?: string; endpoints?: Endpoints; method?: string; versionMinor?: 0 | 1 } = {},
-): Record<string, string> {
-  const entries = environEntries(
-    section(fields, other.method, other.versionMinor),
-    other.authority ?? null,
-    other.endpoints ?? TCP,
-  );
+function environ(fields: readonly Field[], other: Circumstances = {}): Record<string, string> {
+  const { authority = null, endpoints = TCP } = other;
+  const header = section(fields, other.method, other.versionMinor);
+  const target = new RequestTarget("/", "origin", "/", "", authority);
+  const provenance = {
+    ...new ProvenanceReader(NOBODY).read(new RequestHead(target, header), endpoints),
+    ...other.provenance,
+  };
+  const entries = environEntries(header, provenance, endpoints.local, other.headerMap ?? "drop");
   const names = entries.map(([name]) => name);
   assert.equal(new Set(names).size, names.length, "no name is there twice");
   return Object.fromEntries(entries);
@@ -72,14 +87,14 @@ test("method, version and scheme are the request's", () => {
 
 test("fields become HTTP_ names; repeated ones are joined by commas, cookies by semicolons", () => {
   const entries = environ([
-    ["x-forwarded-for", "a"],
+    ["x-list", "a"],
     ["cookie", "a=1"],
     ["accept", ""],
-    ["x-forwarded-for", "b, c"],
+    ["x-list", "b, c"],
     ["cookie", "b=2; c=3"],
     ["x-caf", "\xe9"],
   ]);
-  assert.equal(entries["HTTP_X_FORWARDED_FOR"], "a, b, c");
+  assert.equal(entries["HTTP_X_LIST"], "a, b, c");
   assert.equal(entries["HTTP_COOKIE"], "a=1; b=2; c=3");
   assert.equal(entries["HTTP_ACCEPT"], "");
   assert.equal(entries["HTTP_X_CAF"], "\xe9");
@@ -102,14 +117,14 @@ test("what could be taken for something else is dropped", () => {
   const entries = environ([
     ["proxy", "http://evil.example"],
     ["transfer-encoding", "chunked"],
-    ["x_forwarded_for", "203.0.113.9"],
-    ["x-forwarded-for", "192.0.2.50"],
+    ["x_user", "admin"],
+    ["x-user", "guest"],
     ["content_length", "7"],
     ["proxy-authorization", "kept"],
   ]);
   const names = Object.keys(entries).filter((name) => /^(?:HTTP|CONTENT)_/.test(name));
-  assert.deepEqual(names.toSorted(), ["HTTP_PROXY_AUTHORIZATION", "HTTP_X_FORWARDED_FOR"]);
-  assert.equal(entries["HTTP_X_FORWARDED_FOR"], "192.0.2.50");
+  assert.deepEqual(names.toSorted(), ["HTTP_PROXY_AUTHORIZATION", "HTTP_X_USER"]);
+  assert.equal(entries["HTTP_X_USER"], "guest");
 });
 
 test("the authority of an absolute-form overrides Host, also where there is none", () => {
@@ -136,6 +151,67 @@ test("over a Unix socket the server's name and port come from Host, and are neve
   }
   const https = environ([["host", "a"]], { endpoints: { ...UNIX, scheme: "https" } });
   assert.equal(https["SERVER_PORT"], "443");
+});
+
+test("what a proxy says takes the place of the socket's addresses and of fields", () => {
+  const fields: readonly Field[] = [
+    ["host", "127.0.0.1:8000"],
+    ["x-forwarded-for", "6.6.6.6, 203.0.113.9"],
+    ["forwarded", "for=6.6.6.6"],
+    ["x-other", "kept"],
+  ];
+  const provenance: Partial<Provenance> = {
+    remoteHost: "203.0.113.9",
+    remotePort: "",
+    scheme: "https",
+    host: "shop.example",
+    forwarded: true,
+    overrides: new Map([
+      ["x-forwarded-for", "203.0.113.9"],
+      ["forwarded", null],
+    ]),
+  };
+  assert.deepEqual(environ(fields, { provenance }), {
+    REQUEST_METHOD: "GET",
+    SERVER_PROTOCOL: "HTTP/1.1",
+    SERVER_NAME: "shop.example",
+    SERVER_PORT: "443",
+    REMOTE_ADDR: "203.0.113.9",
+    REMOTE_PORT: "",
+    "wsgi.url_scheme": "https",
+    HTTP_HOST: "shop.example",
+    HTTP_X_FORWARDED_FOR: "203.0.113.9",
+    HTTP_X_OTHER: "kept",
+  });
+  const port = environ([], { provenance: { ...provenance, host: "[2001:db8::1]:8443" } });
+  assert.deepEqual([port["SERVER_NAME"], port["SERVER_PORT"]], ["[2001:db8::1]", "8443"]);
+  const nameless = environ([], { provenance: { ...provenance, host: null } });
+  assert.deepEqual([nameless["SERVER_NAME"], nameless["SERVER_PORT"]], ["192.0.2.1", "443"]);
+});
+
+test("dangerous: names with underscores are combined, but none that somebody relies on", () => {
+  const entries = environ(
+    [
+      ["x_user", "b"],
+      ["x-user", "a"],
+      ["x_only", "c"],
+      ["x_on_ly", "d"],
+      ["x_user", "e"],
+      ...["content_length", "content_type", "transfer_encoding", "sec_fetch_site", "x_real_ip"].map(
+        (name): Field => [name, "evil"],
+      ),
+      ...["x_forwarded_for", "x-forwarded_proto", "x_forwarded_user", "cf_connecting_ip"].map(
+        (name): Field => [name, "evil"],
+      ),
+    ],
+    { headerMap: "dangerous" },
+  );
+  const fields = Object.entries(entries).filter(([name]) => /^(?:HTTP|CONTENT)_/.test(name));
+  assert.deepEqual(Object.fromEntries(fields), {
+    HTTP_X_USER: "a, b, e",
+    HTTP_X_ONLY: "c",
+    HTTP_X_ON_LY: "d",
+  });
 });
 
 test("PATH_INFO is what stands behind the root path", () => {

@@ -37,7 +37,7 @@ class Fixture {
   constructor(rootPath = "", dispatcher = new DispatcherFixture()) {
     this.dispatcher = dispatcher;
     this.worker = dispatcher.addWorker();
-    const application = new PythonApplication(dispatcher.dispatcher, rootPath);
+    const application = new PythonApplication(dispatcher.dispatcher, rootPath, "drop");
     this.#connection = application.openConnection(ENDPOINTS);
   }
 
@@ -151,7 +151,9 @@ test("only methods that are idempotent are run again when their worker dies", ()
   ] as const) {
     const dispatcher = new DispatcherFixture();
     const worker = dispatcher.addWorker();
-    const connection = new PythonApplication(dispatcher.dispatcher, "").openConnection(ENDPOINTS);
+    const connection = new PythonApplication(dispatcher.dispatcher, "", "drop").openConnection(
+      ENDPOINTS,
+    );
     const parser = new Fixture("", new DispatcherFixture());
     const head = parser.parse(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`);
     const sink = new RecordingSink();

@@ -53,6 +53,8 @@ const FRAMINGS = [
   ["HEAD", 1, true, 304, 5, "none", 0, true, "", true],
   ["GET", 1, true, 103, 5, "none", 0, true, "", false],
   ["GET", 1, false, 103, null, "none", 0, false, "", false],
+  ["HEAD", 1, true, 205, 7, "none", 0, true, "", false],
+  ["HEAD", 1, true, 205, 0, "none", 0, true, "", true],
   ["POST", 1, true, 205, null, "length", 0, true, "", false],
   ["POST", 1, true, 205, 7, "length", 0, true, "", false],
   ["POST", 1, true, 205, 0, "length", 0, true, "", true],

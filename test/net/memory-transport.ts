@@ -36,9 +36,11 @@ export class MemoryListener implements Listener {
     this.#resolveStopped();
   }
 
-  connect(): MemoryStream {
+  /** @param remoteAddress the client's, where it matters */
+  connect(remoteAddress: SocketAddress | null = null): MemoryStream {
     assert.ok(!this.isStopped, "a socket that is closed takes no connections");
     const client = new MemoryStream();
+    if (remoteAddress !== null) client.remoteAddress = remoteAddress;
     this.waiting.push(client);
     this.#acceptWaiting();
     return client;

@@ -6,6 +6,7 @@ import { IpNetworks } from "../../src/http/ip-network.ts";
 import { ProvenanceReader } from "../../src/handlers/provenance.ts";
 import type { AdmissionRule } from "../../src/handlers/admission.ts";
 import { RefusedMethods } from "../../src/handlers/refused-methods.ts";
+import { SecuredTargets } from "../../src/handlers/secured-targets.ts";
 import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
@@ -36,11 +37,11 @@ export const SETTINGS: ConnectionSettings = {
 
 export const SCREENING: ScreeningSettings = {
   provenance: new ProvenanceReader(new IpNetworks([], false)),
-  admissionRules: [new RefusedMethods(["TRACE"])],
+  admissionRules: [new SecuredTargets(), new RefusedMethods(["TRACE"])],
 };
 
 /** Keeps what was logged, one line for each record. */
-class RecordingLog implements Log {
+export class RecordingLog implements Log {
   readonly lines: string[] = [];
 
   error(message: string, fields?: LogFields): void {

@@ -54,6 +54,13 @@ test("a refused request's content is not waited for: the answer leaves, and it c
   }
 });
 
+test("an empty content is not a reason to close", () => {
+  const fixture = new ConnectionFixture({}, [RULE]);
+  fixture.client.deliver(post("/no", "") + get("/yes"));
+  assert.equal(readResponse(fixture.received, "POST").status, 403);
+  assert.equal(fixture.handler.answers.length, 1);
+});
+
 test("a HEAD that a rule answers gets no content", () => {
   const fixture = new ConnectionFixture({}, [RULE]);
   fixture.client.deliver(get("/no").replace("GET", "HEAD"));

@@ -37,6 +37,7 @@ test("an error is a page framed by its length; 503 says when to come again", () 
     headOf(answer),
     "431 Request Header Fields Too Large\r\n" +
       "Content-Type: text/plain; charset=utf-8\r\n" +
+      "Cache-Control: no-store\r\n" +
       `Content-Length: ${content.length}\r\n`,
   );
   assert.match(headOf(errorAnswer(PAGES, 503, null)), /\r\nRetry-After: 1\r\n/);

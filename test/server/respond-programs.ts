@@ -1,8 +1,8 @@
 /**
  * The applications of the vectors in `vectors/http1/respond/`, as a handler without any process:
  * the path of a request names the one that answers it. Gives what a worker would give for the WSGI
- * application of the same name in `test/end-to-end/applications/respond.py`, which is the other half
- * of this table.
+ * application of the same name in `test/end-to-end/applications/respond.py`, which is the other
+ * half of this table.
  */
 import assert from "node:assert/strict";
 
@@ -44,9 +44,9 @@ function bodyless(...lines: readonly string[]): Program {
   return { head: lines, declared: null, pieces: [] };
 }
 
-/** HEAD of a content whose length only the worker could know, and does not compute. */
-function unlessHead(request: HandledRequest, program: Program, head: Program): Program {
-  return request.head.method === "HEAD" ? head : program;
+/** The worker counts a content of no bytes, but not to HEAD: it may have been left to us. */
+function withoutContent({ head }: HandledRequest): Program {
+  return head.method === "HEAD" ? bodyless("200 OK", TEXT) : whole("", "200 OK", TEXT);
 }
 
 function contentOf(request: HandledRequest): string {
@@ -63,11 +63,9 @@ const PROGRAMS: Readonly<Record<string, (request: HandledRequest) => Program | n
     const host = request.provenance.host ?? "-";
     return whole(`${method} ${target} ${host}\n${contentOf(request)}`, "200 OK", TEXT);
   },
-  empty: (request) =>
-    unlessHead(request, whole("", "200 OK", TEXT), { ...bodyless("200 OK", TEXT), pieces: [""] }),
+  empty: withoutContent,
   "no-length": () => ({ head: ["200 OK", TEXT], ...STREAM }),
-  "no-length-no-content": (request) =>
-    unlessHead(request, whole("", "200 OK", TEXT), bodyless("200 OK", TEXT)),
+  "no-length-no-content": withoutContent,
   "streamed-with-length": () => ({
     head: ["200 OK", TEXT, "Content-Length: 8"],
     declared: 8,
@@ -91,7 +89,7 @@ const PROGRAMS: Readonly<Record<string, (request: HandledRequest) => Program | n
     declared: 6,
     pieces: [HELLO],
   }),
-  "status-205": () => whole("", "205 Reset Content"),
+  "status-205": () => bodyless("205 Reset Content"),
   "status-205-with-content": () => whole(HELLO, "205 Reset Content", TEXT),
   "status-205-streamed": () => ({ head: ["205 Reset Content", TEXT], ...STREAM }),
   "status-206": () => whole("ell", "206 Partial Content", "Content-Range: bytes 1-3/6", TEXT),
@@ -166,7 +164,7 @@ const REFUSED = [
 ] as const;
 
 /** All names, so that a test can compare them with those of `respond.py`. */
-export const PROGRAM_NAMES: readonly string[] = [...Object.keys(PROGRAMS), ...REFUSED].toSorted();
+export const PROGRAM_NAMES: readonly string[] = [...Object.keys(PROGRAMS), ...REFUSED];
 
 const NOBODY: PendingAnswer = { cancel() {}, pause() {}, resume() {} };
 

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
+import { AllowedHosts, parseHostPattern } from "../../src/handlers/allowed-hosts.ts";
 import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
@@ -23,7 +24,7 @@ import {
 } from "./respond-vectors.ts";
 
 const RANDOM_CUTS = 8;
-const FIRST = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+const FIRST = "GET /hello HTTP/1.1\r\nHost: example.org\r\n\r\n";
 const FIRST_ANSWER =
   `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n` +
   `Date: ${DATE}\r\nServer: ${SERVER}\r\n\r\nhello\n`;
@@ -38,15 +39,21 @@ class RespondFixture implements ConnectionContext {
   readonly headWriter = new ResponseHeadWriter(SERVER);
   readonly errorPages = new ErrorPages("text", null);
   readonly provenance = SCREENING.provenance;
-  readonly admissionRules = SCREENING.admissionRules;
+  readonly admissionRules: ConnectionContext["admissionRules"];
   readonly scratch = Buffer.alloc(4_096);
   readonly log = SILENT;
   readonly nowMs = 0;
   readonly draining = false;
   readonly client = new MemoryStream();
 
-  constructor(limits: RespondVector["limits"]) {
+  constructor({ limits, allowedHosts }: RespondVector) {
     this.settings = { ...SETTINGS, request: { ...LIMITS, ...limits } };
+    const patterns = allowedHosts.map((text) => parseHostPattern(text));
+    const hosts = patterns.flatMap((parsed) => (parsed.kind === "pattern" ? parsed.pattern : []));
+    this.admissionRules =
+      allowedHosts.length === 0
+        ? SCREENING.admissionRules
+        : [new AllowedHosts(hosts), ...SCREENING.admissionRules];
     this.headWriter.setDate(DATE_MS);
     this.client.handler = new HttpConnection(this, this.client);
   }
@@ -67,7 +74,7 @@ class RespondFixture implements ConnectionContext {
 }
 
 function replay(vector: RespondVector, pieces: readonly Buffer[]): RespondFixture {
-  const fixture = new RespondFixture(vector.limits);
+  const fixture = new RespondFixture(vector);
   for (const piece of pieces) fixture.deliver(piece);
   return fixture;
 }

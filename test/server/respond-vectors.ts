@@ -34,6 +34,8 @@ export interface RespondVector {
   readonly connection: "open" | "closed" | "reset";
   /** Limits that differ from those that the vectors are replayed with. */
   readonly limits: Partial<RequestLimits>;
+  /** Hosts that are answered for, as `--allowed-host` takes them; none: all. */
+  readonly allowedHosts: readonly string[];
 }
 
 interface Written {
@@ -44,6 +46,7 @@ interface Written {
   readonly connection: RespondVector["connection"];
   readonly sentAfterContinue?: number;
   readonly limits?: Partial<RequestLimits>;
+  readonly allowedHosts?: readonly string[];
 }
 
 export function respondVectors(): RespondVector[] {
@@ -53,10 +56,15 @@ export function respondVectors(): RespondVector[] {
     .map((file) => {
       const name = file.slice(0, -".json".length);
       const written: Written = JSON.parse(readFileSync(join(RESPOND_FOLDER, file), "utf8"));
-      const { section, note, answers, connection, sentAfterContinue = 0, limits = {} } = written;
-      const bytes = readFileSync(join(RESPOND_FOLDER, `${name}.http`));
-      const text = answers.map((lines) => lines.join("\r\n")).join("");
-      const expected = Buffer.from(text, "latin1");
-      return { name, section, note, bytes, sentAfterContinue, expected, connection, limits };
+      const text = written.answers.map((lines) => lines.join("\r\n")).join("");
+      return {
+        sentAfterContinue: 0,
+        limits: {},
+        allowedHosts: [],
+        ...written,
+        name,
+        bytes: readFileSync(join(RESPOND_FOLDER, `${name}.http`)),
+        expected: Buffer.from(text, "latin1"),
+      };
     });
 }

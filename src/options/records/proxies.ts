@@ -42,10 +42,28 @@ export const PROXIES_OPTIONS = {
     help:
       "Proxies hand on what they do not write, so a field that yours leave alone is the " +
       "client's. `auto`: `Forwarded`, X-Forwarded-For and X-Forwarded-Proto; X-Forwarded-Host " +
-      "only where Host is an address or a name without a dot, which a proxy put there; and 400 " +
+      "only where Host is an address or an internal name, which a proxy put there; and 400 " +
       "where the two kinds contradict each other. Else exactly those named, of `forwarded`, " +
       "`x-forwarded-for`, `x-forwarded-proto`, `x-forwarded-host` and `x-forwarded-port`. " +
       "waitress none by default, Werkzeug's ProxyFix for and proto.",
+    since: "0.1.0",
+  },
+  proxyProtocol: {
+    kind: "choice",
+    group: "Proxies",
+    flag: "--proxy-protocol",
+    fallback: "off",
+    words: ["off", "v1", "v2", "auto"],
+    alsoCalled: ["--enable-proxy-protocol", "--http-enable-proxy-protocol"],
+    summary: "PROXY header that trusted peers begin their connections with",
+    help:
+      "For proxies that pass TCP on and add no fields of HTTP: the header says who the client " +
+      "is. `v1`, `v2`: each connection of a trusted peer must begin with one, and is closed " +
+      "where it does not. `auto`: either version or none, for the minutes of a change only, " +
+      "since a client can write a header where the proxy writes none. From anybody else a " +
+      "header is a malformed request, 400, because it would let clients forge their addresses. " +
+      "Off while the proxy sends one, and every request is 400. gunicorn, nginx and HAProxy " +
+      "off. [proxy-protocol.md](proxy-protocol.md).",
     since: "0.1.0",
   },
 } as const satisfies Record<string, OptionSpec>;

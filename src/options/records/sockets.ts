@@ -69,6 +69,27 @@ export const SOCKETS_OPTIONS = {
       "nginx 512 a worker.",
     since: "0.1.0",
   },
+  connectionsPerAddressMax: {
+    kind: "integer",
+    group: "Sockets",
+    flag: "--connections-per-address-max",
+    placeholder: "COUNT",
+    fallback: null,
+    min: 1,
+    max: 1_000_000,
+    offAllowed: true,
+    alsoCalled: ["--limit-conn", "--max-connections-per-ip"],
+    summary: "connections open at once from one address; one more is answered 503",
+    help:
+      "Bounds what a single machine can take of `--connections-max` and of the descriptors, as " +
+      "a slow attack (slowloris) does. An IPv6 address counts with its whole /64, which one " +
+      "client mostly has. Peers in `--forwarded-allow-ips` and Unix sockets do not count, " +
+      "because all their clients share their address; with `--proxy-protocol` the client's " +
+      "address counts. Too low hurts offices and mobile networks, where many share one " +
+      "address: a browser opens 6 connections. nginx `limit_conn`, off; gunicorn has none. " +
+      "[proxy-protocol.md](proxy-protocol.md).",
+    since: "0.1.0",
+  },
   serverField: {
     kind: "text",
     group: "Sockets",

@@ -29,10 +29,10 @@ export const TIME_OPTIONS = {
     fallback: 60 * SECOND,
     min: 100,
     max: DAY,
-    summary: "time for the application to be imported",
+    summary: "time for the application to be imported, and then for its workers to be ready",
     help:
-      "Bounds an import that hangs, for instance on a database that does not answer: then the " +
-      "start fails.",
+      "Bounds an import that hangs, for instance on a database that does not answer, and workers " +
+      "that do not get ready: then the start fails.",
     since: "0.1.0",
   },
   timeoutMs: {

@@ -96,13 +96,9 @@ PROGRAMS: dict[str, Program] = {
         "304 Not Modified", ("ETag", '"a"'), ("Content-Length", "6"), content=None
     ),
     "status-304-with-content": answer("304 Not Modified", ("ETag", '"a"')),
-    "status-401": answer(
-        "401 Unauthorized", ("WWW-Authenticate", 'Basic realm="a"'), content=None
-    ),
+    "status-401": answer("401 Unauthorized", ("WWW-Authenticate", 'Basic realm="a"'), content=None),
     "status-405": answer("405 Method Not Allowed", ("Allow", "GET, HEAD"), content=None),
-    "status-416": answer(
-        "416 Range Not Satisfiable", ("Content-Range", "bytes */6"), content=None
-    ),
+    "status-416": answer("416 Range Not Satisfiable", ("Content-Range", "bytes */6"), content=None),
     "status-599": answer("599 ", content=None),
     "with-date": field("Date", "Tue, 15 Nov 1994 08:12:31 GMT"),
     "with-date-lower-case": field("date", "Tue, 15 Nov 1994 08:12:31 GMT"),

@@ -1,0 +1,101 @@
+"""The guardian: ends what a gateway that was killed has left behind, where the zygote cannot.
+
+While the application is being imported, or a function that it registered for a fork hangs, nobody
+in the zygote listens to the gateway. The guardian has nothing else to do. It is forked before the
+application's first line is run, and holds nothing of it.
+
+It is nobody's child (its parent is gone at once), so that no application that waits for its
+children waits for it; and it is in the zygote's process group, so that it ends where that is ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket
+
+# A gateway that has closed its end of the control socket is being ended by the system, or goes on
+# without this zygote; so long it may take to be gone in the first case.
+GATEWAY_END_BOUND_S = 2.0
+# How long the zygote may take to end everything by itself, as it does where it listens.
+ZYGOTE_END_BOUND_S = 1.0
+POLL_INTERVAL_S = 0.02
+
+
+def fork_guardian(control: socket.socket, gateway: int, socket_files: list[dict[str, Any]]) -> int:
+    """Forks the guardian.
+
+    Returns a descriptor that the zygote keeps open as long as it lives, and no child of it should.
+    """
+    zygote_ended, zygote_lives = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.fork() == 0:
+                os.close(zygote_lives)
+                watch(control.fileno(), zygote_ended, gateway, socket_files)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(zygote_ended)
+    return zygote_lives
+
+
+def watch(
+    control: int, zygote_ended: int, gateway: int, socket_files: list[dict[str, Any]]
+) -> None:
+    """Waits for the end of the gateway, or of the zygote, and does what is left to do."""
+    waiting = select.poll()
+    for descriptor in (control, zygote_ended):
+        # Only for the end of the other side, which is always reported.
+        waiting.register(descriptor, 0)
+    ended = [descriptor for descriptor, _ in waiting.poll()]
+    if control not in ended:
+        # The zygote has ended first, and the gateway is there to see it.
+        return
+    end = time.monotonic() + GATEWAY_END_BOUND_S
+    while is_running(gateway):
+        if time.monotonic() > end:
+            return
+        time.sleep(POLL_INTERVAL_S)
+    # The last thing that a zygote does is to end its group.
+    time.sleep(ZYGOTE_END_BOUND_S)
+    remove_files(socket_files)
+    end_group()
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie (as far as proc(5) can tell)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state = file.read().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):
+        return True
+    return state not in (b"Z", b"X")
+
+
+def remove_files(files: list[dict[str, Any]]) -> None:
+    """Removes files by path, where that still leads to the file meant: a successor may have it."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            found = os.lstat(file["path"])
+            if (found.st_dev, found.st_ino) == (file["device"], file["inode"]):
+                os.unlink(file["path"])
+
+
+def end_group() -> None:
+    """Ends the zygote's process group, and with it whoever calls this."""
+    with contextlib.suppress(OSError):
+        os.killpg(0, signal.SIGKILL)

@@ -1,0 +1,52 @@
+/**
+ * Between whom a connection is: its own two ends, or what a proxy says of them; and whose it is
+ * where connections are counted by address. Decides what of a PROXY header is believed.
+ */
+import type { Endpoints } from "../handlers/handler.ts";
+import type { ProvenanceReader } from "../handlers/provenance.ts";
+import type { ByteStream } from "../net/byte-stream.ts";
+import type { ProxyHeader } from "../net/proxy-header-result.ts";
+
+export interface ConnectionOrigin {
+  readonly endpoints: Endpoints;
+  /** The address that has one connection more; null where all clients of a proxy share it. */
+  readonly countedHost: string | null;
+}
+
+/** Of a connection that nothing has been said of. */
+export function ownOrigin(stream: ByteStream, provenance: ProvenanceReader): ConnectionOrigin {
+  const { remoteAddress: remote, localAddress: local } = stream;
+  const isCounted = remote.family !== "unix" && !provenance.trusts(remote);
+  return {
+    endpoints: { remote, local, scheme: "http" },
+    countedHost: isCounted ? remote.host : null,
+  };
+}
+
+/** @param header from a peer that is trusted; null where it needed to send none */
+export function relayedOrigin(
+  stream: ByteStream,
+  header: ProxyHeader | null,
+  provenance: ProvenanceReader,
+): ConnectionOrigin {
+  const own = ownOrigin(stream, provenance);
+  switch (header?.kind) {
+    case undefined:
+    case "own":
+      return own;
+    case "unknown":
+      // Its fields are not the proxy's, who only passes on what somebody sends.
+      return { ...own, endpoints: { ...own.endpoints, remoteIsProxy: false } };
+    case "client": {
+      const { remote, local, scheme } = header;
+      const remoteIsProxy = provenance.namesProxy(remote);
+      const isCounted = remote.family !== "unix" && !remoteIsProxy;
+      return {
+        endpoints: { remote, local, scheme, remoteIsProxy },
+        countedHost: isCounted ? remote.host : null,
+      };
+    }
+    default:
+      return header satisfies never;
+  }
+}

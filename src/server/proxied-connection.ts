@@ -1,0 +1,129 @@
+/**
+ * A connection that a proxy has made, until it has said whose it is (PROXY protocol). Then the
+ * server makes an HTTP connection of the stream.
+ *
+ * Nothing is answered to what is no header: "any sequence which does not exactly match the protocol
+ * must be discarded and cause the receiver to abort the connection" (proxy-protocol.txt section
+ * 2.1).
+ */
+import type { Log } from "../base/log.ts";
+import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
+import {
+  type ProxyHeaderResult,
+  ProxyHeaderReader,
+  type ProxyProtocol,
+} from "../net/proxy-header.ts";
+import {
+  PROXY_VIOLATIONS,
+  type ProxyHeader,
+  type ProxyViolationCode,
+} from "../net/proxy-header-result.ts";
+import { formatAddress } from "../os/socket-address.ts";
+import type { ServedConnection } from "./connection-context.ts";
+
+/** Who made it, and takes the stream over. */
+export interface ProxiedConnectionOwner {
+  readonly nowMs: number;
+  readonly log: Log;
+  /**
+   * The header is there, or it is clear that there is none: the stream gets another handler, or is
+   * closed.
+   *
+   * @param header null where there is none, and need not be
+   * @returns who handles the stream now, and gets the bytes behind the header; null if it is closed
+   */
+  onProxyHeader(
+    connection: ProxiedConnection,
+    header: ProxyHeader | null,
+  ): ByteStreamHandler | null;
+  onClosed(connection: ServedConnection): void;
+}
+
+export class ProxiedConnection implements ByteStreamHandler, ServedConnection {
+  readonly stream: ByteStream;
+  readonly #owner: ProxiedConnectionOwner;
+  readonly #reader: ProxyHeaderReader;
+  readonly #deadlineMs: number;
+
+  /** @param timeoutMs for the whole header, from now on */
+  constructor(
+    owner: ProxiedConnectionOwner,
+    stream: ByteStream,
+    protocol: ProxyProtocol,
+    timeoutMs: number,
+  ) {
+    this.#owner = owner;
+    this.stream = stream;
+    this.#reader = new ProxyHeaderReader(protocol);
+    this.#deadlineMs = owner.nowMs + timeoutMs;
+    stream.handler = this;
+  }
+
+  get idle(): boolean {
+    return this.#reader.idle;
+  }
+
+  close(): void {
+    this.stream.close();
+  }
+
+  sweep(): void {
+    if (this.#owner.nowMs < this.#deadlineMs || this.stream.closed) return;
+    // A load balancer may open connections for later, or to see whether somebody listens.
+    if (this.idle) this.stream.close();
+    else this.#abort("PROXY_HEADER_LATE");
+  }
+
+  onBytes(bytes: Buffer, end: number): void {
+    this.#take(this.#reader.receive(bytes, end));
+  }
+
+  onEnd(): void {
+    if (this.idle) {
+      this.stream.close();
+      return;
+    }
+    const successor = this.#take(this.#reader.receiveEnd());
+    if (!this.stream.closed) successor?.onEnd();
+  }
+
+  onDrain(): void {}
+
+  onClose(): void {
+    this.#owner.onClosed(this);
+  }
+
+  /** @returns who has taken the stream over, if somebody has */
+  #take(result: ProxyHeaderResult): ByteStreamHandler | null {
+    switch (result.kind) {
+      case "need-data":
+        return null;
+      case "violation":
+        this.#abort(result.code);
+        return null;
+      case "header":
+        return this.#handOver(result.header, result.rest);
+      case "absent":
+        return this.#handOver(null, result.rest);
+      default:
+        return result satisfies never;
+    }
+  }
+
+  #handOver(header: ProxyHeader | null, rest: Buffer): ByteStreamHandler | null {
+    const successor = this.#owner.onProxyHeader(this, header);
+    if (rest.length > 0) successor?.onBytes(rest, rest.length);
+    return successor;
+  }
+
+  #abort(code: ProxyViolationCode): void {
+    const [section, cause] = PROXY_VIOLATIONS[code];
+    this.#owner.log.info("a proxy's connection was refused", {
+      proxy: formatAddress(this.stream.remoteAddress),
+      code,
+      cause,
+      section: `PROXY protocol section ${section}`,
+    });
+    this.stream.close();
+  }
+}

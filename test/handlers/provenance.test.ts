@@ -1,0 +1,505 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+
+import type { BelievedFields } from "../../src/handlers/forwarded-claim.ts";
+import type { Endpoints } from "../../src/handlers/handler.ts";
+import { type Provenance, ProvenanceReader } from "../../src/handlers/provenance.ts";
+import { IpNetworks, parseIpNetwork } from "../../src/http/ip-network.ts";
+import { requestHead } from "./request-head.ts";
+
+const LOOPBACK = ["127.0.0.0/8", "::1"];
+const OURS = [...LOOPBACK, "10.0.0.0/8", "2001:db8:ffff::/48"];
+
+const ALL_FIELDS: BelievedFields = {
+  forwarded: true,
+  xForwardedFor: true,
+  xForwardedProto: true,
+  xForwardedHost: true,
+  xForwardedPort: true,
+};
+const X_FIELDS: BelievedFields = { ...ALL_FIELDS, forwarded: false };
+
+interface Circumstances {
+  readonly peer?: string;
+  readonly proxies?: readonly string[];
+  readonly believed?: BelievedFields;
+  readonly target?: string;
+  readonly host?: string;
+  readonly scheme?: "http" | "https";
+}
+
+function networks(texts: readonly string[]): IpNetworks {
+  const parsed = texts.filter((text) => text !== "*").map((text) => parseIpNetwork(text));
+  const list = parsed.flatMap((one) => (one.kind === "network" ? [one.network] : []));
+  assert.equal(list.length, parsed.length);
+  return new IpNetworks(list, texts.includes("*"));
+}
+
+function endpoints(peer: string, scheme: "http" | "https" = "http"): Endpoints {
+  return {
+    remote:
+      peer === "unix"
+        ? { family: "unix", path: "" }
+        : { family: peer.includes(":") ? "inet6" : "inet", host: peer, port: 50_123 },
+    local: { family: "inet", host: "192.0.2.1", port: 8000 },
+    scheme,
+  };
+}
+
+/** The provenance of a request with these field lines. */
+function read(lines: readonly string[], other: Circumstances = {}): Provenance {
+  const { peer = "127.0.0.1", proxies = OURS, target = "/", host = "shop.portico.dev" } = other;
+  const fields = [`Host: ${host}`, ...lines].map((line) => `${line}\r\n`).join("");
+  const reader = new ProvenanceReader(networks(proxies), other.believed);
+  return reader.read(
+    requestHead(`GET ${target} HTTP/1.1\r\n${fields}\r\n`),
+    endpoints(peer, other.scheme),
+  );
+}
+
+function client(lines: readonly string[], other: Circumstances = {}): string {
+  const { remoteHost, remotePort } = read(lines, other);
+  return remotePort === "" ? remoteHost : `${remoteHost} ${remotePort}`;
+}
+
+/** `scheme://host`. */
+function origin(lines: readonly string[], other: Circumstances = {}): string {
+  const { scheme, host } = read(lines, other);
+  return `${scheme}://${host}`;
+}
+
+describe("who is believed", () => {
+  const claims = [
+    "Forwarded: for=6.6.6.6;proto=https;host=evil.example",
+    "X-Forwarded-For: 6.6.6.6",
+    "X-Forwarded-Proto: https",
+    "X-Forwarded-Host: evil.example",
+    "X-Forwarded-Port: 1",
+    "X-Forwarded-Prefix: /evil",
+    "X-Forwarded-User: admin",
+    "X-Real-IP: 6.6.6.6",
+    "CF-Connecting-IP: 6.6.6.6",
+    "True-Client-IP: 6.6.6.6",
+    "X-Original-URL: /admin",
+  ];
+
+  test("a peer that is no proxy of ours: nothing is, and the application sees none of it", () => {
+    const provenance = read([...claims, "Accept: a"], { peer: "203.0.113.5" });
+    assert.deepEqual(provenance, {
+      remoteHost: "203.0.113.5",
+      remotePort: "50123",
+      scheme: "http",
+      host: "shop.portico.dev",
+      forwarded: false,
+      contradictory: false,
+      overrides: new Map(claims.map((line) => [line.split(":")[0]?.toLowerCase(), null])),
+    });
+  });
+
+  test("loopback in both families, mapped IPv4, and whoever reaches a Unix socket", () => {
+    for (const peer of ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "unix"]) {
+      const believed = client(["X-Forwarded-For: 203.0.113.9"], { peer, proxies: LOOPBACK });
+      assert.equal(believed, "203.0.113.9", peer);
+    }
+    for (const peer of ["10.0.0.1", "2001:db8::1", "128.0.0.1"]) {
+      const found = client(["X-Forwarded-For: 203.0.113.9"], { peer, proxies: LOOPBACK });
+      assert.equal(found, `${peer} 50123`);
+    }
+  });
+
+  test("a proxy that says nothing leaves what the socket says", () => {
+    assert.equal(client([]), "127.0.0.1 50123");
+    assert.equal(client([], { peer: "unix" }), "");
+    assert.equal(read([]).forwarded, false);
+  });
+
+  test("*: every peer, but no address in the list is looked past unless a network names it", () => {
+    const line = ["X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.7"];
+    const at = { peer: "198.51.100.7" };
+    assert.equal(client(line, { ...at, proxies: ["*"] }), "10.0.0.7");
+    assert.equal(client(line, { ...at, proxies: ["0.0.0.0/0"] }), "10.0.0.7");
+    assert.equal(client(line, { ...at, proxies: ["*", "10.0.0.0/8"] }), "203.0.113.9");
+  });
+});
+
+describe("X-Forwarded-For", () => {
+  test("the rightmost address that is no proxy of ours is the client", () => {
+    const cases: readonly [value: string, expected: string, seen: string][] = [
+      ["203.0.113.9", "203.0.113.9", "203.0.113.9"],
+      ["6.6.6.6, 203.0.113.9", "203.0.113.9", "203.0.113.9"],
+      [
+        "6.6.6.6, 203.0.113.9, 10.1.1.1, 127.0.0.1",
+        "203.0.113.9",
+        "203.0.113.9, 10.1.1.1, 127.0.0.1",
+      ],
+      ['rubbish", 203.0.113.9', "203.0.113.9", "203.0.113.9"],
+      ["10.3.3.3, 10.2.2.2", "10.3.3.3", "10.3.3.3, 10.2.2.2"],
+      ["203.0.113.9:4711", "203.0.113.9 4711", "203.0.113.9:4711"],
+      [
+        "[2001:DB8::9]:80, 2001:db8:ffff::1",
+        "2001:db8::9 80",
+        "[2001:DB8::9]:80, 2001:db8:ffff::1",
+      ],
+      ["::ffff:203.0.113.9", "203.0.113.9", "::ffff:203.0.113.9"],
+      ["6.6.6.6, unknown", "", "unknown"],
+      ["6.6.6.6, _hidden, 10.0.0.1", "", "_hidden, 10.0.0.1"],
+      // As if the list began behind what cannot be read.
+      ["6.6.6.6, rubbish, 10.0.0.1", "10.0.0.1", "10.0.0.1"],
+    ];
+    for (const [value, expected, seen] of cases) {
+      const lines = [`X-Forwarded-For: ${value}`];
+      assert.equal(client(lines), expected, value);
+      const override = read(lines).overrides.get("x-forwarded-for");
+      assert.equal(override === undefined ? value : override, seen, value);
+    }
+  });
+
+  test("repeated lines are one list", () => {
+    const lines = ["X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 203.0.113.9, 10.0.0.1"];
+    assert.equal(client(lines), "203.0.113.9");
+    assert.equal(read(lines).overrides.get("x-forwarded-for"), "203.0.113.9, 10.0.0.1");
+  });
+
+  test("what cannot be read at its right end is not believed, and not seen", () => {
+    for (const value of [
+      "rubbish",
+      "203.0.113.9, rubbish",
+      "",
+      ",",
+      '"203.0.113.9"',
+      "evil.example",
+    ]) {
+      const { remoteHost, overrides } = read([`X-Forwarded-For: ${value}`]);
+      assert.equal(remoteHost, "127.0.0.1", value);
+      assert.equal(overrides.get("x-forwarded-for"), null, value);
+    }
+  });
+
+  test("a list of our own proxies that does not end is read to a bound", () => {
+    const value = `203.0.113.9${", 10.0.0.1".repeat(1000)}`;
+    assert.equal(client([`X-Forwarded-For: ${value}`]), "10.0.0.1");
+  });
+});
+
+describe("X-Forwarded-Proto", () => {
+  const list = (count: number): string =>
+    `X-Forwarded-For: 6.6.6.6, 203.0.113.9${", 10.0.0.1".repeat(count - 1)}`;
+
+  test("one value is the proxy's, whichever proxy wrote it", () => {
+    for (const [value, scheme] of [
+      ["https", "https"],
+      ["HTTPS", "https"],
+      ["wss", "https"],
+      ["http", "http"],
+      ["ftp", "http"],
+      ["", "http"],
+    ] as const) {
+      for (const lines of [[], [list(1)], [list(3)]]) {
+        const found = read([`X-Forwarded-Proto: ${value}`, ...lines]);
+        assert.equal(found.scheme, scheme, value);
+        const seen = found.overrides.get("x-forwarded-proto") ?? value.toLowerCase();
+        assert.equal(seen, scheme, value);
+      }
+    }
+    assert.equal(read(["X-Forwarded-Proto: http"], { scheme: "https" }).scheme, "http");
+  });
+
+  test("of several, the one that stands where the client's address does", () => {
+    const cases: readonly [proto: string, proxies: number, scheme: string][] = [
+      ["https, http", 1, "http"],
+      ["http, https", 1, "https"],
+      ["https, http", 2, "https"],
+      ["http, https, http", 2, "https"],
+      ["https, http, http", 2, "http"],
+      // Fewer than proxies: which of them wrote what cannot be told.
+      ["https, https", 3, "http"],
+    ];
+    for (const [proto, proxies, scheme] of cases) {
+      assert.equal(read([`X-Forwarded-Proto: ${proto}`, list(proxies)]).scheme, scheme, proto);
+    }
+    assert.equal(read(["X-Forwarded-Proto: http, https"]).scheme, "https");
+  });
+});
+
+describe("X-Forwarded-Host", () => {
+  test("auto: believed where Host is nothing that the Internet can ask for", () => {
+    const line = ["X-Forwarded-Host: www.example:8443"];
+    for (const host of [
+      "127.0.0.1:8000",
+      "localhost:8000",
+      "[::1]:8000",
+      "web",
+      "app_server",
+      "web.internal:8000",
+      "web.default.svc.cluster.local",
+      "example.org",
+      "www.Example.com.",
+    ]) {
+      assert.equal(origin(line, { host }), "http://www.example:8443", host);
+    }
+    for (const host of ["shop.portico.dev", "internal.portico.dev:8000", "1.2.3.4.dev"]) {
+      assert.equal(origin(line, { host }), `http://${host}`);
+      assert.equal(read(line, { host }).overrides.get("x-forwarded-host"), host);
+    }
+    const same = read(["X-Forwarded-Host: SHOP.portico.dev"]);
+    assert.equal(same.overrides.has("x-forwarded-host"), false);
+  });
+
+  test("named in --forwarded-fields: believed, where it is an authority", () => {
+    const at = { believed: X_FIELDS };
+    assert.equal(read(["X-Forwarded-Host: www.example"], at).forwarded, true);
+    assert.equal(origin(["X-Forwarded-Host: www.example"], at), "http://www.example");
+    assert.equal(origin(["X-Forwarded-Host: evil.example, www.example"], at), "http://www.example");
+    for (const value of [
+      "",
+      ":80",
+      "user@evil.example",
+      "evil.example/path",
+      "a b",
+      "a:99999",
+      "[::g]",
+    ]) {
+      const lines = [`X-Forwarded-Host: ${value}`];
+      assert.equal(origin(lines, at), "http://shop.portico.dev", value);
+      assert.equal(read(lines, at).overrides.get("x-forwarded-host"), "shop.portico.dev", value);
+    }
+  });
+
+  test("X-Forwarded-Port completes a forwarded host, where it is believed", () => {
+    const lines = ["X-Forwarded-Host: www.example", "X-Forwarded-Port: 8443"];
+    assert.equal(origin(lines, { believed: X_FIELDS }), "http://www.example:8443");
+    const withPort = ["X-Forwarded-Host: www.example:1", "X-Forwarded-Port: 8443"];
+    assert.equal(origin(withPort, { believed: X_FIELDS }), "http://www.example:1");
+    assert.equal(
+      origin(["X-Forwarded-Port: 8443"], { believed: X_FIELDS }),
+      "http://shop.portico.dev",
+    );
+    for (const port of ["99999", "x", "-1", ""]) {
+      const bad = ["X-Forwarded-Host: www.example", `X-Forwarded-Port: ${port}`];
+      assert.equal(origin(bad, { believed: X_FIELDS }), "http://www.example", port);
+    }
+    const auto = read(lines, { host: "web" });
+    assert.deepEqual([auto.host, auto.overrides.get("x-forwarded-port")], ["www.example", "80"]);
+    const same = read(["X-Forwarded-Proto: https", "X-Forwarded-Port: 443"]);
+    assert.equal(same.overrides.has("x-forwarded-port"), false);
+  });
+
+  test("the authority of an absolute-form target goes before all of them", () => {
+    const at = { target: "http://target.example/", believed: X_FIELDS };
+    assert.equal(origin(["X-Forwarded-Host: www.example"], at), "http://target.example");
+  });
+});
+
+describe("Forwarded (RFC 7239)", () => {
+  test("client, scheme and host of the element that the client's proxy wrote", () => {
+    const value =
+      'for=6.6.6.6;proto=ftp;host=evil.example, for="203.0.113.9:4711";proto=https;' +
+      "host=www.example, for=10.0.0.1;proto=http;host=inner.example";
+    const { overrides, ...found } = read([`Forwarded: ${value}`]);
+    assert.deepEqual(found, {
+      remoteHost: "203.0.113.9",
+      remotePort: "4711",
+      scheme: "https",
+      host: "www.example",
+      forwarded: true,
+      contradictory: false,
+    });
+    assert.deepEqual([...overrides], [["forwarded", value.slice(value.indexOf('for="203'))]]);
+  });
+
+  test("what that proxy does not say, the next one may", () => {
+    const value = "for=203.0.113.9, for=10.0.0.1;proto=https;host=www.example";
+    assert.equal(origin([`Forwarded: ${value}`]), "https://www.example");
+    assert.equal(client(["Forwarded: proto=https"]), "127.0.0.1 50123");
+    assert.equal(client(["Forwarded: proto=https, for=10.0.0.1"]), "10.0.0.1");
+  });
+
+  test("a client that a proxy does not name has no address", () => {
+    for (const node of ["unknown", "_hidden", '"_hidden:80"']) {
+      assert.equal(read([`Forwarded: for=6.6.6.6, for=${node}`]).remoteHost, "", node);
+    }
+  });
+
+  test("what is not believable in it is not believed", () => {
+    assert.equal(
+      origin(['Forwarded: for=203.0.113.9;proto=gopher;host="a b"']),
+      "http://shop.portico.dev",
+    );
+    for (const value of ["rubbish", "for=203.0.113.9:80", "for=1.1.1.1;for=2.2.2.2", 'for="', ""]) {
+      const { remoteHost, overrides } = read([`Forwarded: ${value}`]);
+      assert.deepEqual([remoteHost, overrides.get("forwarded")], ["127.0.0.1", null], value);
+    }
+  });
+
+  test("a quote that a client left open swallows nothing", () => {
+    const { remoteHost, overrides } = read([
+      'Forwarded: for="6.6.6.6, for=203.0.113.9;proto=https',
+    ]);
+    assert.equal(remoteHost, "203.0.113.9");
+    assert.equal(overrides.get("forwarded"), "for=203.0.113.9;proto=https");
+  });
+});
+
+describe("both kinds", () => {
+  const x = ["X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"];
+
+  test("that agree are believed", () => {
+    const found = read([
+      "Forwarded: for=6.6.6.6, for=203.0.113.9;proto=https;host=shop.portico.dev",
+      ...x,
+    ]);
+    assert.equal(found.contradictory, false);
+    assert.deepEqual([found.remoteHost, found.scheme], ["203.0.113.9", "https"]);
+    assert.deepEqual(
+      [...found.overrides],
+      [["forwarded", "for=203.0.113.9;proto=https;host=shop.portico.dev"]],
+    );
+  });
+
+  test("that differ in client, scheme or host are contradictory, and none is believed", () => {
+    for (const value of [
+      "for=6.6.6.6;proto=https",
+      "for=203.0.113.9",
+      "for=203.0.113.9;proto=http",
+      "for=203.0.113.9;proto=https;host=evil.example",
+      "for=unknown;proto=https",
+      "proto=https",
+      "rubbish",
+    ]) {
+      const found = read([`Forwarded: ${value}`, ...x]);
+      assert.equal(found.contradictory, true, value);
+      assert.deepEqual(
+        [found.remoteHost, found.scheme, found.host],
+        ["127.0.0.1", "http", "shop.portico.dev"],
+      );
+      assert.deepEqual([...found.overrides.values()], [null, null, null]);
+    }
+  });
+
+  test("a kind that is not named in --forwarded-fields neither counts nor is seen", () => {
+    const forwarded = "Forwarded: for=6.6.6.6;proto=http;host=evil.example";
+    const byX = read([forwarded, ...x], { believed: X_FIELDS });
+    assert.deepEqual([byX.contradictory, byX.remoteHost], [false, "203.0.113.9"]);
+    assert.equal(byX.overrides.get("forwarded"), null);
+    const only: BelievedFields = {
+      forwarded: true,
+      xForwardedFor: false,
+      xForwardedProto: false,
+      xForwardedHost: false,
+      xForwardedPort: false,
+    };
+    const byForwarded = read(["Forwarded: for=203.0.113.9", "X-Forwarded-For: 6.6.6.6"], {
+      believed: only,
+    });
+    assert.deepEqual([byForwarded.contradictory, byForwarded.remoteHost], [false, "203.0.113.9"]);
+    assert.equal(byForwarded.overrides.get("x-forwarded-for"), null);
+  });
+});
+
+test("other fields of a trusted proxy are between it and the application", () => {
+  const { overrides } = read(["X-Real-IP: 203.0.113.9", "X-Forwarded-Prefix: /shop"]);
+  assert.deepEqual([...overrides], []);
+});
+
+const name = fc.constantFrom(
+  "Forwarded",
+  "X-Forwarded-For",
+  "X-Forwarded-Proto",
+  "X-Forwarded-Host",
+  "X-Forwarded-Port",
+  "X-Real-IP",
+);
+const piece = fc.constantFrom(
+  ..."for=|host=|proto=|https|http|6.6.6.6|127.0.0.1|10.0.0.1|[::1]|evil.example|unknown|_x".split(
+    "|",
+  ),
+  ...',|, |;|"|\\|:|80|\t| |='.split("|"),
+);
+const value = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(""));
+const lines = fc.array(
+  fc.tuple(name, value).map(([field, text]) => `${field}: ${text}`),
+  { maxLength: 6 },
+);
+
+test("property: an untrusted peer changes nothing, whatever it sends", () => {
+  const peer = fc.constantFrom("203.0.113.5", "2001:db8::5", "128.0.0.1");
+  fc.assert(
+    fc.property(lines, peer, fc.boolean(), (sent, from, explicit) => {
+      const other = explicit ? { peer: from, believed: ALL_FIELDS } : { peer: from };
+      const found = read(sent, other);
+      assert.deepEqual({ ...found, overrides: null }, { ...read([], other), overrides: null });
+      assert.ok([...found.overrides.values()].every((override) => override === null));
+      assert.ok(sent.every((line) => found.overrides.has(line.split(":")[0]?.toLowerCase() ?? "")));
+    }),
+  );
+});
+
+/** What an appending proxy that was spoken to by `from` makes of the list. */
+function appended(list: string, element: string): string {
+  return list === "" ? element : `${list}, ${element}`;
+}
+
+test("property: behind k proxies that append, it is the true client, whatever it sent", () => {
+  const proxies = fc.array(fc.constantFrom("10.0.0.1", "10.9.9.9", "127.0.0.1"), { maxLength: 5 });
+  const who = fc.constantFrom("203.0.113.9", "2001:db8::9");
+  const scheme = fc.constantFrom("http" as const, "https" as const);
+  fc.assert(
+    fc.property(value, value, proxies, who, scheme, (list, proto, between, from, by) => {
+      // The client speaks to the first proxy by `by`, and each proxy to the next by http.
+      let forwardedFor = list;
+      let forwardedProto = proto;
+      for (const [index, sender] of [from, ...between].entries()) {
+        forwardedFor = appended(forwardedFor, sender);
+        forwardedProto = appended(forwardedProto, index === 0 ? by : "http");
+      }
+      const found = read([
+        `X-Forwarded-For: ${forwardedFor}`,
+        `X-Forwarded-Proto: ${forwardedProto}`,
+      ]);
+      assert.deepEqual([found.remoteHost, found.scheme], [from, by]);
+      assert.equal(
+        found.overrides.get("x-forwarded-for") ?? forwardedFor,
+        [from, ...between].join(", "),
+      );
+    }),
+  );
+});
+
+test("property: the same by Forwarded", () => {
+  const proxies = fc.array(fc.constantFrom("10.0.0.1", "10.9.9.9"), { maxLength: 5 });
+  const host = fc.constantFrom("shop.portico.dev", "a,for=6.6.6.6", "a;b");
+  const who = fc.constantFrom("203.0.113.9", "[2001:db8::9]");
+  fc.assert(
+    fc.property(value, proxies, host, who, (list, between, asked, from) => {
+      let forwarded = appended(list, `for="${from}";proto=https;host="${asked}"`);
+      for (const sender of between) {
+        forwarded = appended(forwarded, `for=${sender};proto=http;host=inner`);
+      }
+      const found = read([`Forwarded: ${forwarded}`]);
+      assert.equal(found.remoteHost, from.replaceAll(/[[\]]/g, ""));
+      assert.deepEqual([found.scheme, found.host], ["https", asked]);
+      assert.ok((found.overrides.get("forwarded") ?? forwarded).startsWith(`for="${from}"`));
+    }),
+  );
+});
+
+test("property: a proxy that writes one kind cannot be overruled by the other", () => {
+  const x = ["X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"];
+  fc.assert(
+    fc.property(value, (forged) => {
+      const byX = read([...x, `Forwarded: ${forged}`]);
+      const byForwarded = read([
+        "Forwarded: for=203.0.113.9;proto=https",
+        `X-Forwarded-For: ${forged}`,
+      ]);
+      for (const found of [byX, byForwarded]) {
+        if (found.contradictory) continue;
+        assert.deepEqual(
+          [found.remoteHost, found.scheme, found.host],
+          ["203.0.113.9", "https", "shop.portico.dev"],
+        );
+      }
+    }),
+  );
+});
