@@ -9,7 +9,7 @@ import type { AdmissionRule } from "../handlers/admission.ts";
 import { AllowedHosts } from "../handlers/allowed-hosts.ts";
 import { RefusedContradictions } from "../handlers/contradictory-provenance.ts";
 import { RefusedUnderscores } from "../handlers/header-map.ts";
-import { RefusedMethods } from "../handlers/refused-methods.ts";
+import { ServedMethods } from "../handlers/served-methods.ts";
 import { ProvenanceReader } from "../handlers/provenance.ts";
 import { SecuredTargets } from "../handlers/secured-targets.ts";
 import type { IpNetworks } from "../http/ip-network.ts";
@@ -134,7 +134,7 @@ function admissionRules(options: Options): AdmissionRule[] {
     ...(options.allowedHosts.length === 0
       ? []
       : [new AllowedHosts(readHostPatterns("--allowed-host", options.allowedHosts))]),
-    new RefusedMethods(options.refusedMethods),
+    new ServedMethods(options.refusedMethods),
   ];
 }
 

@@ -5,7 +5,7 @@
  * Refuses what the RFC lets a server repair, because a front end may repair it differently, and
  * then one request's content is the next one's head (section 11.2).
  */
-import { listMembers } from "../http/fields.ts";
+import { isToken, listMembers, trimOws } from "../http/fields.ts";
 import type { Framing, VersionMinor } from "./request-head.ts";
 import { violation } from "./violations.ts";
 
@@ -36,17 +36,22 @@ export function decideFraming(
 }
 
 /**
- * 501 where another coding lies below a chunked that is last and once, so that the message does
- * have an end; 400 where it has none (section 6.3, rule 4), and also where only empty list members
- * stand beside `chunked`.
+ * 501 where other codings lie below a chunked that is last and once, so that the message does have
+ * an end; 400 where it has none (section 6.3, rule 4), where one of them is no coding at all, and
+ * where only empty list members stand beside `chunked`.
  */
 function codingViolation(transferEncoding: string): Error {
   const codings = listMembers(transferEncoding.toLowerCase());
   const first = codings.indexOf("chunked");
   const isFinal = first !== -1 && first === codings.length - 1;
-  return violation(
-    isFinal && codings.length > 1 ? "CODING_UNSUPPORTED" : "TRANSFER_ENCODING_INVALID",
-  );
+  const isKnowable = isFinal && codings.length > 1 && codings.every(isTransferCoding);
+  return violation(isKnowable ? "CODING_UNSUPPORTED" : "TRANSFER_ENCODING_INVALID");
+}
+
+/** Whether it begins with a name; its parameters would be for whoever knows the coding. */
+function isTransferCoding(member: string): boolean {
+  const parametersAt = member.indexOf(";");
+  return isToken(trimOws(parametersAt === -1 ? member : member.slice(0, parametersAt)));
 }
 
 /** `1*DIGIT`, at most 2^53 - 1: beyond that a number is not exact (RFC 9110 section 8.6). */

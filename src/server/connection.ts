@@ -11,7 +11,6 @@
  */
 import { ProtocolError } from "../base/errors.ts";
 import type { ConnectionHandler, Endpoints, PendingAnswer } from "../handlers/handler.ts";
-import { announcesContent } from "../http1/framing.ts";
 import { RequestReceiver } from "../http1/receiver.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { CONTINUE } from "../http1/response.ts";
@@ -23,7 +22,7 @@ import {
   errorAnswer,
   FAILURE_STATUS,
   gatewayAnswer,
-  SERVER_OPTIONS,
+  isWorthTaking,
   withAddedFields,
   type WrittenAnswer,
 } from "./gateway-answer.ts";
@@ -277,8 +276,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
     const { framing, expectsContinue } = head.section;
     if (framing.kind === "none") return;
     const answer = this.#screening.admission?.answer ?? null;
-    if (answer !== null && announcesContent(framing)) {
-      // There is no reason to take a content that nobody will read.
+    if (answer !== null && !isWorthTaking(head.section)) {
       this.#answerAndClose(gatewayAnswer(errorPages, answer), head);
       return;
     }
@@ -308,8 +306,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
     this.#enter("answer", Infinity);
     this.#resumeInput();
     const { errorPages } = this.#context;
-    const ownAnswer = head.form === "asterisk" ? SERVER_OPTIONS : null;
-    const answer = this.#screening.admission?.answer ?? ownAnswer;
+    const answer = this.#screening.admission?.answer ?? null;
     if (answer !== null) {
       this.#answer(gatewayAnswer(errorPages, answer));
       return;

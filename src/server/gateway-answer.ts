@@ -5,6 +5,7 @@
 import type { Admission, GatewayAnswer } from "../handlers/admission.ts";
 import type { ErrorPages } from "../http/error-page.ts";
 import { REASON_PHRASES } from "../http/status.ts";
+import type { HeaderSection } from "../http1/request-head.ts";
 import type { AnswerFailure } from "../workers/application-request.ts";
 
 /** A head and the content directly behind it. */
@@ -26,16 +27,19 @@ export const FAILURE_STATUS: Readonly<Record<AnswerFailure, number>> = {
   "queue-timed-out": 503,
 };
 
-/** `OPTIONS *` asks about the server, not about the application (RFC 9110 section 9.3.7). */
-export const SERVER_OPTIONS: GatewayAnswer = {
-  status: 200,
-  fields: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
-  detail: null,
-  content: Buffer.alloc(0),
-};
-
+const DROPPED_CONTENT_MAX_BYTES = 65_536;
 const RETRY_AFTER_SECONDS = 1;
 const LF = 0x0a;
+
+/**
+ * Whether the content of a request that the gateway answers by itself is taken, and dropped, so
+ * that the connection can go on; else the answer leaves at once, and the connection closes. A client
+ * that waits for 100 (Continue) has nothing to send yet.
+ */
+export function isWorthTaking({ framing, expectsContinue }: HeaderSection): boolean {
+  const isSmall = framing.kind === "length" && framing.bytes <= DROPPED_CONTENT_MAX_BYTES;
+  return isSmall && !expectsContinue;
+}
 
 /** A page with an error, and the fields that belong to the status. */
 export function errorAnswer(

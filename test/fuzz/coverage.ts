@@ -29,10 +29,9 @@ export class BranchCoverage {
   }
 
   /**
-   * What ran since the last look and never before. Also those numbers of runs are told apart that
-   * differ in their magnitude: a loop that runs a hundred times is another case than one of two.
+   * Takes note of what ran since the last look.
    *
-   * @returns how many branches are new
+   * @returns how many branches had never run before
    */
   look(): number {
     const before = this.#seen.size;

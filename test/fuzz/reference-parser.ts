@@ -34,6 +34,8 @@ export interface ReferenceReading {
   readonly refusals: ReadonlySet<number> | null;
   /** Whether what is refused is known to be a HEAD, whose answer has no content. */
   readonly refusesHead: boolean;
+  /** The head of what is refused, where it is not the head that is wrong; else null. */
+  readonly refusedHead: RequestRecord | null;
 }
 
 const EMPTY_LINES_MAX = 4;
@@ -59,21 +61,26 @@ interface Content {
 export function readReference(bytes: Buffer, limits: RequestLimits): ReferenceReading {
   const text = bytes.toString("latin1");
   const requests: RequestRecord[] = [];
+  const inOrder = { requests, refusals: null, refusesHead: false, refusedHead: null };
   let at = 0;
+  let refusedHead: RequestRecord | null = null;
   try {
     for (;;) {
       at = behindEmptyLines(text, at);
       // A lone CR at the very end could have become another empty line.
-      if (/^\r?$/.test(text.slice(at))) return { requests, refusals: null, refusesHead: false };
+      if (/^\r?$/.test(text.slice(at))) return inOrder;
       const { record, end } = readHead(text, at, limits);
+      refusedHead = record;
       const { content, trailers, end: next } = readContent(text, end, record.framing, limits);
+      refusedHead = null;
       requests.push({ ...record, content, trailers });
-      if (!record.persistent) return { requests, refusals: null, refusesHead: false };
+      if (!record.persistent) return inOrder;
       at = next;
     }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { requests, refusals: error.statuses, refusesHead: text.startsWith("HEAD ", at) };
+    const refusesHead = text.startsWith("HEAD ", at);
+    return { requests, refusals: error.statuses, refusesHead, refusedHead };
   }
 }
 

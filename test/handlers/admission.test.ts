@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { admit, type Admission, type AdmissionRule } from "../../src/handlers/admission.ts";
-import { RefusedMethods } from "../../src/handlers/refused-methods.ts";
+import { ServedMethods } from "../../src/handlers/served-methods.ts";
 import { SecuredTargets } from "../../src/handlers/secured-targets.ts";
 import { PROVENANCE, requestHead } from "./request-head.ts";
 
@@ -49,16 +49,24 @@ test("what rules add is added up, until one answers", () => {
 });
 
 test("methods that are refused get 501; CONNECT is always one of them", () => {
-  const status = (rule: RefusedMethods, method: string): number | undefined => {
+  const status = (rule: ServedMethods, method: string): number | undefined => {
     const target = method === "CONNECT" ? "a:80" : "/";
     const head = requestHead(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
     return rule.admit(head)?.answer?.status;
   };
-  const rule = new RefusedMethods(["TRACE", "PURGE"]);
+  const rule = new ServedMethods(["TRACE", "PURGE"]);
   for (const method of ["TRACE", "PURGE", "CONNECT"]) assert.equal(status(rule, method), 501);
   for (const method of ["GET", "trace", "POST"]) assert.equal(status(rule, method), undefined);
-  assert.equal(status(new RefusedMethods([]), "CONNECT"), 501);
-  assert.equal(status(new RefusedMethods([]), "TRACE"), undefined);
+  assert.equal(status(new ServedMethods([]), "CONNECT"), 501);
+  assert.equal(status(new ServedMethods([]), "TRACE"), undefined);
+});
+
+test("OPTIONS * is answered with the methods that are not refused", () => {
+  const head = requestHead("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+  const answer = new ServedMethods(["PUT", "PATCH"]).admit(head)?.answer;
+  assert.equal(answer?.status, 200);
+  assert.equal(answer.fields, "Allow: GET, HEAD, POST, DELETE, OPTIONS\r\n");
+  assert.equal(new ServedMethods(["OPTIONS"]).admit(head)?.answer?.status, 501);
 });
 
 test("an https target is served only to those who came over a secured connection", () => {

@@ -5,7 +5,7 @@ import type { Log, LogFields } from "../../src/base/log.ts";
 import { IpNetworks } from "../../src/http/ip-network.ts";
 import { ProvenanceReader } from "../../src/handlers/provenance.ts";
 import type { AdmissionRule } from "../../src/handlers/admission.ts";
-import { RefusedMethods } from "../../src/handlers/refused-methods.ts";
+import { ServedMethods } from "../../src/handlers/served-methods.ts";
 import { SecuredTargets } from "../../src/handlers/secured-targets.ts";
 import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
@@ -37,7 +37,7 @@ export const SETTINGS: ConnectionSettings = {
 
 export const SCREENING: ScreeningSettings = {
   provenance: new ProvenanceReader(new IpNetworks([], false)),
-  admissionRules: [new SecuredTargets(), new RefusedMethods(["TRACE"])],
+  admissionRules: [new SecuredTargets(), new ServedMethods(["TRACE"])],
 };
 
 /** Keeps what was logged, one line for each record. */

@@ -40,7 +40,11 @@ test("a rule that answers keeps the request from the handler; the connection goe
 });
 
 test("a refused request's content is not waited for: the answer leaves, and it closes", () => {
-  for (const framing of ["Content-Length: 1000000\r\n", "Transfer-Encoding: chunked\r\n"]) {
+  for (const framing of [
+    "Content-Length: 5\r\n",
+    "Content-Length: 65537\r\n",
+    "Transfer-Encoding: chunked\r\n",
+  ]) {
     const fixture = new ConnectionFixture({}, [RULE]);
     fixture.client.deliver(
       `POST /no HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n${framing}\r\n`,
@@ -54,11 +58,13 @@ test("a refused request's content is not waited for: the answer leaves, and it c
   }
 });
 
-test("an empty content is not a reason to close", () => {
-  const fixture = new ConnectionFixture({}, [RULE]);
-  fixture.client.deliver(post("/no", "") + get("/yes"));
-  assert.equal(readResponse(fixture.received, "POST").status, 403);
-  assert.equal(fixture.handler.answers.length, 1);
+test("a small content is taken and dropped, and the connection goes on", () => {
+  for (const content of ["", "hello", "a".repeat(65_536)]) {
+    const fixture = new ConnectionFixture({}, [RULE]);
+    fixture.client.deliver(post("/no", content) + get("/yes"));
+    assert.equal(readResponse(fixture.received, "POST").status, 403);
+    assert.equal(fixture.handler.answers.length, 1);
+  }
 });
 
 test("a HEAD that a rule answers gets no content", () => {

@@ -1,0 +1,267 @@
+/**
+ * Whole connections in memory: any bytes, in any pieces, to an {@link HttpConnection} whose
+ * applications are those of `answer-programs.ts`; and what must come back, foretold from what the
+ * reference reader makes of the same bytes.
+ */
+import assert from "node:assert/strict";
+import { ErrorPages } from "../../src/http/error-page.ts";
+import type { RequestLimits } from "../../src/http1/receiver.ts";
+import { ResponseHeadWriter } from "../../src/http1/response.ts";
+import { HttpConnection } from "../../src/server/connection.ts";
+import type { ConnectionContext } from "../../src/server/connection-context.ts";
+import { FAILURE_STATUS } from "../../src/server/gateway-answer.ts";
+import type { ReferenceReading } from "../fuzz/reference-parser.ts";
+import type { RequestRecord } from "../http1/cut-and-replay.ts";
+import { MemoryStream } from "../net/memory-stream.ts";
+import { SCREENING, SETTINGS } from "../server/connection-fixture.ts";
+import { immediateFailure, ProgramHandler, programFor } from "./answer-programs.ts";
+import { fieldOf, readAnswers } from "./answer-reader.ts";
+
+const DATE_MS = 784_111_777_000;
+const SERVER = "portico";
+/** Turns that an input of some bytes may take until everything is answered. */
+const TURNS_MAX_PER_BYTE = 8;
+const TURNS_MAX = 500;
+/** The slow client takes this many bytes in each turn. */
+const SLOW_CLIENT_BYTES = 7;
+
+/** How the client behaves; it changes nothing about the answers. */
+export interface ClientManner {
+  /** Bytes that may be sent ahead before the connection stops reading. */
+  readonly pipelinedLimitBytes: number;
+  /** Sends everything before the first answer, its end included. */
+  readonly hasty: boolean;
+  /** Takes a few bytes in each turn. */
+  readonly slow: boolean;
+}
+
+export const PLAIN_CLIENT: ClientManner = {
+  pipelinedLimitBytes: 65_536,
+  hasty: false,
+  slow: false,
+};
+
+export interface Conversation {
+  /** All bytes that the client got. */
+  readonly received: Buffer;
+  /** Whether the connection ended in a reset. */
+  readonly wasReset: boolean;
+  /** Requests that the application got. */
+  readonly handled: ProgramHandler["requests"];
+  /** Whether the server ended the connection before the client ended its half. */
+  readonly endedFirst: boolean;
+}
+
+class Fixture implements ConnectionContext {
+  readonly settings: ConnectionContext["settings"];
+  readonly handler = new ProgramHandler();
+  readonly headWriter = new ResponseHeadWriter(SERVER);
+  readonly errorPages = new ErrorPages("text", null);
+  readonly provenance = SCREENING.provenance;
+  readonly admissionRules = SCREENING.admissionRules;
+  readonly scratch = Buffer.alloc(1_024);
+  readonly log = { error() {}, warn() {}, info() {}, debug() {} };
+  readonly nowMs = 0;
+  readonly draining = false;
+  readonly client = new MemoryStream();
+  closedReports = 0;
+
+  constructor(request: RequestLimits, { pipelinedLimitBytes, slow }: ClientManner) {
+    this.settings = { ...SETTINGS, request, pipelinedLimitBytes, responseBufferBytes: 100 };
+    this.headWriter.setDate(DATE_MS);
+    if (slow) this.client.takeAtMost(0);
+    this.client.handler = new HttpConnection(this, this.client);
+  }
+
+  onClosed(): void {
+    this.closedReports++;
+  }
+}
+
+/**
+ * Holds the conversation, to its very end.
+ *
+ * @throws {AssertionError} where it does not come to an end
+ */
+export function converse(
+  pieces: readonly Buffer[],
+  limits: RequestLimits,
+  manner: ClientManner = PLAIN_CLIENT,
+): Conversation {
+  const fixture = new Fixture(limits, manner);
+  const { client, handler } = fixture;
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  let turns = TURNS_MAX + TURNS_MAX_PER_BYTE * length;
+  const settle = (): void => {
+    for (; turns > 0; turns--) {
+      const isSlow = manner.slow && client.unsentBytes > 0;
+      if (handler.silent && !isSlow) return;
+      handler.turn();
+      if (isSlow) client.drain(SLOW_CLIENT_BYTES);
+      client.turn();
+    }
+    assert.fail("the conversation comes to an end");
+  };
+  for (const piece of pieces) {
+    client.deliver(piece);
+    if (!manner.hasty) settle();
+  }
+  const endedFirst = client.sawEnd;
+  client.deliverEnd();
+  settle();
+  assert.ok(client.closed && client.closeReported, "the connection is closed when all is said");
+  assert.equal(fixture.closedReports, 1, "its end is reported once");
+  const { received, wasReset } = client;
+  return { received, wasReset, handled: handler.requests, endedFirst };
+}
+
+/** One answer as it is foretold. */
+interface Foretold {
+  readonly method: string;
+  readonly statuses: ReadonlySet<number>;
+  /** Exactly this; null for the page of an error. */
+  readonly content: string | null;
+  readonly complete: boolean;
+  readonly hints: boolean;
+  readonly mayContinue: boolean;
+  /** Whether it is the last one, and how the connection ends then. */
+  readonly ends: "no" | "in order" | "with a reset";
+}
+
+const ERROR_PAGE = { content: null, complete: true, hints: false } as const;
+
+/** What the gateway answers by itself, from the head alone; null where it asks the application. */
+function ownStatus({ method, target, form }: RequestRecord): number | null {
+  if (form !== "origin" && /^https:/i.test(target)) return 421;
+  if (method === "CONNECT" || method === "TRACE") return 501;
+  return form === "asterisk" ? 200 : null;
+}
+
+function hasContent({ framing }: RequestRecord): boolean {
+  return framing.kind === "chunked" || (framing.kind === "length" && framing.bytes > 0);
+}
+
+function foretell(request: RequestRecord): Foretold {
+  const { method, versionMinor, persistent, expectsContinue: mayContinue } = request;
+  const status = ownStatus(request);
+  if (status !== null) {
+    const isRefused = status >= 400;
+    return {
+      ...ERROR_PAGE,
+      method,
+      statuses: new Set([status]),
+      content: isRefused && method !== "HEAD" ? null : "",
+      mayContinue: mayContinue && !isRefused,
+      ends: persistent && !(isRefused && hasContent(request)) ? "no" : "in order",
+    };
+  }
+  const program = programFor(request);
+  const ends = persistent ? "no" : "in order";
+  const failed = immediateFailure(program);
+  if (failed !== null) {
+    const statuses = new Set([FAILURE_STATUS[failed]]);
+    const content = method === "HEAD" ? "" : null;
+    return { ...ERROR_PAGE, content, method, statuses, mayContinue, ends };
+  }
+  const { declared, pieces, hints, failure } = program;
+  const isAborted = failure !== null;
+  const given = pieces.join("");
+  const told = { method, statuses: new Set([program.status]), mayContinue };
+  const withHints = { ...told, hints: hints && versionMinor === 1 };
+  if (method === "HEAD" || [204, 205, 304].includes(program.status)) {
+    return { ...withHints, content: "", complete: true, ends: isAborted ? "in order" : ends };
+  }
+  if (declared !== null) {
+    const complete = given.length >= declared;
+    const isCut = isAborted || !complete;
+    const content = given.slice(0, declared);
+    return { ...withHints, content, complete, ends: isCut ? "in order" : ends };
+  }
+  if (versionMinor === 0) {
+    const end = isAborted ? "with a reset" : "in order";
+    return { ...withHints, content: given, complete: false, ends: end };
+  }
+  return {
+    ...withHints,
+    content: given,
+    complete: !isAborted,
+    ends: isAborted ? "in order" : ends,
+  };
+}
+
+/** All answers to what the reference has read, in order. */
+function foretellAll(reading: ReferenceReading): Foretold[] {
+  const all: Foretold[] = [];
+  for (const request of reading.requests) {
+    const foretold = foretell(request);
+    all.push(foretold);
+    if (foretold.ends !== "no") return all;
+  }
+  const { refusals, refusedHead, refusesHead } = reading;
+  if (refusals === null) return all;
+  const own = refusedHead === null ? null : ownStatus(refusedHead);
+  // What the head alone decides is answered before the content comes, be that right or wrong.
+  const isOwn = own !== null && own >= 400;
+  all.push({
+    method: refusesHead ? "HEAD" : "GET",
+    ...ERROR_PAGE,
+    content: refusesHead ? "" : null,
+    statuses: isOwn ? new Set([own]) : refusals,
+    mayContinue: refusedHead?.expectsContinue === true && !isOwn,
+    ends: "in order",
+  });
+  return all;
+}
+
+/**
+ * Checks that the answers are those to the requests that the reference has read: as many, in their
+ * order, whole where they should be, and nothing behind.
+ *
+ * @throws {AssertionError} where they are not
+ */
+export function checkConversation(conversation: Conversation, reading: ReferenceReading): void {
+  const expected = foretellAll(reading);
+  const answers = readAnswers(
+    conversation.received,
+    expected.map(({ method }) => method),
+  );
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    expected.map(({ statuses }, index) => {
+      const status = answers[index]?.status ?? 0;
+      return statuses.has(status) ? status : [...statuses].join(" or ");
+    }),
+    "the statuses",
+  );
+  for (const [index, answer] of answers.entries()) {
+    const { content, complete, hints, mayContinue, ends } = expected[index] as Foretold;
+    if (content === null) assert.ok(answer.content.startsWith(`${answer.status} `), "a page");
+    else assert.equal(answer.content, content);
+    assert.equal(answer.complete, complete);
+    const interim = answer.interim.filter((status) => status !== 100);
+    assert.deepEqual(interim, hints ? [103] : []);
+    assert.ok(answer.interim.length - interim.length <= (mayContinue ? 1 : 0), "100 at most once");
+    if (fieldOf(answer, "connection") === "close") {
+      assert.equal(index, answers.length - 1, "nothing is answered after close");
+    }
+    assert.equal(fieldOf(answer, "server"), "portico");
+    assert.equal(fieldOf(answer, "date"), new Date(DATE_MS).toUTCString());
+    assert.equal(conversation.wasReset && index === answers.length - 1, ends === "with a reset");
+  }
+  checkHandled(conversation, reading, expected.length);
+}
+
+/** The application got what was meant for it, as it was sent, and nothing else. */
+function checkHandled(
+  { handled }: Conversation,
+  { requests }: ReferenceReading,
+  answered: number,
+): void {
+  assert.deepEqual(
+    handled,
+    requests
+      .slice(0, answered)
+      .filter((request) => ownStatus(request) === null)
+      .map(({ method, target, content }) => ({ method, target, content })),
+  );
+}

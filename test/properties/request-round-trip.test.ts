@@ -1,0 +1,35 @@
+/** Requests that are written by the grammar come out as they were meant. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { readReference } from "../fuzz/reference-parser.ts";
+import { cutAt, LIMITS, replay } from "../http1/cut-and-replay.ts";
+import { anyConnection, cutPlaces, writtenRequest } from "./request-arbitrary.ts";
+
+function cutAtParts(bytes: Buffer, parts: readonly number[]): Buffer[] {
+  const places = parts.map((part) => Math.floor(part * bytes.length)).toSorted((a, b) => a - b);
+  return cutAt(bytes, places);
+}
+
+test("property: requests that are written and read are the same, in order, however cut", () => {
+  const requests = fc.array(writtenRequest, { maxLength: 4 });
+  fc.assert(
+    fc.property(requests, cutPlaces, (written, cuts) => {
+      const bytes = Buffer.concat(written.map((request) => request.bytes));
+      const expected = { requests: written.map(({ record }) => record), violation: null };
+      assert.deepEqual(replay(cutAtParts(bytes, cuts)), expected);
+    }),
+  );
+});
+
+test("property: the receiver and the reference read the same of any bytes", () => {
+  fc.assert(
+    fc.property(anyConnection, (bytes) => {
+      const { requests, violation } = replay([bytes]);
+      const reference = readReference(bytes, LIMITS);
+      assert.deepEqual(requests, reference.requests);
+      assert.equal(violation === null, reference.refusals === null);
+      if (violation !== null) assert.ok(reference.refusals?.has(violation.status));
+    }),
+  );
+});
