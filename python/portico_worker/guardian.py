@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -26,14 +27,17 @@ GATEWAY_END_BOUND_S = 2.0
 # How long the zygote may take to end everything by itself, as it does where it listens.
 ZYGOTE_END_BOUND_S = 1.0
 POLL_INTERVAL_S = 0.02
+PATH_MAX_BYTES = 4096
 
 
 def fork_guardian(control: socket.socket, gateway: int, socket_files: list[dict[str, Any]]) -> int:
     """Forks the guardian.
 
-    Returns a descriptor that the zygote keeps open as long as it lives, and no child of it should.
+    Returns the writing end of a pipe, which the zygote keeps open as long as it lives, and no child
+    of it should. What it writes there is the path of a folder to remove.
     """
     zygote_ended, zygote_lives = os.pipe()
+    os.set_blocking(zygote_ended, False)
     child = os.fork()
     if child == 0:
         try:
@@ -66,6 +70,11 @@ def watch(
         time.sleep(POLL_INTERVAL_S)
     # The last thing that a zygote does is to end its group.
     time.sleep(ZYGOTE_END_BOUND_S)
+    folder = b""
+    with contextlib.suppress(BlockingIOError):
+        folder = os.read(zygote_ended, PATH_MAX_BYTES)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
     remove_files(socket_files)
     end_group()
 

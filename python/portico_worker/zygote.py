@@ -200,7 +200,7 @@ class Zygote:
             own = self._descriptors[:DESCRIPTORS_PER_WORKER]
             del self._descriptors[:DESCRIPTORS_PER_WORKER]
         else:
-            self._link_folder = os.path.dirname(link["path"])
+            self._keep_link_folder(os.path.dirname(link["path"]))
         parent = os.getpid()
         try:
             pid = os.fork()
@@ -215,6 +215,16 @@ class Zygote:
             os.close(descriptor)
         self._workers[pid] = message["worker"]
         self.say(type="forked", worker=message["worker"], pid=pid)
+
+    def _keep_link_folder(self, folder: str) -> None:
+        """Keeps in mind, and tells the guardian, what is to be removed at the end."""
+        if folder == self._link_folder:
+            return
+        self._link_folder = folder
+        if self.lifeline is not None:
+            # The guardian may have been killed.
+            with contextlib.suppress(OSError):
+                os.write(self.lifeline, os.fsencode(folder))
 
     def close_in_child(self) -> None:
         """Closes what is the zygote's: control socket, lifeline, descriptors for other workers."""

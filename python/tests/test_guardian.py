@@ -170,6 +170,29 @@ class Parts(unittest.TestCase):
             guardian.remove_files(files)
             self.assertEqual((ours.exists(), theirs.exists()), (False, True))
 
+    def test_the_folder_that_the_zygote_named_is_removed(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name) / "links"
+            folder.mkdir()
+            (folder / "s").touch()
+            for written in (os.fsencode(folder), b""):
+                control, other = os.pipe()
+                ended, lifeline = os.pipe()
+                os.set_blocking(ended, False)
+                os.write(lifeline, written)
+                os.close(other)
+                with mock.patch.multiple(
+                    guardian,
+                    ZYGOTE_END_BOUND_S=0.0,
+                    end_group=mock.DEFAULT,
+                    is_running=lambda _: False,
+                ) as replaced:
+                    guardian.watch(control, ended, 1, [])
+                replaced["end_group"].assert_called_once_with()
+                for descriptor in (control, ended, lifeline):
+                    os.close(descriptor)
+            self.assertEqual(list(Path(name).iterdir()), [])
+
     def test_a_live_gateway_is_waited_for_within_a_bound(self) -> None:
         read, write = os.pipe()
         other, lifeline = os.pipe()

@@ -9,6 +9,7 @@ import type { AdmissionRule } from "../handlers/admission.ts";
 import { AllowedHosts } from "../handlers/allowed-hosts.ts";
 import { RefusedContradictions } from "../handlers/contradictory-provenance.ts";
 import { RefusedUnderscores } from "../handlers/header-map.ts";
+import type { RefusalReport } from "../handlers/refusal-report.ts";
 import { ServedMethods } from "../handlers/served-methods.ts";
 import { ProvenanceReader } from "../handlers/provenance.ts";
 import { SecuredTargets } from "../handlers/secured-targets.ts";
@@ -21,6 +22,7 @@ import type { Options } from "../options/registry.ts";
 import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
+import { readEdgeRules } from "./edge-policy-settings.ts";
 import { readErrorPage } from "./error-page-file.ts";
 import { readBelievedFields, readHostPatterns, readNetworks } from "./proxy-settings.ts";
 
@@ -45,13 +47,14 @@ export function gatewaySettings(
   run: Run,
   transport: Transport,
   env: NodeJS.ProcessEnv,
+  report: RefusalReport,
 ): GatewaySettings {
   const { options } = run;
   return {
     bind: options.bind.map((text) => parseBindAddress(text)),
     backlog: options.backlog,
     gracefulTimeoutMs: options.gracefulTimeoutMs,
-    http: httpSettings(options, transport),
+    http: httpSettings(options, transport, report),
     headerMap: options.headerMap,
     supervisor: {
       workers: run.workers.workers,
@@ -76,7 +79,11 @@ export function gatewaySettings(
   };
 }
 
-function httpSettings(options: Options, transport: Transport): HttpServerSettings {
+function httpSettings(
+  options: Options,
+  transport: Transport,
+  report: RefusalReport,
+): HttpServerSettings {
   return {
     request: requestLimits(options),
     spool: {
@@ -109,7 +116,7 @@ function httpSettings(options: Options, transport: Transport): HttpServerSetting
       readTrustedProxies(options),
       readBelievedFields("--forwarded-fields", options.forwardedFields),
     ),
-    admissionRules: admissionRules(options),
+    admissionRules: admissionRules(options, report),
   };
 }
 
@@ -125,15 +132,21 @@ function readTrustedProxies(options: Options): IpNetworks {
   return proxies;
 }
 
-/** In the order in which they are asked: what makes the rest meaningless comes first. */
-function admissionRules(options: Options): AdmissionRule[] {
+/**
+ * In the order in which they are asked: what makes the rest meaningless comes first, and CORS before
+ * everything whose answer a page may have to read.
+ */
+function admissionRules(options: Options, report: RefusalReport): AdmissionRule[] {
+  const { cors, fetch } = readEdgeRules(options, report);
   return [
     new RefusedContradictions(),
     new SecuredTargets(),
-    ...(options.headerMap === "refuse" ? [new RefusedUnderscores()] : []),
     ...(options.allowedHosts.length === 0
       ? []
       : [new AllowedHosts(readHostPatterns("--allowed-host", options.allowedHosts))]),
+    ...(cors === null ? [] : [cors]),
+    ...(fetch === null ? [] : [fetch]),
+    ...(options.headerMap === "refuse" ? [new RefusedUnderscores()] : []),
     new ServedMethods(options.refusedMethods),
   ];
 }

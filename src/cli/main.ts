@@ -8,6 +8,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
+import { RefusalReport } from "../handlers/refusal-report.ts";
 import { openTransport } from "../net/open-transport.ts";
 import { helpText } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
@@ -79,7 +80,8 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const log = createLog(openStandardError(), realClock, options.quiet ? "warn" : "info");
   const transport = openTransport(options.transport, log);
   raiseDescriptorLimit(log);
-  const gateway = new Gateway(transport, gatewaySettings(run, transport, env), log, realClock);
+  const settings = gatewaySettings(run, transport, env, new RefusalReport(log, realClock));
+  const gateway = new Gateway(transport, settings, log, realClock);
   handleSignals(gateway, log);
   const application = await gateway.start().catch((error: unknown) => {
     if (gateway.stopping) return null;

@@ -77,7 +77,8 @@ export function readHostPatterns(flag: string, texts: readonly string[]): HostPa
   });
 }
 
-function membersOf(texts: readonly string[]): string[] {
+/** The members of all texts, which are parted by commas as in the environment. */
+export function membersOf(texts: readonly string[]): string[] {
   return texts
     .flatMap((text) => text.split(","))
     .map((member) => trimOws(member))

@@ -24,6 +24,8 @@ export interface Admission {
   readonly fields: string;
   /** Lower-case names; lines of these names that the application wrote are left out. */
   readonly replacedFields: ReadonlySet<string>;
+  /** Names of request fields that the answer rests on; its Vary gets them beside its own. */
+  readonly vary: readonly string[];
 }
 
 export interface AdmissionRule {
@@ -61,5 +63,6 @@ function combine(first: Admission, second: Admission): Admission {
     answer: second.answer,
     fields: first.fields + second.fields,
     replacedFields: new Set([...first.replacedFields, ...second.replacedFields]),
+    vary: [...first.vary, ...second.vary],
   };
 }

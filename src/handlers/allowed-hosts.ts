@@ -75,6 +75,7 @@ const REFUSED: Admission = {
   },
   fields: "",
   replacedFields: new Set(),
+  vary: [],
 };
 
 /**

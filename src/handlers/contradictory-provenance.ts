@@ -20,6 +20,7 @@ const REFUSED: Admission = {
   },
   fields: "",
   replacedFields: new Set(),
+  vary: [],
 };
 
 export class RefusedContradictions implements AdmissionRule {

@@ -41,6 +41,7 @@ const REFUSED: Admission = {
   },
   fields: "",
   replacedFields: new Set(),
+  vary: [],
 };
 
 /** `refuse`: a request with such a field is answered 400. */

@@ -17,6 +17,7 @@ const MISDIRECTED: Admission = {
   },
   fields: "",
   replacedFields: new Set(),
+  vary: [],
 };
 
 export class SecuredTargets implements AdmissionRule {

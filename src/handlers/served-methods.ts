@@ -42,5 +42,5 @@ export class ServedMethods implements AdmissionRule {
 }
 
 function answeredBy(answer: GatewayAnswer): Admission {
-  return { answer, fields: "", replacedFields: new Set() };
+  return { answer, fields: "", replacedFields: new Set(), vary: [] };
 }

@@ -3,6 +3,7 @@
  * streams.
  */
 import type { Log } from "../base/log.ts";
+import { connectionDescriptorsEnd } from "../os/descriptors.ts";
 import { EPOLLIN } from "../os/epoll.ts";
 import { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM, errnoName } from "../os/errno.ts";
 import {
@@ -11,7 +12,7 @@ import {
   SOCKADDR_MAX_BYTES,
   type SocketAddress,
 } from "../os/socket-address.ts";
-import { disableNagle, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../os/sockets.ts";
+import { disableNagle, duplicate, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../os/sockets.ts";
 import type { ByteStream } from "./byte-stream.ts";
 import { EpollStream, type EpollStreamContext } from "./epoll-stream.ts";
 import type { Registration } from "./reactor.ts";
@@ -20,7 +21,7 @@ import { type FileIdentity, removeIfSame } from "./unix-socket-file.ts";
 
 /** Connections taken at a time; the rest waits until the others have had their events. */
 const ACCEPTS_PER_EVENT_MAX = 64;
-/** How long accepting rests when the system has no descriptor or memory to give. */
+/** How long accepting rests when there is no descriptor or memory for one more connection. */
 const ACCEPT_PAUSE_MS = 100;
 /** A server at its limit says so this often, not with each connection. */
 const EXHAUSTION_LOG_INTERVAL_MS = 60_000;
@@ -42,6 +43,8 @@ export class EpollListener implements Listener {
   readonly file: FileIdentity | null;
   /** Whether every connection's local address is the one bound, so that nobody needs to ask. */
   readonly #localAddress: SocketAddress | null;
+  /** From here on descriptors are kept for what serves the connections. */
+  #descriptorsEnd = Infinity;
   #registration: Registration | null = null;
   #onStream: ((stream: ByteStream) => void) | null = null;
   #pause: NodeJS.Timeout | null = null;
@@ -71,6 +74,7 @@ export class EpollListener implements Listener {
   start(onStream: (stream: ByteStream) => void): void {
     if (this.#stopping || this.#registration !== null) return;
     this.#onStream = onStream;
+    this.#descriptorsEnd = connectionDescriptorsEnd(this.#context.libc);
     this.#registration = this.#context.reactor.add(this.#fd, EPOLLIN, this);
   }
 
@@ -113,12 +117,14 @@ export class EpollListener implements Listener {
         failures = 0;
         accepted++;
         this.#take(fd, decodeSockaddr(sockaddr, lengthWord[0]));
-        continue;
+        if (fd < this.#descriptorsEnd || this.#stopping) continue;
+        this.#rest("EMFILE");
+        return false;
       }
       const errno = libc.errno();
       if (errno === EAGAIN) return true;
       if (errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM) {
-        this.#exhausted(errnoName(errno));
+        this.#rest(errnoName(errno));
         return false;
       }
       // EINTR; or ECONNABORTED and the errors of a network, which accept(2) reports of a connection
@@ -142,10 +148,10 @@ export class EpollListener implements Listener {
   }
 
   /**
-   * The connection stays in the kernel's queue, and level-triggered epoll would report it without
+   * Connections stay in the kernel's queue, and level-triggered epoll would report them without
    * end; so nothing is reported for a while, and whoever ends a connection meanwhile makes room.
    */
-  #exhausted(code: string): void {
+  #rest(code: string): void {
     const nowMs = performance.now();
     if (nowMs - this.#exhaustionLoggedAtMs > EXHAUSTION_LOG_INTERVAL_MS) {
       this.#exhaustionLoggedAtMs = nowMs;
@@ -157,9 +163,26 @@ export class EpollListener implements Listener {
     const registration = this.#registration;
     if (this.#stopping || registration === null || this.#pause !== null) return;
     this.#context.reactor.modify(registration, 0);
+    this.#restOn(registration);
+  }
+
+  #restOn(registration: Registration): void {
     this.#pause = setTimeout(() => {
       this.#pause = null;
-      this.#context.reactor.modify(registration, EPOLLIN);
+      if (this.#hasDescriptor()) this.#context.reactor.modify(registration, EPOLLIN);
+      else this.#restOn(registration);
     }, ACCEPT_PAUSE_MS);
+  }
+
+  /** Whether one more connection would leave alone what is kept. */
+  #hasDescriptor(): boolean {
+    const { libc } = this.#context;
+    try {
+      const lowestFree = duplicate(libc, this.#fd);
+      libc.close(lowestFree);
+      return lowestFree < this.#descriptorsEnd;
+    } catch {
+      return false;
+    }
   }
 }

@@ -57,7 +57,8 @@ export class EpollStream implements DescriptorStream {
   readonly #context: EpollStreamContext;
   readonly #fd: number;
   readonly #registration: Registration;
-  readonly #queue: SendQueue;
+  /** What the kernel has not taken; null while it takes everything, as it nearly always does. */
+  #queue: SendQueue | null = null;
   readonly #peerIsOurs: boolean;
   #localAddress: SocketAddress | null;
   /** Events that the reactor reports at present, and whether it was told to report none at all. */
@@ -93,7 +94,6 @@ export class EpollStream implements DescriptorStream {
     this.#fd = fd;
     this.remoteAddress = remoteAddress;
     this.#localAddress = localAddress;
-    this.#queue = new SendQueue((descriptor) => context.libc.close(descriptor));
     try {
       this.#registration = context.reactor.add(fd, EPOLLIN, this);
     } catch (error) {
@@ -112,7 +112,7 @@ export class EpollStream implements DescriptorStream {
   }
 
   get unsentBytes(): number {
-    return this.#queue.length;
+    return this.#queue === null ? 0 : this.#queue.length;
   }
 
   unacknowledgedBytes(): number | null {
@@ -121,14 +121,14 @@ export class EpollStream implements DescriptorStream {
 
   write(bytes: Uint8Array, start: number, end: number): void {
     if (this.closed || this.#endAsked || this.#failure !== null || start >= end) return;
-    if (this.#queue.length > 0) {
-      this.#queue.append(bytes, start, end);
+    if (this.unsentBytes > 0) {
+      this.#unsent().append(bytes, start, end);
       return;
     }
     const whole = start === 0 ? bytes : bytes.subarray(start, end);
     const sent = this.#send(whole, end - start);
     if (sent < 0 || sent === end - start) return;
-    this.#queue.append(bytes, start + sent, end);
+    this.#unsent().append(bytes, start + sent, end);
     this.#watch();
   }
 
@@ -136,10 +136,10 @@ export class EpollStream implements DescriptorStream {
     invariant(descriptors.length <= DESCRIPTORS_PER_MESSAGE_MAX, "a message holds 16 descriptors");
     if (this.closed || this.#endAsked || this.#failure !== null) return;
     let sent = 0;
-    if (this.#queue.length === 0) sent = this.#sendWithDescriptors(bytes, descriptors);
+    if (this.unsentBytes === 0) sent = this.#sendWithDescriptors(bytes, descriptors);
     if (sent < 0 || sent === bytes.length) return;
     if (sent > 0) {
-      this.#queue.append(bytes, sent, bytes.length);
+      this.#unsent().append(bytes, sent, bytes.length);
     } else {
       this.#queueDescriptors(bytes, descriptors);
     }
@@ -154,14 +154,14 @@ export class EpollStream implements DescriptorStream {
   resumeReading(): void {
     if (!this.#readingPaused || this.closed) return;
     this.#readingPaused = false;
-    if (this.#failure !== null) this.#context.reactor.atTurnEnd(this.#closeFailed);
+    if (this.#failure !== null) this.#context.reactor.atTurnEnd(() => this.#closeFailed());
     else this.#watch();
   }
 
   end(): void {
     if (this.closed || this.#endAsked) return;
     this.#endAsked = true;
-    if (this.#queue.length === 0) this.#shutDownSending();
+    if (this.unsentBytes === 0) this.#shutDownSending();
   }
 
   close(): void {
@@ -176,7 +176,7 @@ export class EpollStream implements DescriptorStream {
 
   /** Called by the reactor. */
   onEvents(events: number): void {
-    if ((events & EPOLLOUT) !== 0 && this.#queue.length > 0) this.#flush();
+    if ((events & EPOLLOUT) !== 0 && this.unsentBytes > 0) this.#flush();
     if (this.closed) return;
     if (this.#readingPaused || this.#ended) {
       if ((events & (EPOLLERR | EPOLLHUP)) !== 0) this.#noticeHangUp();
@@ -259,12 +259,13 @@ export class EpollStream implements DescriptorStream {
       this.#failSending(error);
       return;
     }
-    this.#queue.appendWithDescriptors(bytes, own);
+    this.#unsent().appendWithDescriptors(bytes, own);
   }
 
   #flush(): void {
+    const queue = this.#unsent();
     for (let count = 0; count < SENDS_PER_EVENT_MAX; count++) {
-      const piece = this.#queue.first();
+      const piece = queue.first();
       if (piece === null) break;
       const { bytes, descriptors } = piece;
       const sent =
@@ -272,13 +273,23 @@ export class EpollStream implements DescriptorStream {
           ? this.#send(bytes, bytes.length)
           : this.#sendWithDescriptors(bytes, descriptors);
       if (sent < 0) return;
-      this.#queue.sent(sent);
+      queue.sent(sent);
       if (sent < bytes.length) break;
     }
-    if (this.#queue.length > 0) return;
+    if (queue.length > 0) return;
+    this.#queue = null;
     this.#watch();
     if (this.#endAsked) this.#shutDownSending();
     if (!this.closed) this.handler.onDrain();
+  }
+
+  #unsent(): SendQueue {
+    return (this.#queue ??= new SendQueue((descriptor) => this.#context.libc.close(descriptor)));
+  }
+
+  #dropUnsent(): void {
+    this.#queue?.clear();
+    this.#queue = null;
   }
 
   #shutDownSending(): void {
@@ -296,7 +307,7 @@ export class EpollStream implements DescriptorStream {
   #watch(): void {
     if (this.closed) return;
     const reading = !this.#readingPaused && !this.#ended;
-    const events = (reading ? EPOLLIN : 0) | (this.#queue.length > 0 ? EPOLLOUT : 0);
+    const events = (reading ? EPOLLIN : 0) | (this.unsentBytes > 0 ? EPOLLOUT : 0);
     if (this.#parked) {
       if (events === 0) return;
       this.#parked = false;
@@ -331,12 +342,12 @@ export class EpollStream implements DescriptorStream {
   #failSending(failure: Error): void {
     this.#failure = failure;
     this.unreadByPeer = this.remoteAddress.family === "unix";
-    this.#queue.clear();
+    this.#dropUnsent();
     this.#watch();
-    this.#context.reactor.atTurnEnd(this.#closeFailed);
+    this.#context.reactor.atTurnEnd(() => this.#closeFailed());
   }
 
-  readonly #closeFailed = (): void => {
+  #closeFailed(): void {
     let received = 0;
     while (!this.closed && !this.#ended && received < RECEIVED_AFTER_FAILURE_MAX_BYTES) {
       if (this.#readingPaused) {
@@ -347,14 +358,14 @@ export class EpollStream implements DescriptorStream {
       received += this.#context.receiveBuffer.length;
     }
     this.#close(this.#failure);
-  };
+  }
 
   #close(error: Error | null): void {
     if (this.closed) return;
     this.closed = true;
     const { libc, reactor, streams } = this.#context;
     streams.delete(this);
-    this.#queue.clear();
+    this.#dropUnsent();
     reactor.remove(this.#registration, this.#parked);
     libc.close(this.#fd);
     reactor.atTurnEnd(() => this.handler.onClose(error));

@@ -1,8 +1,9 @@
 /**
  * The command line: flags with their values, and the application's reference.
  *
- * Understands `--flag value`, `--flag=value`, `-f value`, `-fvalue` and `--`. A boolean takes a
- * value only behind `=`. Must not know the environment or the file.
+ * Understands `--flag value`, `--flag=value`, `-f value`, `-fvalue` and `--`. A boolean, and
+ * whatever else means something alone, takes a value only behind `=`. Must not know the environment
+ * or the file.
  */
 import type { OperatorError } from "../base/errors.ts";
 import {
@@ -14,6 +15,7 @@ import {
   usageError,
 } from "./given-values.ts";
 import type { GivenValue, GivenValues } from "./given-values.ts";
+import { valueAlone } from "./option-spec.ts";
 import { OPTION_KEYS, optionSpec } from "./registry.ts";
 import type { OptionKey } from "./registry.ts";
 import { parseValue } from "./values.ts";
@@ -67,7 +69,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     } else if (!flagsEnded && argument.startsWith("-") && argument !== "-") {
       const flag = takeApart(argument);
       const text = flag.attached ?? valueBehind(flag, argv[index + 1]);
-      if (flag.attached === null && optionSpec(flag.key).kind !== "boolean") index++;
+      if (flag.attached === null && valueAlone(optionSpec(flag.key)) === null) index++;
       addText(texts, flag, text);
     } else if (reference === null) {
       reference = argument;
@@ -89,14 +91,15 @@ function takeApart(argument: string): FlagArgument {
   if (key === undefined) throw unknownFlag(isLong ? name : argument);
   if (nameEnd === argument.length) return { key, name, attached: null };
   const attached = argument.slice(argument[nameEnd] === "=" ? nameEnd + 1 : nameEnd);
-  if (!isLong && optionSpec(key).kind === "boolean") throw unknownFlag(argument);
+  if (!isLong && valueAlone(optionSpec(key)) !== null) throw unknownFlag(argument);
   return { key, name, attached };
 }
 
 /** The value of a flag that stands alone: true for a boolean, else the next argument. */
 function valueBehind(flag: FlagArgument, next: string | undefined): string {
   const spec = optionSpec(flag.key);
-  if (spec.kind === "boolean") return "true";
+  const alone = valueAlone(spec);
+  if (alone !== null) return alone;
   // An argument that looks like a flag is one: `--bind --workers 2` has a hole in it. A negative
   // number is taken, to be refused with the allowed range; any other value with a hyphen in front
   // can be given behind "=".

@@ -75,7 +75,10 @@ function specsOf(group: OptionGroup): OptionSpec[] {
 /** `-w, --workers COUNT`. */
 function formatFlags(spec: OptionSpec): string {
   const names = spec.short === undefined ? spec.flag : `${spec.short}, ${spec.flag}`;
-  return spec.kind === "boolean" ? names : `${names} ${placeholderOf(spec)}`;
+  if (spec.kind === "boolean") return names;
+  return spec.alone === undefined
+    ? `${names} ${placeholderOf(spec)}`
+    : `${names}[=${placeholderOf(spec)}]`;
 }
 
 function placeholderOf(spec: OptionSpec): string {

@@ -29,6 +29,8 @@ export interface OptionSpec {
   /** Allowed range in the same unit as `fallback`, both ends included. */
   readonly min?: number;
   readonly max?: number;
+  /** What the flag means where it stands alone; a value then only follows behind `=`. */
+  readonly alone?: string;
   /** `off` is allowed and gives null. */
   readonly offAllowed?: true;
   /** Words that are allowed beside numbers, and all that is allowed for a choice. */
@@ -57,6 +59,11 @@ export interface EnvironmentAlias {
   readonly name: string;
   /** What stands before the variable's value to make it a value of the option. */
   readonly prefix: string;
+}
+
+/** What the flag means where it stands alone; null where it needs a value. */
+export function valueAlone(spec: OptionSpec): string | null {
+  return spec.kind === "boolean" ? "true" : (spec.alone ?? null);
 }
 
 /** The environment variable that follows from the flag: `--queue-max` is `PORTICO_QUEUE_MAX`. */

@@ -7,6 +7,9 @@ import { errnoName } from "./errno.ts";
 import { type Libc, systemLibraries } from "./libc.ts";
 
 const RLIMIT_NOFILE = 7;
+/** Descriptors that connections leave alone: so many, or a part of the limit where it is low. */
+const KEPT_MAX = 64;
+const KEPT_PART = 1 / 8;
 
 export interface DescriptorLimit {
   /** What the kernel enforces; Infinity for none. */
@@ -30,6 +33,18 @@ export function descriptorLimit(libc: Libc): DescriptorLimit | null {
   const limits = Buffer.alloc(16);
   if (libc.getrlimit(RLIMIT_NOFILE, limits) < 0) return null;
   return { soft: readLimit(limits, 0), hard: readLimit(limits, 8) };
+}
+
+/**
+ * The lowest descriptor that is not for connections. Those from here on are kept for what serves
+ * them: the links to a worker that replaces another, and files with content. Otherwise whoever
+ * holds enough connections could keep the program from working on any.
+ *
+ * The kernel gives the lowest free number (open(2)), so a number tells how many are in use.
+ */
+export function connectionDescriptorsEnd(libc: Libc): number {
+  const limit = descriptorLimit(libc)?.soft ?? Infinity;
+  return limit - Math.min(KEPT_MAX, Math.floor(limit * KEPT_PART));
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import type { Admission, GatewayAnswer } from "../handlers/admission.ts";
 import type { ErrorPages } from "../http/error-page.ts";
+import { listMembers } from "../http/fields.ts";
 import { REASON_PHRASES } from "../http/status.ts";
 import type { HeaderSection } from "../http1/request-head.ts";
 import type { AnswerFailure } from "../workers/application-request.ts";
@@ -30,6 +31,8 @@ export const FAILURE_STATUS: Readonly<Record<AnswerFailure, number>> = {
 const DROPPED_CONTENT_MAX_BYTES = 65_536;
 const RETRY_AFTER_SECONDS = 1;
 const LF = 0x0a;
+const COLON = 0x3a;
+const LINE_END_BYTES = 2;
 
 /**
  * Whether the content of a request that the gateway answers by itself is taken, and dropped, so
@@ -76,21 +79,26 @@ export function gatewayAnswer(pages: ErrorPages, answer: GatewayAnswer): Written
   };
 }
 
-/** The same answer with the fields that an admission adds, in place of those that it replaces. */
+/**
+ * The same answer with the fields that an admission adds, in place of those that it replaces.
+ *
+ * Vary becomes one line, since there are caches that read only the last one (nginx before 1.23).
+ */
 export function withAddedFields(answer: WrittenAnswer, admission: Admission): WrittenAnswer {
   const { bytes, headStart, headEnd, contentEnd } = answer;
-  const { fields, replacedFields } = admission;
-  if (fields === "" && replacedFields.size === 0) return answer;
+  const { fields, replacedFields, vary } = admission;
+  if (fields === "" && replacedFields.size === 0 && vary.length === 0) return answer;
   const pieces: Buffer[] = [];
-  for (let line = headStart; line < headEnd;) {
-    const next = bytes.indexOf(LF, line) + 1;
-    const isStatus = line === headStart;
-    if (isStatus || !replacedFields.has(nameAt(bytes, line, next))) {
-      pieces.push(bytes.subarray(line, next));
-    }
-    line = next;
+  const varying: string[] = [];
+  for (let start = headStart; start < headEnd;) {
+    const next = bytes.indexOf(LF, start) + 1;
+    const name = start === headStart ? "" : nameAt(bytes, start);
+    if (name === "vary" && vary.length > 0) varying.push(valueAt(bytes, start, next));
+    else if (!replacedFields.has(name)) pieces.push(bytes.subarray(start, next));
+    start = next;
   }
-  pieces.push(Buffer.from(fields, "latin1"));
+  const varyLine = vary.length === 0 ? "" : `Vary: ${unionOfVary(varying, vary)}\r\n`;
+  pieces.push(Buffer.from(fields + varyLine, "latin1"));
   const headLength = pieces.reduce((sum, piece) => sum + piece.length, 0);
   pieces.push(bytes.subarray(headEnd, contentEnd));
   const joined = Buffer.concat(pieces);
@@ -104,7 +112,24 @@ export function withAddedFields(answer: WrittenAnswer, admission: Admission): Wr
 }
 
 /** The name of the field line at `start`, lower-case. */
-function nameAt(bytes: Buffer, start: number, end: number): string {
-  const line = bytes.toString("latin1", start, end);
-  return line.slice(0, line.indexOf(":")).toLowerCase();
+function nameAt(bytes: Buffer, start: number): string {
+  return bytes.toString("latin1", start, bytes.indexOf(COLON, start)).toLowerCase();
+}
+
+/** The value of the field line at `start`. */
+function valueAt(bytes: Buffer, start: number, end: number): string {
+  const line = bytes.toString("latin1", start, end - LINE_END_BYTES);
+  return line.slice(line.indexOf(":") + 1);
+}
+
+/** All members, each once in whatever case; `*` swallows them (RFC 9110 section 12.5.5). */
+function unionOfVary(values: readonly string[], added: readonly string[]): string {
+  const members = [...values.flatMap((value) => listMembers(value)), ...added];
+  if (members.includes("*")) return "*";
+  const byName = new Map<string, string>();
+  for (const member of members) {
+    const name = member.toLowerCase();
+    if (!byName.has(name)) byName.set(name, member);
+  }
+  return [...byName.values()].join(", ");
 }

@@ -1,11 +1,12 @@
 /** Parent and child: who runs, who dies, who is answered, and that nothing stays behind. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { APPLICATIONS, get, post, startExercise, TRANSPORTS } from "./exercise.ts";
+import { childrenOf, statusOf } from "./process-tree.ts";
 import { RawClient, rawRequest } from "./raw-client.ts";
 import { startPortico } from "./server-process.ts";
 
@@ -13,30 +14,6 @@ interface ProcessFacts {
   readonly pid: number;
   readonly ppid: number;
   readonly descriptors: Readonly<Record<string, string>>;
-}
-
-interface ProcessStatus {
-  readonly state: string;
-  readonly parent: number;
-}
-
-function statusOf(pid: number): ProcessStatus | null {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
-      .replace(/^.*\) /, "")
-      .split(" ");
-    return { state: fields[0] ?? "", parent: Number(fields[1]) };
-  } catch {
-    return null;
-  }
-}
-
-/** Children of `pid`, zombies included. */
-function childrenOf(pid: number): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((candidate) => statusOf(candidate)?.parent === pid);
 }
 
 for (const transport of TRANSPORTS) {

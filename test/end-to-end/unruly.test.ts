@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { APPLICATIONS, get, TRANSPORTS } from "./exercise.ts";
+import { childrenOf } from "./process-tree.ts";
 import { rawRequest } from "./raw-client.ts";
 import { type ServerProcess, type StartOptions, startPortico } from "./server-process.ts";
 
@@ -29,12 +30,12 @@ for (const transport of TRANSPORTS) {
 
     test("a worker's end is noticed where the application has blocked SIGCHLD", async () => {
       await using server = await start({ env: { IMPORT: "block-signals" } });
-      // Gateway, zygote, guardian, worker: in the order in which they were born.
-      const [, , , worker = 0] = server.processes().toSorted((one, other) => one - other);
+      const [zygote = 0] = childrenOf(server.pid);
+      const [worker = 0] = childrenOf(zygote);
       process.kill(worker, "SIGKILL");
       await server.until("a new worker", () => {
-        const processes = server.processes();
-        return processes.length === 4 && !processes.includes(worker);
+        const workers = childrenOf(zygote);
+        return workers.length === 1 && !workers.includes(worker);
       });
       assert.equal((await rawRequest(server.port, get("/"))).text, "parent");
     });

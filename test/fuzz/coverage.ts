@@ -28,23 +28,25 @@ export class BranchCoverage {
     return this.#seen.size;
   }
 
-  /**
-   * Takes note of what ran since the last look.
-   *
-   * @returns how many branches had never run before
-   */
-  look(): number {
-    const before = this.#seen.size;
+  /** The branches that ran since the last look, and never before. */
+  newBranches(): Set<string> {
+    const fresh = [...this.branches()].filter((branch) => !this.#seen.has(branch));
+    for (const branch of fresh) this.#seen.add(branch);
+    return new Set(fresh);
+  }
+
+  /** The branches that ran since the last look. */
+  branches(): Set<string> {
+    const ran = new Set<string>();
     for (const { url, functions } of this.#take()) {
       if (!COUNTED.test(url)) continue;
       for (const { ranges } of functions) {
         for (const { startOffset, endOffset, count } of ranges) {
-          if (count === 0) continue;
-          this.#seen.add(`${url}:${startOffset}-${endOffset}`);
+          if (count > 0) ran.add(`${url}:${startOffset}-${endOffset}`);
         }
       }
     }
-    return this.#seen.size - before;
+    return ran;
   }
 
   #take(): Profiler.ScriptCoverage[] {

@@ -14,7 +14,7 @@ class FixedRule implements AdmissionRule {
   constructor(fields: string | null, status: number | null = null, replaced: string[] = []) {
     const answer = status === null ? null : { status, fields: "", detail: null, content: null };
     const replacedFields = new Set(replaced);
-    this.#admission = fields === null ? null : { answer, fields, replacedFields };
+    this.#admission = fields === null ? null : { answer, fields, replacedFields, vary: [...replaced] };
   }
 
   admit(): Admission | null {
@@ -41,6 +41,7 @@ test("what rules add is added up, until one answers", () => {
     answer: null,
     fields: "A: 1\r\nB: 2\r\n",
     replacedFields: new Set(["a", "b"]),
+    vary: ["a", "b"],
   });
   const answered = admit([...rules, new FixedRule("C: 3\r\n", 403), last], HEAD, PROVENANCE);
   assert.equal(answered?.answer?.status, 403);

@@ -24,6 +24,8 @@ const TURNS_MAX_PER_BYTE = 8;
 const TURNS_MAX = 500;
 /** The slow client takes this many bytes in each turn. */
 const SLOW_CLIENT_BYTES = 7;
+/** Up to this length the content of a request that the gateway answers is taken, and dropped. */
+const TAKEN_CONTENT_MAX_BYTES = 65_536;
 
 /** How the client behaves; it changes nothing about the answers. */
 export interface ClientManner {
@@ -137,22 +139,28 @@ function ownStatus({ method, target, form }: RequestRecord): number | null {
   return form === "asterisk" ? 200 : null;
 }
 
-function hasContent({ framing }: RequestRecord): boolean {
-  return framing.kind === "chunked" || (framing.kind === "length" && framing.bytes > 0);
+/**
+ * Whether an answer of the gateway's own leaves before the content has come, and closes: where the
+ * content is long, or of unknown length, or not on its way.
+ */
+function isAnsweredEarly(request: RequestRecord): boolean {
+  const { framing, expectsContinue } = request;
+  if (ownStatus(request) === null || framing.kind === "none") return false;
+  return framing.kind === "chunked" || framing.bytes > TAKEN_CONTENT_MAX_BYTES || expectsContinue;
 }
 
 function foretell(request: RequestRecord): Foretold {
   const { method, versionMinor, persistent, expectsContinue: mayContinue } = request;
   const status = ownStatus(request);
   if (status !== null) {
-    const isRefused = status >= 400;
+    const isEarly = isAnsweredEarly(request);
     return {
       ...ERROR_PAGE,
       method,
       statuses: new Set([status]),
-      content: isRefused && method !== "HEAD" ? null : "",
-      mayContinue: mayContinue && !isRefused,
-      ends: persistent && !(isRefused && hasContent(request)) ? "no" : "in order",
+      content: status >= 400 && method !== "HEAD" ? null : "",
+      mayContinue: mayContinue && !isEarly,
+      ends: persistent && !isEarly ? "no" : "in order",
     };
   }
   const program = programFor(request);
@@ -199,15 +207,13 @@ function foretellAll(reading: ReferenceReading): Foretold[] {
   }
   const { refusals, refusedHead, refusesHead } = reading;
   if (refusals === null) return all;
-  const own = refusedHead === null ? null : ownStatus(refusedHead);
-  // What the head alone decides is answered before the content comes, be that right or wrong.
-  const isOwn = own !== null && own >= 400;
+  if (refusedHead !== null && isAnsweredEarly(refusedHead)) return [...all, foretell(refusedHead)];
   all.push({
-    method: refusesHead ? "HEAD" : "GET",
     ...ERROR_PAGE,
+    method: refusesHead ? "HEAD" : "GET",
     content: refusesHead ? "" : null,
-    statuses: isOwn ? new Set([own]) : refusals,
-    mayContinue: refusedHead?.expectsContinue === true && !isOwn,
+    statuses: refusals,
+    mayContinue: refusedHead?.expectsContinue === true,
     ends: "in order",
   });
   return all;

@@ -18,6 +18,7 @@ const RULE: AdmissionRule = {
       answer: refused ? answer : null,
       fields: "X-Added: yes\r\n",
       replacedFields: new Set(["content-language"]),
+      vary: [],
     };
   },
 };

@@ -55,25 +55,38 @@ test("an answer with content of its own has no type but the one it names", () =>
 });
 
 test("added fields stand behind the application's, in place of those that they replace", () => {
-  const answer = applicationAnswer(
-    "Vary: Cookie\r\nX-A: old\r\nx-a: older\r\nX-AB: kept\r\n",
-    "hi",
-  );
+  const answer = applicationAnswer("B: 1\r\nX-A: old\r\nx-a: older\r\nX-AB: kept\r\n", "hi");
   const added = withAddedFields(answer, {
     answer: null,
-    fields: "X-A: new\r\nVary: Origin\r\n",
+    fields: "X-A: new\r\nC: 2\r\n",
     replacedFields: new Set(["x-a"]),
+    vary: [],
   });
-  assert.equal(
-    headOf(added),
-    "200 OK\r\nVary: Cookie\r\nX-AB: kept\r\nX-A: new\r\nVary: Origin\r\n",
-  );
+  assert.equal(headOf(added), "200 OK\r\nB: 1\r\nX-AB: kept\r\nX-A: new\r\nC: 2\r\n");
   assert.equal(contentOf(added), "hi");
   assert.equal(added.status, 200);
 });
 
 test("where nothing is added the answer is left as it is", () => {
   const answer = applicationAnswer("A: b\r\n", "hi");
-  const none = { answer: null, fields: "", replacedFields: new Set<string>() };
+  const none = { answer: null, fields: "", replacedFields: new Set<string>(), vary: [] };
   assert.equal(withAddedFields(answer, none), answer);
+});
+
+test("the names in Vary are added to the application's own, as one line", () => {
+  const vary = (lines: string, ...names: readonly string[]): string =>
+    headOf(
+      withAddedFields(applicationAnswer(lines, "hi"), {
+        answer: null,
+        fields: "",
+        replacedFields: new Set(),
+        vary: names,
+      }),
+    );
+  assert.equal(vary("", "Origin", "Origin"), "200 OK\r\nVary: Origin\r\n");
+  assert.equal(
+    vary("Vary: Cookie\r\nA: b\r\nvary:origin,  Accept\r\n", "Origin", "Sec-Fetch-Site"),
+    "200 OK\r\nA: b\r\nVary: Cookie, origin, Accept, Sec-Fetch-Site\r\n",
+  );
+  assert.equal(vary("Vary: Cookie, *\r\n", "Origin"), "200 OK\r\nVary: *\r\n");
 });
