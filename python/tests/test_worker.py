@@ -31,6 +31,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+class Trailers(unittest.TestCase):
+    def test_trailer_fields_are_a_list_of_tuples(self) -> None:
+        seen: list[Any] = []
+
+        def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
+            seen.append(environ.get("portico.trailers"))
+            return echo_path(environ, start_response)
+
+        trailers = [("x-sum", "1"), ("x-b", "caf\xe9")]
+        with Gateway(application) as gateway:
+            with_trailers = {**FIELDS, "portico.trailers": trailers}
+            gateway.send([request(1), request(2, fields=with_trailers), request(3)])
+            for slot in (1, 2, 3):
+                gateway.answer(slot)
+        self.assertEqual(seen, [None, trailers, None])
+
+
 class Batches(unittest.TestCase):
     def test_each_request_is_answered_in_order(self) -> None:
         with Gateway(echo_path) as gateway:

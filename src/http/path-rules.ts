@@ -150,7 +150,7 @@ export class PathRules<T> {
     values.add(exact === undefined ? this.fallback : exact.value);
     const folded = path.toLowerCase();
     const longest = this.#rules.find((rule) => covers(rule.foldedPrefix, folded));
-    if (longest === undefined || longest === exact) return;
+    if (longest === undefined) return;
     for (const rule of this.#rules) {
       if (rule.foldedPrefix === longest.foldedPrefix) values.add(rule.value);
     }

@@ -242,7 +242,7 @@ export class HeadParser {
       lineStop = Math.min(stop, lineStart + fieldLimitBytes);
       colon = -1;
     }
-    if (lineStop < stop || at - lineStart >= fieldLimitBytes) {
+    if (lineStop === lineStart + fieldLimitBytes) {
       throw fieldTooLarge(bytes, lineStart, colon === -1 ? at : colon);
     }
     if (stop === limit) throw violation("HEAD_TOO_LARGE");

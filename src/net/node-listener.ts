@@ -3,6 +3,7 @@
  */
 import type { Server, Socket } from "node:net";
 import type { Log } from "../base/log.ts";
+import { connectionsLeft } from "../os/descriptors.ts";
 import { formatAddress, type SocketAddress } from "../os/socket-address.ts";
 import type { ByteStream } from "./byte-stream.ts";
 import { NodeStream } from "./node-stream.ts";
@@ -27,6 +28,8 @@ export class NodeListener implements Listener {
    */
   readonly #waiting: Socket[] = [];
   #onStream: ((stream: ByteStream) => void) | null = null;
+  /** Streams of the whole transport beyond which descriptors are kept for what serves them. */
+  #streamsMax = Infinity;
   #exhaustionLoggedAtMs = -Infinity;
   #accepted = 0;
   #stopping = false;
@@ -54,6 +57,7 @@ export class NodeListener implements Listener {
   start(onStream: (stream: ByteStream) => void): void {
     if (this.#stopping) return;
     this.#onStream = onStream;
+    this.#streamsMax = this.#streams.size + connectionsLeft();
     for (const socket of this.#waiting.splice(0)) this.#take(socket);
   }
 
@@ -98,7 +102,11 @@ export class NodeListener implements Listener {
   readonly #take = (socket: Socket): void => {
     this.#accepted++;
     const onStream = this.#onStream;
-    if (onStream !== null) {
+    if (onStream !== null && this.#streams.size >= this.#streamsMax) {
+      // As libuv does where there is no descriptor at all.
+      socket.destroy();
+      this.#onError(new Error("the descriptors that are left are kept for workers and files"));
+    } else if (onStream !== null) {
       onStream(new NodeStream(socket, this.#streams));
     } else if (this.#stopping || this.#waiting.length >= this.effectiveBacklog) {
       socket.destroy();
@@ -109,7 +117,7 @@ export class NodeListener implements Listener {
     }
   };
 
-  /** Accepting failed for want of descriptors; Node tries again with the next connection. */
+  /** There are too few descriptors; Node tries again with the next connection. */
   readonly #onError = (error: Error): void => {
     const nowMs = performance.now();
     if (nowMs - this.#exhaustionLoggedAtMs <= EXHAUSTION_LOG_INTERVAL_MS) return;

@@ -48,6 +48,17 @@ export function connectionDescriptorsEnd(libc: Libc): number {
 }
 
 /**
+ * How many connections there can be beside what is open now, so that none gets a descriptor that is
+ * kept; Infinity where it cannot be known.
+ */
+export function connectionsLeft(): number {
+  const libraries = systemLibraries();
+  const open = countDescriptors();
+  if ("unavailable" in libraries || open === null) return Infinity;
+  return Math.max(1, connectionDescriptorsEnd(libraries.libc) - open);
+}
+
+/**
  * Raises the soft limit to the hard one, for this process and its children. Node does the same for
  * itself at its start, up to a bound; where that was not enough, or a service manager set the limit
  * later, this is.

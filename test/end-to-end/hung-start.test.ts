@@ -30,7 +30,7 @@ for (const transport of TRANSPORTS) {
           env: { IMPORT: hook },
         });
         const tookMs = performance.now() - beganAtMs;
-        assert.equal(status, 3);
+        assert.equal(status, 3, stderr);
         assert.match(stderr, message);
         assert.match(stderr, /^portico: [^\n]*--start-timeout\n$/);
         assert.ok(tookMs >= START_TIMEOUT_MS && tookMs < START_TIMEOUT_MS + SLACK_MS, `${tookMs}`);

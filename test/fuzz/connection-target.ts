@@ -2,13 +2,11 @@
  * A whole connection in memory: what is answered is what the reference foretells, for clients of
  * every manner.
  */
-import type { ClientManner } from "../properties/conversation.ts";
-import { checkConversation, converse } from "../properties/conversation.ts";
 import { CUTS } from "../http1/cut-and-replay.ts";
+import { checkConversation, type ClientManner } from "../properties/conversation.ts";
 import { Dice, hashOf } from "./dice.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { generateConnection, limitsFor, vectorBytes } from "./receiver-target.ts";
-import { readReference } from "./reference-parser.ts";
 
 export const connectionTarget: FuzzTarget = {
   name: "connection",
@@ -24,7 +22,7 @@ export const connectionTarget: FuzzTarget = {
     };
     const way = dice.pick(["whole", "by line", "one byte, then the rest", "at random"]);
     const pieces = CUTS[way]?.(input, dice.below(1_000)) ?? [input];
-    const limits = limitsFor(input);
-    checkConversation(converse(pieces, limits, manner), readReference(input, limits));
+    const statuses = checkConversation(pieces, limitsFor(input), manner);
+    return [...statuses, manner.hasty, manner.slow].join();
   },
 };

@@ -7,18 +7,19 @@ import { minimise } from "./minimise.ts";
 
 export const FAILURES_FOLDER: string = join(import.meta.dirname, "../../.fuzz-failures");
 
-/** How an input fails; null where it does not. */
-export async function failureOf(target: FuzzTarget, input: Buffer): Promise<string | null> {
+/** What came of an input: of what kind it was, or how it failed. */
+export type Outcome = { readonly kind: string } | { readonly failure: string };
+
+export async function outcomeOf(target: FuzzTarget, input: Buffer): Promise<Outcome> {
   try {
-    await target.check(input);
-    return null;
+    return { kind: await target.check(input) };
   } catch (error) {
-    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { failure: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 }
 
 /** What tells failures apart: the first line of the message. */
-export function kindOf(failure: string): string {
+export function titleOf(failure: string): string {
   return failure.split("\n")[0] ?? "";
 }
 
@@ -32,16 +33,17 @@ export async function keepFailure(
   input: Buffer,
   failure: string,
 ): Promise<string> {
-  const kind = kindOf(failure);
+  const title = titleOf(failure);
   const smallest = await minimise(input, async (smaller) => {
-    const other = await failureOf(target, smaller);
-    return other !== null && kindOf(other) === kind;
+    const outcome = await outcomeOf(target, smaller);
+    return "failure" in outcome && titleOf(outcome.failure) === title;
   });
   mkdirSync(FAILURES_FOLDER, { recursive: true });
   const name = `${target.name}-${hashOf(smallest).toString(16)}`;
   const path = join(FAILURES_FOLDER, `${name}.http`);
   writeFileSync(path, smallest);
-  const last = (await failureOf(target, smallest)) ?? failure;
-  writeFileSync(join(FAILURES_FOLDER, `${name}.txt`), `${last}\n`);
+  const last = await outcomeOf(target, smallest);
+  const shown = "failure" in last ? last.failure : failure;
+  writeFileSync(join(FAILURES_FOLDER, `${name}.txt`), `${shown}\n`);
   return path;
 }

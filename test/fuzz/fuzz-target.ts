@@ -10,8 +10,9 @@ export interface FuzzTarget {
   /**
    * Tries one input.
    *
+   * @returns what kind of input it was, in a word or two: one of a new kind is kept, and mutated
    * @throws {Error} where the program does what it must not; the message's first line tells
    *   failures apart
    */
-  check(input: Buffer): void | Promise<void>;
+  check(input: Buffer): string | Promise<string>;
 }

@@ -1,10 +1,10 @@
 /**
- * The loop of a fuzz run: inputs from the grammar, and mutations of those that reached branches
- * which none had reached before.
+ * The loop of a fuzz run: inputs from the grammar, and mutations of those that were the first of
+ * their kind, or reached branches which none had reached before.
  */
-import { BranchCoverage } from "./coverage.ts";
+import { type Branch, BranchCoverage } from "./coverage.ts";
 import { Dice } from "./dice.ts";
-import { failureOf, keepFailure, kindOf } from "./failures.ts";
+import { keepFailure, outcomeOf, titleOf } from "./failures.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { mutate } from "./mutate.ts";
 
@@ -13,7 +13,9 @@ const BATCH = 64;
 const GENERATED_CHANCE = 0.3;
 /** Of the inputs that reached something new; the oldest of them go. */
 const CORPUS_MAX = 4_000;
-/** Of different kinds; then there is something to repair first. */
+/** Kinds of inputs that are told apart. */
+const KINDS_MAX = 100_000;
+/** With different titles; then there is something to repair first. */
 const FAILURES_MAX = 20;
 /** An input that takes longer hangs, or nearly so. */
 const INPUT_MAX_MS = 5_000;
@@ -23,7 +25,7 @@ export interface FuzzOptions {
   /** The run ends with the first of these: an amount of inputs, or of time. */
   readonly inputsMax: number;
   readonly millisecondsMax: number;
-  /** Whether branches are looked at; without, nothing is kept, and each input costs less. */
+  /** Whether branches are looked at; without, each input costs less. */
   readonly guided: boolean;
   /** Called about once a minute. */
   readonly onProgress: (progress: FuzzProgress) => void;
@@ -35,6 +37,9 @@ export interface FuzzProgress {
   readonly seconds: number;
   readonly corpus: number;
   readonly branches: number;
+  /** Kinds of inputs that have been seen. */
+  readonly kinds: number;
+  /** Where the inputs that failed are kept. */
   readonly failures: readonly string[];
 }
 
@@ -47,6 +52,9 @@ export class FuzzRun {
   readonly #dice: Dice;
   readonly #coverage: BranchCoverage | null;
   readonly #corpus: Buffer[];
+  /** Of all inputs so far. */
+  readonly #kinds = new Set<string>();
+  /** Where they are kept, by their titles. */
   readonly #failures = new Map<string, string>();
   readonly #beganAtMs = performance.now();
   #inputs = 0;
@@ -66,6 +74,7 @@ export class FuzzRun {
       seconds: Math.round((performance.now() - this.#beganAtMs) / 1_000),
       corpus: this.#corpus.length,
       branches: this.#coverage?.count ?? 0,
+      kinds: this.#kinds.size,
       failures: [...this.#failures.values()],
     };
   }
@@ -75,7 +84,9 @@ export class FuzzRun {
     const { inputsMax, millisecondsMax, onProgress } = this.#options;
     this.#coverage?.start();
     try {
-      await this.#batch(this.#corpus.slice(0, inputsMax));
+      const seeds = this.#corpus.splice(0).slice(0, inputsMax);
+      await this.#batch(seeds);
+      this.#corpus.push(...seeds);
       this.#coverage?.newBranches();
       let reportedAtMs = performance.now();
       while (this.#inputs < inputsMax && this.#failures.size < FAILURES_MAX) {
@@ -90,7 +101,7 @@ export class FuzzRun {
         await this.#batch(inputs);
         if (this.#coverage === null) continue;
         const branches = this.#coverage.newBranches();
-        if (branches.size > 0) await this.#keepNew(this.#coverage, inputs, branches);
+        if (branches.length > 0) await this.#keepNew(this.#coverage, inputs, branches);
       }
     } finally {
       this.#coverage?.stop();
@@ -110,29 +121,38 @@ export class FuzzRun {
     for (const input of inputs) {
       this.#inputs++;
       const beganAtMs = performance.now();
-      let failure = await failureOf(this.#target, input);
-      if (failure === null && performance.now() - beganAtMs > INPUT_MAX_MS) {
-        failure = `an input took longer than ${INPUT_MAX_MS} ms`;
+      const outcome = await outcomeOf(this.#target, input);
+      if ("failure" in outcome) {
+        await this.#keepFailure(input, outcome.failure);
+      } else if (performance.now() - beganAtMs > INPUT_MAX_MS) {
+        await this.#keepFailure(input, `an input took longer than ${INPUT_MAX_MS} ms`);
+      } else if (!this.#kinds.has(outcome.kind) && this.#kinds.size < KINDS_MAX) {
+        this.#kinds.add(outcome.kind);
+        this.#corpus.push(input);
       }
-      if (failure === null || this.#failures.has(kindOf(failure))) continue;
-      this.#failures.set(kindOf(failure), await keepFailure(this.#target, input, failure));
     }
+    this.#corpus.splice(0, Math.max(0, this.#corpus.length - CORPUS_MAX));
+  }
+
+  async #keepFailure(input: Buffer, failure: string): Promise<void> {
+    const title = titleOf(failure);
+    if (this.#failures.has(title)) return;
+    this.#failures.set(title, await keepFailure(this.#target, input, failure));
   }
 
   /** Something in the batch was new: tries each input by itself, and keeps those that bring it. */
   async #keepNew(
     coverage: BranchCoverage,
     inputs: readonly Buffer[],
-    branches: ReadonlySet<string>,
+    branches: readonly Branch[],
   ): Promise<void> {
-    const missing = new Set(branches);
+    let missing = branches;
     for (const input of inputs) {
-      if (missing.size === 0) break;
-      await failureOf(this.#target, input);
-      const before = missing.size;
-      for (const branch of coverage.branches()) missing.delete(branch);
-      if (missing.size < before) this.#corpus.push(input);
+      if (missing.length === 0) break;
+      await outcomeOf(this.#target, input);
+      const before = missing.length;
+      missing = coverage.without(missing);
+      if (missing.length < before) this.#corpus.push(input);
     }
-    this.#corpus.splice(0, Math.max(0, this.#corpus.length - CORPUS_MAX));
   }
 }

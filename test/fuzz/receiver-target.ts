@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { RequestLimits } from "../../src/http1/receiver.ts";
-import { CUTS, LIMITS, replay } from "../http1/cut-and-replay.ts";
+import { CUTS, LIMITS, replay, type Replay } from "../http1/cut-and-replay.ts";
 import { acceptVectors, rejectVectors } from "../http1/vectors.ts";
 import { Dice, hashOf } from "./dice.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
@@ -54,6 +54,14 @@ function* cutsOf(input: Buffer): Generator<[way: string, pieces: Buffer[]]> {
   }
 }
 
+/** The forms and framings of the requests, and what is wrong behind them. */
+function kindOf({ requests, violation }: Replay): string {
+  const shapes = requests.map(({ form, framing, persistent, expectsContinue, trailers }) =>
+    [form, framing.kind, persistent, expectsContinue, trailers.length > 0].join(),
+  );
+  return [...shapes, violation?.code ?? "in order"].join(" ");
+}
+
 export const receiverTarget: FuzzTarget = {
   name: "receiver",
   seeds: vectorBytes,
@@ -70,5 +78,6 @@ export const receiverTarget: FuzzTarget = {
     for (const [way, pieces] of cutsOf(input)) {
       assert.deepEqual(replay(pieces, limits), whole, `another outcome when cut ${way}`);
     }
+    return kindOf(whole);
   },
 };

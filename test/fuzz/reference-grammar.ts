@@ -90,6 +90,11 @@ export function listOf(value: string): string[] {
   return (value.match(element) ?? []).map(trim).filter((member) => member !== "");
 }
 
+/** A name, and behind it nothing or parameters, which are for whoever knows the coding. */
+export function isTransferCoding(member: string): boolean {
+  return new RegExp(`^${token}${OWS}(?:;|$)`).test(member);
+}
+
 function trim(text: string): string {
   return text.replace(/^[ \t]+|[ \t]+$/g, "");
 }

@@ -17,6 +17,7 @@ import {
   CHUNK_SIZE,
   FIELD_LINE,
   FIELD_LINE_BEGINNING,
+  isTransferCoding,
   listOf,
   matchAt,
   METHOD_TOO_LONG,
@@ -223,7 +224,8 @@ function readFraming(
     const members = listOf(value);
     const isEnded =
       members.at(-1) === "chunked" && members.indexOf("chunked") + 1 === members.length;
-    if (value !== "chunked") complaints.push(isEnded && members.length > 1 ? 501 : 400);
+    const isKnowable = isEnded && members.length > 1 && members.every(isTransferCoding);
+    if (value !== "chunked") complaints.push(isKnowable ? 501 : 400);
     return { kind: "chunked" };
   }
   const [length] = lengths;

@@ -121,6 +121,18 @@ test("a connection that repeats its fields sends them twice, then their number",
   assert.equal(other.template, -1);
 });
 
+test("trailer fields are never taken from, or kept as, a template", () => {
+  const fixture = new Fixture();
+  for (const value of ["1", "2"]) {
+    const plain = fixture.handle(get("/plain"));
+    assert.equal(plain.fields?.get("portico.trailers"), undefined);
+    const sent = fixture.handle(get("/x"), { trailers: [{ name: "x-sum", value }] });
+    assert.deepEqual(sent.fields?.get("portico.trailers"), [["x-sum", value]]);
+    assert.deepEqual([sent.template, sent.fields?.get("HTTP_HOST")], [-1, "a"]);
+    assert.equal(sent.fields?.get("HTTP_X_SUM"), undefined);
+  }
+});
+
 test("the authority of an absolute-form is never taken from, or kept as, a template", () => {
   const fixture = new Fixture();
   for (const host of ["a", "b", "a", "b"]) {

@@ -10,7 +10,7 @@ import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext } from "../../src/server/connection-context.ts";
 import { FAILURE_STATUS } from "../../src/server/gateway-answer.ts";
-import type { ReferenceReading } from "../fuzz/reference-parser.ts";
+import { readReference, type ReferenceReading } from "../fuzz/reference-parser.ts";
 import type { RequestRecord } from "../http1/cut-and-replay.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { SCREENING, SETTINGS } from "../server/connection-fixture.ts";
@@ -220,12 +220,29 @@ function foretellAll(reading: ReferenceReading): Foretold[] {
 }
 
 /**
- * Checks that the answers are those to the requests that the reference has read: as many, in their
- * order, whole where they should be, and nothing behind.
+ * Holds a conversation and checks that the answers are those to the requests that the reference has
+ * read: as many, in their order, whole where they should be, and nothing behind.
  *
+ * @returns their statuses
  * @throws {AssertionError} where they are not
  */
-export function checkConversation(conversation: Conversation, reading: ReferenceReading): void {
+export function checkConversation(
+  pieces: readonly Buffer[],
+  limits: RequestLimits,
+  manner: ClientManner,
+): number[] {
+  const reading = readReference(Buffer.concat(pieces), limits);
+  const conversation = converse(pieces, limits, manner);
+  if (!conversation.wasReset || !manner.slow) {
+    return checkAnswers(conversation, reading);
+  }
+  // A reset takes away what has not been read.
+  const { received } = converse(pieces, limits, { ...manner, slow: false });
+  assert.ok(received.subarray(0, conversation.received.length).equals(conversation.received));
+  return checkAnswers({ ...conversation, received }, reading);
+}
+
+function checkAnswers(conversation: Conversation, reading: ReferenceReading): number[] {
   const expected = foretellAll(reading);
   const answers = readAnswers(
     conversation.received,
@@ -255,6 +272,7 @@ export function checkConversation(conversation: Conversation, reading: Reference
     assert.equal(conversation.wasReset && index === answers.length - 1, ends === "with a reset");
   }
   checkHandled(conversation, reading, expected.length);
+  return answers.map(({ status }) => status);
 }
 
 /** The application got what was meant for it, as it was sent, and nothing else. */

@@ -17,6 +17,29 @@ test("environ entries become one dict, in order", () => {
   assert.deepEqual([...read], entries);
 });
 
+test("trailer fields become a list of tuples, or nothing where there are none", () => {
+  const trailers = [
+    { name: "x-sum", value: "1" },
+    { name: "x-sum", value: "caf\xe9" },
+  ];
+  const read = readMarshal(encodeEnviron([["HTTP_HOST", "a"]], trailers));
+  assert.ok(read instanceof Map);
+  assert.deepEqual(
+    [...read],
+    [
+      ["HTTP_HOST", "a"],
+      [
+        "portico.trailers",
+        [
+          ["x-sum", "1"],
+          ["x-sum", "caf\xe9"],
+        ],
+      ],
+    ],
+  );
+  assert.deepEqual(encodeEnviron([["HTTP_HOST", "a"]], []), encodeEnviron([["HTTP_HOST", "a"]]));
+});
+
 test("a name that a client chose is never interned, a known one is", () => {
   const [known, chosen] = ["HTTP_HOST", "HTTP_X_CHOSEN"].map((name) => encodeEnviron([[name, ""]]));
   assert.equal(known?.toString("latin1", 1, 2), "Z");
