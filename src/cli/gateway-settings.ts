@@ -96,14 +96,18 @@ function httpSettings(
       pauseMaxMs: options.bodyTimeoutMs,
       rateMinBytes: options.bodyRateMinBytes,
     },
-    answerTransfer: {
-      pauseMaxMs: options.writeTimeoutMs,
-      rateMinBytes: options.writeRateMinBytes,
+    outlet: {
+      transfer: {
+        pauseMaxMs: options.writeTimeoutMs,
+        rateMinBytes: options.writeRateMinBytes,
+      },
+      memoryMaxBytes: options.responseBufferBytes,
+      fileMaxBytes: options.responseSpoolBytes,
+      folder: os.tmpdir(),
     },
     keepAliveTimeoutMs: options.keepAliveTimeoutMs,
     exchangeTimeoutMs: options.exchangeTimeoutMs,
     pipelinedLimitBytes: options.pipelinedLimitBytes,
-    responseBufferBytes: options.responseBufferBytes,
     connectionsMax: options.connectionsMax,
     connectionsPerAddressMax: options.connectionsPerAddressMax,
     proxyProtocol: options.proxyProtocol === "off" ? null : options.proxyProtocol,

@@ -142,12 +142,16 @@ export class PathRules<T> {
 
   /** What holds for a prefix itself. */
   valueOf(prefix: string): T {
-    return this.#rules.find((rule) => covers(rule.prefix, prefix))?.value ?? this.fallback;
+    return this.#valueAt(this.#rules.find((rule) => covers(rule.prefix, prefix)));
+  }
+
+  #valueAt(rule: Rule<T> | undefined): T {
+    return rule === undefined ? this.fallback : rule.value;
   }
 
   #addValues(values: Set<T>, path: string): void {
     const exact = this.#rules.find((rule) => covers(rule.prefix, path));
-    values.add(exact === undefined ? this.fallback : exact.value);
+    values.add(this.#valueAt(exact));
     const folded = path.toLowerCase();
     const longest = this.#rules.find((rule) => covers(rule.foldedPrefix, folded));
     if (longest === undefined) return;

@@ -78,7 +78,7 @@ export function readHeaderSection(
     names,
     values,
     framing,
-    isPersistent(versionMinor, connection),
+    isPersistent(method, versionMinor, connection),
     expectsContinue && announcesContent(framing),
     host,
   );
@@ -113,8 +113,16 @@ function checkHost(versionMinor: VersionMinor, host: string | null): void {
 /**
  * RFC 9112 section 9.3: `close` is obeyed wherever it stands; HTTP/1.0 persists only by
  * `keep-alive`.
+ *
+ * CONNECT is the last request in any case: a proxy's client may send the first bytes of its tunnel
+ * without waiting for the answer, and they are not requests of that proxy.
  */
-function isPersistent(versionMinor: VersionMinor, connection: string | null): boolean {
+function isPersistent(
+  method: string,
+  versionMinor: VersionMinor,
+  connection: string | null,
+): boolean {
+  if (method === "CONNECT") return false;
   if (connection === null) return versionMinor === 1;
   const options = listMembers(connection.toLowerCase());
   if (options.includes("close")) return false;

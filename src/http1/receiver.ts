@@ -71,6 +71,7 @@ export class RequestReceiver {
   #emptyLines = 0;
   /** Of the head that was complete last, until the next one is awaited. */
   #method: string | null = null;
+  #refusedHead: RequestHead | null = null;
   #persistent = true;
   /** Content that is still to come, of a request framed by its length. */
   #remainingBytes = 0;
@@ -102,6 +103,14 @@ export class RequestReceiver {
    */
   get requestMethod(): string | null {
     return this.#method ?? this.#parser.method;
+  }
+
+  /**
+   * A head in which nothing is wrong but that the content it declares is too large; such a head is
+   * not reported, but whoever answers may go by it.
+   */
+  get refusedHead(): RequestHead | null {
+    return this.#refusedHead;
   }
 
   /**
@@ -224,7 +233,10 @@ export class RequestReceiver {
     this.#method = head.method;
     this.#persistent = persistent;
     this.#remainingBytes = framing.kind === "length" ? framing.bytes : 0;
-    if (this.#remainingBytes > this.#limits.bodyLimitBytes) throw violation("CONTENT_TOO_LARGE");
+    if (this.#remainingBytes > this.#limits.bodyLimitBytes) {
+      this.#refusedHead = head;
+      throw violation("CONTENT_TOO_LARGE");
+    }
     this.#isChunked = framing.kind === "chunked";
     if (this.#isChunked) {
       this.#chunked ??= new ChunkedDecoder(this.#limits);

@@ -21,6 +21,9 @@ export class NodeStream implements ByteStream {
   readonly #socket: Socket;
   #endAsked = false;
   #drainAwaited = false;
+  #readingPaused = false;
+  /** The peer's end has come while reading was paused. */
+  #endHeld = false;
   #error: Error | null = null;
 
   /** Takes a connected socket over; it must have been made with `allowHalfOpen`. */
@@ -35,7 +38,9 @@ export class NodeStream implements ByteStream {
       if (!this.closed) this.handler.onBytes(bytes, bytes.length);
     });
     socket.on("end", () => {
-      if (!this.closed) this.handler.onEnd();
+      // Node tells of an end behind which nothing is left to read also while it is paused.
+      if (this.#readingPaused) this.#endHeld = true;
+      else if (!this.closed) this.handler.onEnd();
     });
     socket.on("error", (error) => {
       // After the owner's own close an error is no news.
@@ -70,11 +75,15 @@ export class NodeStream implements ByteStream {
   }
 
   pauseReading(): void {
+    this.#readingPaused = true;
     this.#socket.pause();
   }
 
   resumeReading(): void {
-    if (!this.closed) this.#socket.resume();
+    if (this.closed || !this.#readingPaused) return;
+    this.#readingPaused = false;
+    this.#socket.resume();
+    if (this.#endHeld) setImmediate(this.#tellHeldEnd);
   }
 
   end(): void {
@@ -95,6 +104,12 @@ export class NodeStream implements ByteStream {
     if (this.remoteAddress.family === "unix") this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
+
+  readonly #tellHeldEnd = (): void => {
+    if (this.closed || this.#readingPaused || !this.#endHeld) return;
+    this.#endHeld = false;
+    this.handler.onEnd();
+  };
 
   /** Node's own `drain` event speaks of its high-water mark; this one of the last byte. */
   readonly #onWritten = (error: Error | null | undefined): void => {

@@ -7,6 +7,7 @@ import type { ErrorPages } from "../http/error-page.ts";
 import type { RequestLimits } from "../http1/receiver.ts";
 import type { ResponseHeadWriter } from "../http1/response.ts";
 import type { SpoolSettings } from "./request-content.ts";
+import type { OutletSettings } from "./answer-outlet.ts";
 import type { ScreeningSettings } from "./screening.ts";
 import type { TransferLimits } from "./transfer-watch.ts";
 
@@ -17,16 +18,13 @@ export interface ConnectionSettings {
   readonly headerTimeoutMs: number;
   /** How fast a request's content must arrive. */
   readonly contentTransfer: TransferLimits;
-  /** How fast a client must take what waits for it. */
-  readonly answerTransfer: TransferLimits;
   /** How long an idle connection is kept. */
   readonly keepAliveTimeoutMs: number;
   /** From a request's first byte to its answer's last; null for any time. */
   readonly exchangeTimeoutMs: number | null;
   /** Bytes that a client may send ahead while its request is being answered. */
   readonly pipelinedLimitBytes: number;
-  /** Bytes of an answer that are kept for a client; then the worker is stopped. */
-  readonly responseBufferBytes: number;
+  readonly outlet: OutletSettings;
 }
 
 export interface ConnectionContext extends ScreeningSettings {

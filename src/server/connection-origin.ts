@@ -13,14 +13,17 @@ export interface ConnectionOrigin {
   readonly countedHost: string | null;
 }
 
+/** The two ends of the stream itself. */
+export function ownEndpoints(stream: ByteStream): Endpoints {
+  return { remote: stream.remoteAddress, local: stream.localAddress, scheme: "http" };
+}
+
 /** Of a connection that nothing has been said of. */
 export function ownOrigin(stream: ByteStream, provenance: ProvenanceReader): ConnectionOrigin {
-  const { remoteAddress: remote, localAddress: local } = stream;
+  const endpoints = ownEndpoints(stream);
+  const { remote } = endpoints;
   const isCounted = remote.family !== "unix" && !provenance.trusts(remote);
-  return {
-    endpoints: { remote, local, scheme: "http" },
-    countedHost: isCounted ? remote.host : null,
-  };
+  return { endpoints, countedHost: isCounted ? remote.host : null };
 }
 
 /** @param header from a peer that is trusted; null where it needed to send none */

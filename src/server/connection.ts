@@ -16,7 +16,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import { CONTINUE } from "../http1/response.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { AnswerFailure, AnswerSink } from "../workers/application-request.ts";
-import { AnswerWatch } from "./answer-watch.ts";
+import { AnswerOutlet, type OutletOwner } from "./answer-outlet.ts";
 import type { ConnectionContext, ServedConnection } from "./connection-context.ts";
 import {
   errorAnswer,
@@ -40,14 +40,16 @@ const SPOOL_PENDING_MAX_BYTES = 1_048_576;
 /** Stands for the method of a request that cannot be read: one whose answers have content. */
 const UNKNOWN_METHOD = "GET";
 
-export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConnection {
+export class HttpConnection
+  implements ByteStreamHandler, AnswerSink, OutletOwner, ServedConnection
+{
   readonly #context: ConnectionContext;
   readonly #stream: ByteStream;
   readonly #screening: Screening;
   readonly #receiver: RequestReceiver;
   readonly #requests: ConnectionHandler;
   readonly #response: ResponseWriter;
-  readonly #answerWatch: AnswerWatch;
+  readonly #outlet: AnswerOutlet;
   #phase: Phase = "head";
   #deadlineMs: number;
   /** When the present exchange has taken too long in all. */
@@ -63,26 +65,21 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
   #advancing = false;
   #lingering: Lingering | null = null;
 
-  /** @param endpoints null: the two ends of the stream */
-  constructor(context: ConnectionContext, stream: ByteStream, endpoints: Endpoints | null = null) {
+  constructor(context: ConnectionContext, stream: ByteStream, endpoints: Endpoints) {
     this.#context = context;
     this.#stream = stream;
-    const ends = endpoints ?? {
-      remote: stream.remoteAddress,
-      local: stream.localAddress,
-      scheme: "http",
-    };
-    this.#screening = new Screening(context, ends);
+    this.#screening = new Screening(context, endpoints);
     this.#receiver = new RequestReceiver(context.settings.request);
-    this.#response = new ResponseWriter(stream, context.headWriter, context.scratch);
-    this.#answerWatch = new AnswerWatch(stream, context.settings.answerTransfer);
+    this.#outlet = new AnswerOutlet(stream, context.settings.outlet, this);
+    this.#response = new ResponseWriter(this.#outlet, context.headWriter, context.scratch);
     this.#deadlineMs = context.nowMs + context.settings.headerTimeoutMs;
-    this.#requests = context.handler.openConnection(ends);
+    this.#requests = context.handler.openConnection(endpoints);
     stream.handler = this;
   }
 
   /** Whether nothing is under way: it can be closed without harm to anybody. */
   get idle(): boolean {
+    if (this.#outlet.unsentBytes > 0) return false;
     return this.#phase === "idle" || (this.#phase === "head" && this.#receiver.idle);
   }
 
@@ -91,7 +88,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
    * not all of that has left, the client must not take what it has for the whole: it gets a reset.
    */
   close(): void {
-    const unfinished = this.#response.begun || this.#stream.unsentBytes > 0;
+    const unfinished = this.#response.begun || this.#outlet.unsentBytes > 0;
     if (unfinished && this.#response.endsWithConnection) this.#stream.reset();
     else this.#stream.close();
   }
@@ -110,7 +107,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
     if (this.#phase === "content" && this.#contentWatch?.tooSlow(now) === true) this.#refuseLate();
     if (now >= this.#exchangeEndsMs) this.#onExchangeTooLong();
     // A reset gives the kernel's memory back as well, which a slow reader would hold on to.
-    if (this.#answerWatch.look(this.#response.givenBytes, now)) this.#stream.reset();
+    if (this.#outlet.look(now)) this.#stream.reset();
   }
 
   onBytes(bytes: Buffer, end: number): void {
@@ -134,14 +131,23 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
   }
 
   onDrain(): void {
-    if (this.#phase === "lingering") {
-      if (this.#inputEnded) this.#stream.close();
-    } else if (this.#answerPaused) {
+    this.#outlet.onDrain();
+  }
+
+  onOutletDrained(): void {
+    if (this.#answerPaused && !this.#outlet.full) {
       this.#answerPaused = false;
       this.#pending?.resume();
     }
-    if (this.#phase === "answer" && this.#pending === null && this.#head === null)
-      this.#nextCycle();
+    const isAnswered = this.#pending === null && this.#head === null;
+    if (this.#phase === "answer" && isAnswered) this.#goOnOnceTaken();
+    else if (this.#phase === "idle") this.#awaitNext();
+    else if (this.#phase === "lingering" && this.#inputEnded) this.#closeOnceSent();
+  }
+
+  onOutletFailed(error: Error): void {
+    this.#context.log.error("an answer could not be kept", { cause: error.message });
+    this.#stream.reset();
   }
 
   onClose(): void {
@@ -150,6 +156,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
     this.#pending = null;
     this.#content?.release();
     this.#content = null;
+    this.#outlet.release();
     this.#context.onClosed(this);
   }
 
@@ -286,7 +293,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
     this.#content = new RequestContent(settings.spool, this);
     // A client that sent some of the content already does not wait (RFC 9110 section 10.1.1).
     if (expectsContinue && this.#receiver.bufferedBytes === 0) {
-      this.#stream.write(CONTINUE, 0, CONTINUE.length);
+      this.#outlet.write(CONTINUE, 0, CONTINUE.length);
     }
   }
 
@@ -335,7 +342,7 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
   /** Stops the worker while the client has too much to take already. */
   #holdBack(): void {
     if (this.#answerPaused || this.#pending === null) return;
-    if (this.#stream.unsentBytes <= this.#context.settings.responseBufferBytes) return;
+    if (!this.#outlet.full) return;
     this.#answerPaused = true;
     this.#pending.pause();
   }
@@ -349,14 +356,24 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
       this.#cutShort();
     } else if (!this.#response.keepAlive) {
       this.#linger();
-    } else if (this.#stream.unsentBytes <= this.#context.settings.responseBufferBytes) {
-      this.#nextCycle();
+    } else {
+      this.#goOnOnceTaken();
     }
-    // Otherwise the client does not read its answers: its next request waits for `onDrain`.
+  }
+
+  /** The next request of a client that does not read its answers waits until it does. */
+  #goOnOnceTaken(): void {
+    const { memoryMaxBytes } = this.#context.settings.outlet;
+    if (this.#outlet.unsentBytes <= memoryMaxBytes) this.#nextCycle();
+  }
+
+  /** A client is idle from the moment at which it has its answer. */
+  #awaitNext(): void {
+    this.#enter("idle", this.#context.settings.keepAliveTimeoutMs);
   }
 
   #nextCycle(): void {
-    this.#enter("idle", this.#context.settings.keepAliveTimeoutMs);
+    this.#awaitNext();
     this.#exchangeEndsMs = Infinity;
     this.#receiver.nextCycle();
     this.#resumeInput();
@@ -383,6 +400,9 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
 
   /** Answers a request that is not well-formed, or that cannot be taken, and closes. */
   #refuse(status: number, detail: string | null): void {
+    const { refusedHead } = this.#receiver;
+    // The answer gets the fields that any other would, so that a page can read it (CORS).
+    if (refusedHead !== null) this.#screening.screen(refusedHead);
     const method = this.#receiver.requestMethod ?? UNKNOWN_METHOD;
     const answer = errorAnswer(this.#context.errorPages, status, detail);
     this.#answerAndClose(answer, { method, versionMinor: 1 });
@@ -425,35 +445,19 @@ export class HttpConnection implements ByteStreamHandler, AnswerSink, ServedConn
     this.#lingering = new Lingering(nowMs);
     this.#enter("lingering", this.#lingering.deadline(nowMs) - nowMs);
     this.#resumeInput();
-    this.#stream.end();
+    this.#outlet.end();
     if (this.#inputEnded) this.#closeOnceSent();
   }
 
   #closeOnceSent(): void {
-    if (this.#stream.unsentBytes === 0) this.#stream.close();
+    if (this.#outlet.unsentBytes === 0) this.#stream.close();
   }
 
   #onDeadline(): void {
-    switch (this.#phase) {
-      case "head":
-        // Whoever has not begun a request is not owed an answer.
-        if (this.#receiver.idle) this.#stream.close();
-        else this.#refuseLate();
-        break;
-      case "lingering":
-        // The answer is still leaving: the write timeout is what bounds it.
-        if (this.#stream.unsentBytes === 0) this.#stream.close();
-        break;
-      case "idle":
-        this.#stream.close();
-        break;
-      case "content":
-      case "answer":
-      case "closed":
-        break;
-      default:
-        this.#phase satisfies never;
-    }
+    // Whoever has not begun a request is not owed an answer. Where one is still leaving, the write
+    // timeout is what bounds it.
+    if (this.#phase === "head" && !this.#receiver.idle) this.#refuseLate();
+    else this.#closeOnceSent();
   }
 
   #onExchangeTooLong(): void {

@@ -21,7 +21,12 @@ import type {
   ConnectionSettings,
   ServedConnection,
 } from "./connection-context.ts";
-import { type ConnectionOrigin, ownOrigin, relayedOrigin } from "./connection-origin.ts";
+import {
+  type ConnectionOrigin,
+  ownEndpoints,
+  ownOrigin,
+  relayedOrigin,
+} from "./connection-origin.ts";
 import { ProxiedConnection, type ProxiedConnectionOwner } from "./proxied-connection.ts";
 import type { ScreeningSettings } from "./screening.ts";
 
@@ -185,7 +190,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
     if (tooMany && turnedAway >= connectionsMax) {
       stream.close();
     } else if (tooMany) {
-      this.#turnAway(new HttpConnection(this, stream), null);
+      this.#turnAway(new HttpConnection(this, stream, ownEndpoints(stream)), null);
     } else if (proxyProtocol !== null && this.provenance.trusts(stream.remoteAddress)) {
       const connection = new ProxiedConnection(this, stream, proxyProtocol, headerTimeoutMs);
       this.#connections.set(connection, null);

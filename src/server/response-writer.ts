@@ -15,6 +15,9 @@ import {
 } from "../http1/response.ts";
 import type { ByteStream } from "../net/byte-stream.ts";
 
+/** Where a response goes; it copies what it keeps. */
+export type ByteSink = Pick<ByteStream, "write">;
+
 /** What of a request decides how its response is framed. */
 export type FramedRequest = Pick<RequestHead, "method" | "versionMinor">;
 
@@ -22,18 +25,16 @@ export type FramedRequest = Pick<RequestHead, "method" | "versionMinor">;
 const CHUNK_OVERHEAD_BYTES = 32;
 
 export class ResponseWriter {
-  /** All bytes ever given to the stream. */
-  givenBytes = 0;
   /** Whether any part of the present response has been written. */
   begun = false;
-  readonly #stream: ByteStream;
+  readonly #stream: ByteSink;
   readonly #headWriter: ResponseHeadWriter;
   readonly #scratch: Buffer;
   #framing: ResponseFraming | null = null;
   /** Content still to come, where its length was declared. */
   #remainingBytes = 0;
 
-  constructor(stream: ByteStream, headWriter: ResponseHeadWriter, scratch: Buffer) {
+  constructor(stream: ByteSink, headWriter: ResponseHeadWriter, scratch: Buffer) {
     this.#stream = stream;
     this.#headWriter = headWriter;
     this.#scratch = scratch;
@@ -164,7 +165,6 @@ export class ResponseWriter {
   }
 
   #write(bytes: Buffer, start: number, end: number): void {
-    this.givenBytes += end - start;
     this.#stream.write(bytes, start, end);
   }
 }

@@ -4,12 +4,7 @@ import { parseIpAddress } from "../../src/http/ip-address.ts";
 import type { ProxyProtocol } from "../../src/net/proxy-header.ts";
 import type { SocketAddress } from "../../src/os/socket-address.ts";
 import { CUTS } from "../http1/cut-and-replay.ts";
-import {
-  acceptVectors,
-  rejectVectors,
-  replay,
-  type Replay,
-} from "../net/proxy-header-vectors.ts";
+import { acceptVectors, rejectVectors, replay, type Replay } from "../net/proxy-header-vectors.ts";
 import { type Dice, hashOf } from "./dice.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { mutate } from "./mutate.ts";

@@ -73,7 +73,8 @@ export const receiverTarget: FuzzTarget = {
     const reference = readReference(input, limits);
     assert.deepEqual(whole.requests, reference.requests, "other requests than the reference");
     const status = whole.violation?.status ?? null;
-    const isAgreed = status === null ? reference.refusals === null : reference.refusals?.has(status);
+    const isAgreed =
+      status === null ? reference.refusals === null : reference.refusals?.has(status);
     assert.ok(isAgreed, "another refusal than the reference");
     for (const [way, pieces] of cutsOf(input)) {
       assert.deepEqual(replay(pieces, limits), whole, `another outcome when cut ${way}`);

@@ -102,7 +102,7 @@ function readHead(
   const line = readRequestLine(text, start, limits);
   const target = readTarget(line.method, line.target);
   const { fields, end } = readFields(text, start, line.end, limits);
-  const meaning = readMeaning(fields, line.versionMinor, limits);
+  const meaning = readMeaning(fields, line, limits);
   const { method, versionMinor } = line;
   return {
     record: { method, ...target, versionMinor, fields, ...meaning, content: "", trailers: [] },
@@ -182,7 +182,7 @@ type Meaning = Pick<RequestRecord, "framing" | "persistent" | "expectsContinue">
 /** What the fields say about the message; all complaints about them at once. */
 function readMeaning(
   fields: readonly [string, string][],
-  versionMinor: number,
+  { method, versionMinor }: Pick<RequestRecord, "method" | "versionMinor">,
   limits: RequestLimits,
 ): Meaning {
   const linesOf = (wanted: string): string[] =>
@@ -207,7 +207,9 @@ function readMeaning(
   return {
     framing,
     persistent:
-      !options.includes("close") && (versionMinor === 1 || options.includes("keep-alive")),
+      method !== "CONNECT" &&
+      !options.includes("close") &&
+      (versionMinor === 1 || options.includes("keep-alive")),
     expectsContinue: versionMinor === 1 && expectations.length > 0 && announced,
   };
 }

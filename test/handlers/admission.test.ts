@@ -14,7 +14,8 @@ class FixedRule implements AdmissionRule {
   constructor(fields: string | null, status: number | null = null, replaced: string[] = []) {
     const answer = status === null ? null : { status, fields: "", detail: null, content: null };
     const replacedFields = new Set(replaced);
-    this.#admission = fields === null ? null : { answer, fields, replacedFields, vary: [...replaced] };
+    this.#admission =
+      fields === null ? null : { answer, fields, replacedFields, vary: [...replaced] };
   }
 
   admit(): Admission | null {

@@ -41,6 +41,7 @@ test("the longest prefix decides, and a prefix ends where a segment does", () =>
   assert.equal(valuesAt(rules, "/api/v2"), "api v2");
   assert.equal(new PathRules("rest", Object.entries(rules)).valueOf("/api/v2/"), "v2");
   assert.equal(new PathRules("rest", Object.entries(rules)).valueOf("/api/v1/"), "api");
+  assert.equal(new PathRules<string | null>("rest", [["/none", null]]).valueOf("/none/x"), null);
 });
 
 describe("a path that can be read in two ways has the values of both", () => {

@@ -198,6 +198,19 @@ export function byteStreamSuite(name: "epoll" | "node"): void {
       assert.equal(server.receivedBytes, 400_000);
     });
 
+    it("holds back an end that comes while it is paused with nothing left to read", async () => {
+      const { client, server } = await pair();
+      server.onPiece = () => server.stream.pauseReading();
+      client.write("all");
+      await server.untilText("all");
+      client.end();
+      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(server.calls, ["bytes"]);
+      server.stream.resumeReading();
+      assert.deepEqual(server.calls, ["bytes"], "not from within the call");
+      await server.untilCalled("end");
+    });
+
     it("reports the peer's reset", async () => {
       const { client, server } = await pair();
       client.write("x");

@@ -56,6 +56,14 @@ test("a flag is understood in all its forms", () => {
   assert.equal(resolve({ argv: ["--root-path="], env: {} }).options.rootPath, "");
 });
 
+test("a flag that means something alone takes a value only behind =", () => {
+  const alone = resolve({ argv: ["--cors-credentials", "app:app"] });
+  assert.deepEqual(alone.options.corsCredentials, ["/"]);
+  assert.equal(alone.reference, "app:app");
+  const both = resolve({ argv: ["--cors-credentials=/api/", "--cors-credentials"] });
+  assert.deepEqual(both.options.corsCredentials, ["/api/", "/"]);
+});
+
 test("the reference may stand anywhere, and behind -- it may begin with a hyphen", () => {
   assert.equal(resolve({ argv: ["app:app", "-w", "2"] }).reference, "app:app");
   assert.equal(resolve({ argv: ["-w", "2", "app:app", "-q"] }).reference, "app:app");

@@ -140,11 +140,16 @@ function stepsOf(program: AnswerProgram): ((sink: AnswerSink) => void)[] {
   return steps;
 }
 
-/** Gives the answers of {@link programFor}, when it is told to. */
+/** Gives the answers of {@link programFor}, or others, when it is told to. */
 export class ProgramHandler implements RequestHandler, ConnectionHandler {
   /** All requests that were handed over, in order. */
   readonly requests: AnsweredRequest[] = [];
+  readonly #programFor: typeof programFor;
   #waiting: PlayedProgram[] = [];
+
+  constructor(choose: typeof programFor = programFor) {
+    this.#programFor = choose;
+  }
 
   openConnection(): ConnectionHandler {
     return this;
@@ -154,7 +159,7 @@ export class ProgramHandler implements RequestHandler, ConnectionHandler {
     const text = Buffer.isBuffer(content) ? content.toString("latin1") : "";
     const request = { method: head.method, target: head.rawTarget, content: text };
     this.requests.push(request);
-    const program = programFor(request);
+    const program = this.#programFor(request);
     if (program.failure === "queue-full") return null;
     const answer = new PlayedProgram(program, sink);
     this.#waiting.push(answer);

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { ErrorPages } from "../../src/http/error-page.ts";
 import type { RequestLimits } from "../../src/http1/receiver.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
+import { ownEndpoints } from "../../src/server/connection-origin.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext } from "../../src/server/connection-context.ts";
 import { FAILURE_STATUS } from "../../src/server/gateway-answer.ts";
@@ -69,10 +70,11 @@ class Fixture implements ConnectionContext {
   closedReports = 0;
 
   constructor(request: RequestLimits, { pipelinedLimitBytes, slow }: ClientManner) {
-    this.settings = { ...SETTINGS, request, pipelinedLimitBytes, responseBufferBytes: 100 };
+    const outlet = { ...SETTINGS.outlet, memoryMaxBytes: 100 };
+    this.settings = { ...SETTINGS, request, pipelinedLimitBytes, outlet };
     this.headWriter.setDate(DATE_MS);
     if (slow) this.client.takeAtMost(0);
-    this.client.handler = new HttpConnection(this, this.client);
+    this.client.handler = new HttpConnection(this, this.client, ownEndpoints(this.client));
   }
 
   onClosed(): void {

@@ -30,14 +30,16 @@ const authority = fc
 
 type Target = Pick<RequestRecord, "method" | "target" | "form" | "path" | "query" | "authority">;
 
-const originForm: fc.Arbitrary<Target> = fc.tuple(method, path, query).map(([verb, where, what]) => ({
-  method: verb,
-  target: what === null ? where : `${where}?${what}`,
-  form: "origin",
-  path: where,
-  query: what ?? "",
-  authority: null,
-}));
+const originForm: fc.Arbitrary<Target> = fc
+  .tuple(method, path, query)
+  .map(([verb, where, what]) => ({
+    method: verb,
+    target: what === null ? where : `${where}?${what}`,
+    form: "origin",
+    path: where,
+    query: what ?? "",
+    authority: null,
+  }));
 const absoluteForm: fc.Arbitrary<Target> = fc
   .tuple(originForm, fc.constantFrom("http", "https", "HTTP"), authority)
   .map(([target, scheme, who]) => ({
@@ -110,23 +112,25 @@ const noContent: fc.Arbitrary<Content> = fc.constant({
 });
 const knownLength: fc.Arbitrary<Content> = data.map((content) => ({
   framing: { kind: "length", bytes: content.length },
-  lines: [
-    [`Content-Length: ${content.length}\r\n`, ["content-length", String(content.length)]],
-  ],
+  lines: [[`Content-Length: ${content.length}\r\n`, ["content-length", String(content.length)]]],
   written: content,
   content,
   trailers: [],
 }));
 const chunked: fc.Arbitrary<Content> = fc
-  .tuple(fc.array(chunk, { maxLength: 4 }), extension, fields, fc.constantFrom("chunked", "Chunked"))
+  .tuple(
+    fc.array(chunk, { maxLength: 4 }),
+    extension,
+    fields,
+    fc.constantFrom("chunked", "Chunked"),
+  )
   .map(([chunks, extensions, trailers, coding]) => {
     const filled = chunks.filter(({ text }) => text !== "");
     const trailerLines = trailers.map(([line]) => line).join("");
     return {
       framing: { kind: "chunked" },
       lines: [[`transfer-encoding: ${coding}\r\n`, ["transfer-encoding", coding]]],
-      written:
-        filled.map(({ line }) => line).join("") + `0${extensions}\r\n${trailerLines}\r\n`,
+      written: filled.map(({ line }) => line).join("") + `0${extensions}\r\n${trailerLines}\r\n`,
       content: filled.map(({ text }) => text).join(""),
       trailers: trailers
         .map(([, [name, value]]) => ({ name, value }))
@@ -140,13 +144,10 @@ const facts = fc.record(
   PLAIN_RECORD,
 );
 
-/** One request of HTTP/1.1, after which the connection goes on. */
+/** One request of HTTP/1.1, after which the connection goes on, but for CONNECT. */
 export const writtenRequest: fc.Arbitrary<WrittenRequest> = facts.map((given) => {
   const { method: verb, ...rest } = given.target;
-  const hostLine: [string, [string, string]] = [
-    `HOST:${given.host}\r\n`,
-    ["host", given.host],
-  ];
+  const hostLine: [string, [string, string]] = [`HOST:${given.host}\r\n`, ["host", given.host]];
   const lines = [...given.before, hostLine, ...given.content.lines, ...given.behind];
   const text = [
     "\r\n".repeat(given.empty),
@@ -161,7 +162,7 @@ export const writtenRequest: fc.Arbitrary<WrittenRequest> = facts.map((given) =>
     versionMinor: 1,
     fields: lines.map(([, understood]) => understood),
     framing: given.content.framing,
-    persistent: true,
+    persistent: verb !== "CONNECT",
     expectsContinue: false,
     content: given.content.content,
     trailers: given.content.trailers,

@@ -9,6 +9,7 @@ import { ServedMethods } from "../../src/handlers/served-methods.ts";
 import { SecuredTargets } from "../../src/handlers/secured-targets.ts";
 import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
+import { ownEndpoints } from "../../src/server/connection-origin.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext, ConnectionSettings } from "../../src/server/connection-context.ts";
 import type { ScreeningSettings } from "../../src/server/screening.ts";
@@ -28,11 +29,15 @@ export const SETTINGS: ConnectionSettings = {
   spool: { inlineMaxBytes: 100_000, folder: tmpdir(), namedFileFolder: () => null },
   headerTimeoutMs: 10_000,
   contentTransfer: { pauseMaxMs: 20_000, rateMinBytes: null },
-  answerTransfer: { pauseMaxMs: 40_000, rateMinBytes: null },
   keepAliveTimeoutMs: 30_000,
   exchangeTimeoutMs: null,
   pipelinedLimitBytes: 65_536,
-  responseBufferBytes: 1_000,
+  outlet: {
+    transfer: { pauseMaxMs: 40_000, rateMinBytes: null },
+    memoryMaxBytes: 1_000,
+    fileMaxBytes: null,
+    folder: tmpdir(),
+  },
 };
 
 export const SCREENING: ScreeningSettings = {
@@ -80,7 +85,7 @@ export class ConnectionFixture implements ConnectionContext {
   ) {
     this.admissionRules = admissionRules;
     this.settings = { ...SETTINGS, ...settings };
-    this.connection = new HttpConnection(this, this.client);
+    this.connection = new HttpConnection(this, this.client, ownEndpoints(this.client));
   }
 
   onClosed(): void {

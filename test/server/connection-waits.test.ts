@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ConnectionFixture, get, post } from "./connection-fixture.ts";
+import { ConnectionFixture, get, post, SETTINGS } from "./connection-fixture.ts";
 import { readResponse, readResponses } from "./response-reader.ts";
 
 test("a client that pipelines without end is not read any more, until its answers are out", () => {
@@ -227,7 +227,7 @@ test("a content that comes a byte at a time is refused once its rate is known", 
 
 test("a client that takes a byte at a time is reset once its rate is known", () => {
   const fixture = new ConnectionFixture({
-    answerTransfer: { pauseMaxMs: 40_000, rateMinBytes: 100 },
+    outlet: { ...SETTINGS.outlet, transfer: { pauseMaxMs: 40_000, rateMinBytes: 100 } },
   });
   fixture.client.takeAtMost(100);
   fixture.client.deliver(get("/"));

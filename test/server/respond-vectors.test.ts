@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { AllowedHosts, parseHostPattern } from "../../src/handlers/allowed-hosts.ts";
 import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
+import { ownEndpoints } from "../../src/server/connection-origin.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext } from "../../src/server/connection-context.ts";
 import { CUTS, LIMITS } from "../http1/cut-and-replay.ts";
@@ -55,7 +56,7 @@ class RespondFixture implements ConnectionContext {
         ? SCREENING.admissionRules
         : [new AllowedHosts(hosts), ...SCREENING.admissionRules];
     this.headWriter.setDate(DATE_MS);
-    this.client.handler = new HttpConnection(this, this.client);
+    this.client.handler = new HttpConnection(this, this.client, ownEndpoints(this.client));
   }
 
   onClosed(): void {}

@@ -199,5 +199,4 @@ test("the state of one response does not reach into the next", () => {
     responses.map(({ content }) => content),
     ["0123456789", "chunk", "", "abc"],
   );
-  assert.equal(fixture.writer.givenBytes, all.length);
 });

@@ -85,7 +85,7 @@ export const POLICY_OPTIONS = {
     flag: "--fetch-same-site",
     fallback: "allow",
     words: ["allow", "refuse"],
-    summary: "what --fetch-policy does with pages of the site's other hosts",
+    summary: "whether pages of the site's other hosts pass as its own",
     help:
       "`refuse` holds `blog.example.org` for a stranger to `app.example.org`: right where other " +
       "hosts of your domain show what users upload, or belong to somebody else. Too strict hurts " +

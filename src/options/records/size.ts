@@ -139,11 +139,28 @@ export const SIZE_OPTIONS = {
     fallback: MIB,
     min: 4 * KIB,
     max: GIB,
-    summary: "response content kept for a slow client",
+    summary: "response content kept in memory for a slow client",
     help:
       "A response that fits frees its worker at once, however slowly the client reads. A larger " +
-      "one makes the worker wait (backpressure). Times the connections it bounds memory. " +
-      "waitress 18 MiB, nginx 8 x 4k and then a file.",
+      "one makes the worker wait (backpressure); see --response-spool. Times the connections it " +
+      "bounds memory. waitress 18 MiB, nginx 8 x 4k and then a file.",
+    since: "0.1.0",
+  },
+  responseSpoolBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--response-spool",
+    fallback: GIB,
+    min: MIB,
+    max: Number.MAX_SAFE_INTEGER,
+    offAllowed: true,
+    summary: "response content kept in a file for a slow client",
+    help:
+      "A worker waits half a second for a client that has fallen behind by more than the buffer; " +
+      "then what it makes goes to a temporary file without a name, and the worker is free. So a " +
+      "few clients that read slowly cannot hold all workers (the Slow Read attack). Bounds that " +
+      "file for one response; beyond it the worker waits. Off: it always waits. nginx " +
+      "`proxy_max_temp_file_size` 1024m.",
     since: "0.1.0",
   },
 } as const satisfies Record<string, OptionSpec>;

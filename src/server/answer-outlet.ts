@@ -1,0 +1,153 @@
+/**
+ * The way of a connection's answers to its client: straight into the stream, and through a file
+ * once the client has fallen behind for a while. Says when the worker has to wait.
+ *
+ * A client that is merely slower than the worker for a moment is waited for, which costs nothing; a
+ * slow one would hold its worker for as long as it likes (the Slow Read attack), so what it does
+ * not take goes to a file, and the worker is free.
+ */
+import type { ByteStream } from "../net/byte-stream.ts";
+import { AnswerSpool, type AnswerSpoolOwner } from "./answer-spool.ts";
+import { AnswerWatch } from "./answer-watch.ts";
+import type { TransferLimits } from "./transfer-watch.ts";
+
+export interface OutletSettings {
+  /** How fast a client must take what waits for it. */
+  readonly transfer: TransferLimits;
+  /** Bytes that are kept in memory for a client. */
+  readonly memoryMaxBytes: number;
+  /** Bytes that are kept in a file beyond that, for one answer; null for none. */
+  readonly fileMaxBytes: number | null;
+  /** Where the file is made; it loses its name at once. */
+  readonly folder: string;
+}
+
+export interface OutletOwner {
+  /** Less waits than before; perhaps nothing. */
+  onOutletDrained(): void;
+  /** What waited for the client is lost. */
+  onOutletFailed(error: Error): void;
+}
+
+/** How long a worker waits for a client, before what it makes goes to a file. */
+export const PATIENCE_MS = 500;
+
+export class AnswerOutlet implements AnswerSpoolOwner {
+  readonly #stream: ByteStream;
+  readonly #settings: OutletSettings;
+  readonly #owner: OutletOwner;
+  readonly #watch: AnswerWatch;
+  /** All bytes ever given to the stream. */
+  #givenBytes = 0;
+  #spool: AnswerSpool | null = null;
+  /** The file failed once: what is too much stays the worker's. */
+  #spoolFailed = false;
+  /** Since when too much waits; null while it does not. */
+  #fullSinceMs: number | null = null;
+  #endAsked = false;
+
+  constructor(stream: ByteStream, settings: OutletSettings, owner: OutletOwner) {
+    this.#stream = stream;
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#watch = new AnswerWatch(stream, settings.transfer);
+  }
+
+  /** Bytes that the kernel has not taken yet, wherever they are. */
+  get unsentBytes(): number {
+    return this.#stream.unsentBytes + (this.#spool?.lengthBytes ?? 0);
+  }
+
+  /** Whether the source has to wait: nothing more should be written until `onOutletDrained`. */
+  get full(): boolean {
+    const { memoryMaxBytes, fileMaxBytes } = this.#settings;
+    const spool = this.#spool;
+    if (spool === null) return this.#stream.unsentBytes > memoryMaxBytes;
+    return spool.pendingBytes > memoryMaxBytes || spool.fileBytes >= (fileMaxBytes ?? 0);
+  }
+
+  /** Copies `bytes[start..end)` as far as the kernel does not take it. */
+  write(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#spool !== null) this.#spool.append(bytes, start, end);
+    else this.#give(bytes, start, end);
+  }
+
+  /** Closes the sending half once everything has left. */
+  end(): void {
+    this.#endAsked = true;
+    if (this.#spool === null || this.#spool.lengthBytes === 0) this.#stream.end();
+  }
+
+  /**
+   * Looks at how the client does. Called several times a second.
+   *
+   * @returns whether the client takes too little to be waited for
+   */
+  look(nowMs: number): boolean {
+    if (!this.full) this.#fullSinceMs = null;
+    else if (this.#fullSinceMs === null) this.#fullSinceMs = nowMs;
+    else if (nowMs - this.#fullSinceMs >= PATIENCE_MS) this.#beginSpool();
+    return this.#watch.look(this.#givenBytes, nowMs);
+  }
+
+  /** The stream has sent what it had. */
+  onDrain(): void {
+    const spool = this.#spool;
+    if (spool !== null && spool.lengthBytes > 0) {
+      spool.take();
+      return;
+    }
+    if (spool !== null) this.#endSpool(spool);
+    this.#owner.onOutletDrained();
+  }
+
+  /** The connection is gone. */
+  release(): void {
+    this.#spool?.release();
+    this.#spool = null;
+  }
+
+  onSpooled(bytes: Buffer): void {
+    this.#give(bytes, 0, bytes.length);
+    const spool = this.#spool;
+    if (spool === null) return;
+    if (spool.lengthBytes === 0) this.#endSpool(spool);
+    // Where the kernel took it all, it will not say that it has room again.
+    else if (this.#stream.unsentBytes === 0) spool.take();
+    this.#owner.onOutletDrained();
+  }
+
+  onSpoolFailed(error: Error, lost: boolean): void {
+    this.#spoolFailed = true;
+    if (lost) this.#owner.onOutletFailed(error);
+  }
+
+  onSpoolWritten(): void {
+    if (!this.full) this.#owner.onOutletDrained();
+  }
+
+  #beginSpool(): void {
+    const { fileMaxBytes, folder } = this.#settings;
+    if (fileMaxBytes === null || this.#spool !== null || this.#spoolFailed) return;
+    try {
+      this.#spool = new AnswerSpool(folder, this);
+    } catch {
+      // Without a file the worker goes on waiting, as it has so far.
+      this.#spoolFailed = true;
+      return;
+    }
+    this.#owner.onOutletDrained();
+  }
+
+  /** Everything is in the stream: the next bytes go there directly. */
+  #endSpool(spool: AnswerSpool): void {
+    this.#spool = null;
+    spool.release();
+    if (this.#endAsked) this.#stream.end();
+  }
+
+  #give(bytes: Uint8Array, start: number, end: number): void {
+    this.#givenBytes += end - start;
+    this.#stream.write(bytes, start, end);
+  }
+}
