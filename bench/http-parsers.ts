@@ -81,8 +81,8 @@ function executor(parser: NativeParser): ParseHead {
 
 /**
  * llhttp with the callbacks that `node:http` sets, down to the array of names and values
- * (`rawHeaders`) and the target, and nothing made of them. A section of more than 32 fields comes in
- * several calls.
+ * (`rawHeaders`) and the target, and nothing made of them. A section of more than 32 fields comes
+ * in several calls.
  */
 export function llhttp(): ParseHead {
   const { HTTPParser } = httpCommon();

@@ -5,11 +5,12 @@
  *     node bench/idle-memory.ts                  # 10,000 connections, or as many as there may be
  *     node bench/idle-memory.ts --connections 2000 --transport epoll
  *
- * A connection is silent (nothing was sent yet), or has had one request of 4 or of 12 fields and its
- * answer. "resident" is the growth of the process (proc(5)) as it stands, "collected" the same after
- * the garbage collection that would have come later; heap and external are V8's own figures then.
- * "kernel" is what the growth of the socket slabs and socket buffers comes to; it counts both ends,
- * because the clients are on this machine too, and is left out where /proc/slabinfo cannot be read.
+ * A connection is silent (nothing was sent yet), or has had one request of 4 or of 12 fields and
+ * its answer. "resident" is the growth of the process (proc(5)) as it stands, "collected" the same
+ * after the garbage collection that would have come later; heap and external are V8's own figures
+ * then. "kernel" is what the growth of the socket slabs and socket buffers comes to; it counts
+ * both ends, because the clients are on this machine too, and is left out where /proc/slabinfo
+ * cannot be read.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

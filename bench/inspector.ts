@@ -23,7 +23,7 @@ interface Reply {
 /** Sets NODE_OPTIONS so that {@link inspectorUrl} finds something. */
 export const INSPECTED = "--inspect=127.0.0.1:0";
 
-/** Where a process that was started with {@link INSPECTED} can be asked, from its standard error. */
+/** Where a process that was started with {@link INSPECTED} can be asked, by its standard error. */
 export function inspectorUrl(stderr: string): string | null {
   return /ws:\/\/127\.0\.0\.1:\d+\/[\w-]+/.exec(stderr)?.[0] ?? null;
 }

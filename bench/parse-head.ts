@@ -8,8 +8,8 @@
  * one differs from it in the last byte of its last field, so that the comparison is paid for too.
  * llhttp remembers nothing, so that one figure stands for both; it is measured with new heads.
  *
- * Each parser has its round in turn, so that what disturbs the machine disturbs all; a figure is the
- * median of the rounds, and behind it stands the best one.
+ * Each parser has its round in turn, so that what disturbs the machine disturbs all; a figure is
+ * the median of the rounds, and behind it stands the best one.
  */
 import os from "node:os";
 import { llhttp, nodeHttp, type ParseHead, portico } from "./http-parsers.ts";

@@ -223,10 +223,10 @@ for (const { page, rows } of pages) {
     }
     for (const [clause, { size }] of cases) {
       const demands = rows.filter((row) => row.clause === clause).length;
-      context.diagnostic(`${page} ${clause}: ${demands} requirements, ${size} cases`);
+      context.diagnostic(`${page} ${clause}: requirements ${demands}, cases ${size}`);
     }
     const all = new Set([...cases.values()].flatMap((names) => [...names]));
     assert.ok(all.size > 0);
-    context.diagnostic(`${page}: ${rows.length} requirements, ${all.size} cases`);
+    context.diagnostic(`${page}: requirements ${rows.length}, cases ${all.size}`);
   });
 }

@@ -137,8 +137,8 @@ function readTrustedProxies(options: Options): IpNetworks {
 }
 
 /**
- * In the order in which they are asked: what makes the rest meaningless comes first, and CORS before
- * everything whose answer a page may have to read.
+ * In the order in which they are asked: what makes the rest meaningless comes first, and CORS
+ * before everything whose answer a page may have to read.
  */
 function admissionRules(options: Options, report: RefusalReport): AdmissionRule[] {
   const { cors, fetch } = readEdgeRules(options, report);

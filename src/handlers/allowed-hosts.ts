@@ -98,7 +98,7 @@ export class AllowedHosts implements AdmissionRule {
     for (const pattern of this.#patterns) {
       const isHost =
         (pattern.itself && host === pattern.host) ||
-        (pattern.below && host.endsWith(`.${pattern.host}`));
+        (pattern.below && host.endsWith(`.${pattern.host}`) && !host.startsWith("."));
       if (isHost && (pattern.port === null || Number(pattern.port) === port)) return null;
     }
     return REFUSED;

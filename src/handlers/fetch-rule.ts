@@ -63,14 +63,9 @@ export class FetchRule implements AdmissionRule {
       mode: section.value("sec-fetch-mode"),
       dest: section.value("sec-fetch-dest"),
     };
-    const { sameSite, frames, cors, report } = this.#settings;
-    const judgement = judgeFetch(head.method, metadata, {
-      sameSite,
-      frames: frames.valuesAt(head.path).every(Boolean),
-      cors: cors !== null && cors.allows(head),
-    });
     const isEnforced = mode === "enforce";
-    if (judgement !== "refused") return isEnforced ? PASSED : null;
+    if (this.#passes(head, metadata)) return isEnforced ? PASSED : null;
+    const { report } = this.#settings;
     const fields = { ...metadata, origin: section.value("origin") };
     if (isEnforced) {
       report.add("info", "a request from another site was refused", head, fields);
@@ -78,6 +73,19 @@ export class FetchRule implements AdmissionRule {
     }
     report.add("warn", "--fetch-policy enforce would refuse a request", head, fields);
     return null;
+  }
+
+  #passes(head: RequestHead, metadata: FetchMetadata): boolean {
+    const { sameSite, frames, cors } = this.#settings;
+    // Most requests need no exception, and to find out about one takes the path apart again.
+    const usual = { sameSite, frames: false, cors: false };
+    if (judgeFetch(head.method, metadata, usual) !== "refused") return true;
+    const exceptions = {
+      sameSite,
+      frames: frames.valuesAt(head.path).every(Boolean),
+      cors: cors !== null && cors.allows(head),
+    };
+    return judgeFetch(head.method, metadata, exceptions) !== "refused";
   }
 
   /** The strictest that holds for any reading of the path. */

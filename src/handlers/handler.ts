@@ -50,6 +50,8 @@ export interface RequestHandler {
 }
 
 export interface ConnectionHandler {
+  /** Whether requests, of any connection, wait because everybody who could answer is busy. */
+  readonly othersWait: boolean;
   /**
    * Begins to answer. The sink is called in later turns only.
    *

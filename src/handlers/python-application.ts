@@ -50,6 +50,10 @@ class PythonConnection implements ConnectionHandler {
     this.#endpoints = endpoints;
   }
 
+  get othersWait(): boolean {
+    return this.#application.dispatcher.queueLength > 0;
+  }
+
   handle(request: HandledRequest, sink: AnswerSink): PendingAnswer | null {
     const { head } = request;
     const { dispatcher, rootPath } = this.#application;

@@ -11,8 +11,10 @@ import { formatIpAddress, parseIPv6Address } from "./ip-address.ts";
 const HOST_LENGTH_MAX = 253;
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: "80", https: "443" };
 
-const ORIGIN =
-  /^([a-z][a-z0-9+.-]*):\/\/(\*\.)?([a-z0-9_]+(?:[a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?$/;
+const HOST_NAME = "[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?";
+const ORIGIN = new RegExp(
+  `^([a-z][a-z0-9+.-]*)://(\\*\\.)?(${HOST_NAME}|\\[[0-9a-f:.]+\\])(?::([0-9]{1,5}))?$`,
+);
 
 /** `https://*.example.org`, taken apart: what stands before and behind the star. */
 interface Wildcard {

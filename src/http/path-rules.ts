@@ -70,14 +70,12 @@ export function pathReadings(encodedPath: string, rootPath: string): readonly st
   return [...readings];
 }
 
+/** Without the slash that RFC 3986 leaves where the last segment has dots: both are looked up. */
 function withoutDotSegments(path: string): string {
   const kept: string[] = [];
-  const segments = path.split("/").slice(1);
-  for (const [index, segment] of segments.entries()) {
+  for (const segment of path.split("/").slice(1)) {
     if (segment === "..") kept.pop();
     else if (segment !== ".") kept.push(segment);
-    const isLast = index === segments.length - 1;
-    if (isLast && (segment === "." || segment === "..")) kept.push("");
   }
   return `/${kept.join("/")}`;
 }

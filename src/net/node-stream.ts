@@ -80,7 +80,7 @@ export class NodeStream implements ByteStream {
   }
 
   resumeReading(): void {
-    if (this.closed || !this.#readingPaused) return;
+    if (this.closed) return;
     this.#readingPaused = false;
     this.#socket.resume();
     if (this.#endHeld) setImmediate(this.#tellHeldEnd);

@@ -2,9 +2,10 @@
  * The way of a connection's answers to its client: straight into the stream, and through a file
  * once the client has fallen behind for a while. Says when the worker has to wait.
  *
- * A client that is merely slower than the worker for a moment is waited for, which costs nothing; a
- * slow one would hold its worker for as long as it likes (the Slow Read attack), so what it does
- * not take goes to a file, and the worker is free.
+ * A client that is merely slower than the worker for a moment is waited for, which costs nothing. A
+ * slow one would hold its worker for as long as it likes (the Slow Read attack): after a while, and
+ * at once where others wait for a worker, what it does not take goes to a file, and the worker is
+ * free.
  */
 import type { ByteStream } from "../net/byte-stream.ts";
 import { AnswerSpool, type AnswerSpoolOwner } from "./answer-spool.ts";
@@ -79,14 +80,27 @@ export class AnswerOutlet implements AnswerSpoolOwner {
   }
 
   /**
+   * Makes room where the source would have to wait while others need it. Costs next to nothing
+   * while there is room.
+   *
+   * @param othersWait whether somebody else could use the worker that would have to wait here
+   */
+  makeRoom(othersWait: boolean): void {
+    if (othersWait && this.full) this.#beginSpool();
+  }
+
+  /**
    * Looks at how the client does. Called several times a second.
    *
+   * @param othersWait see {@link AnswerOutlet.makeRoom}
    * @returns whether the client takes too little to be waited for
    */
-  look(nowMs: number): boolean {
+  look(nowMs: number, othersWait: boolean): boolean {
     if (!this.full) this.#fullSinceMs = null;
     else if (this.#fullSinceMs === null) this.#fullSinceMs = nowMs;
-    else if (nowMs - this.#fullSinceMs >= PATIENCE_MS) this.#beginSpool();
+    else if (othersWait || nowMs - this.#fullSinceMs >= PATIENCE_MS) {
+      if (this.#beginSpool()) this.#owner.onOutletDrained();
+    }
     return this.#watch.look(this.#givenBytes, nowMs);
   }
 
@@ -126,17 +140,18 @@ export class AnswerOutlet implements AnswerSpoolOwner {
     if (!this.full) this.#owner.onOutletDrained();
   }
 
-  #beginSpool(): void {
+  /** @returns whether there is a file now that was not there before */
+  #beginSpool(): boolean {
     const { fileMaxBytes, folder } = this.#settings;
-    if (fileMaxBytes === null || this.#spool !== null || this.#spoolFailed) return;
+    if (fileMaxBytes === null || this.#spool !== null || this.#spoolFailed) return false;
     try {
       this.#spool = new AnswerSpool(folder, this);
+      return true;
     } catch {
-      // Without a file the worker goes on waiting, as it has so far.
+      // Without a file the worker waits, as it would without the option.
       this.#spoolFailed = true;
-      return;
+      return false;
     }
-    this.#owner.onOutletDrained();
   }
 
   /** Everything is in the stream: the next bytes go there directly. */

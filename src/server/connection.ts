@@ -107,7 +107,7 @@ export class HttpConnection
     if (this.#phase === "content" && this.#contentWatch?.tooSlow(now) === true) this.#refuseLate();
     if (now >= this.#exchangeEndsMs) this.#onExchangeTooLong();
     // A reset gives the kernel's memory back as well, which a slow reader would hold on to.
-    if (this.#outlet.look(now)) this.#stream.reset();
+    if (this.#outlet.look(now, this.#requests.othersWait)) this.#stream.reset();
   }
 
   onBytes(bytes: Buffer, end: number): void {
@@ -342,6 +342,7 @@ export class HttpConnection
   /** Stops the worker while the client has too much to take already. */
   #holdBack(): void {
     if (this.#answerPaused || this.#pending === null) return;
+    this.#outlet.makeRoom(this.#requests.othersWait);
     if (!this.#outlet.full) return;
     this.#answerPaused = true;
     this.#pending.pause();

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { describe, test } from "node:test";
 
 import { EXIT_STATUS, OperatorError } from "../../src/base/errors.ts";
@@ -16,17 +18,17 @@ function read(...argv: readonly string[]): EdgeRules {
 }
 
 /** The fields that a request from `origin` gets by CORS; null where nothing is done. */
-function corsFields(rules: EdgeRules, path: string, origin = APP): string | null {
-  return rules.cors?.admit(headOf(`GET ${path}`, { Origin: origin }))?.fields ?? null;
+function corsFields(rules: EdgeRules, target: string, origin = APP): string | null {
+  return rules.cors?.admit(headOf(`GET ${target}`, { Origin: origin }))?.fields ?? null;
 }
 
-function fetchStatus(rules: EdgeRules, path: string, mode = "no-cors", dest = ""): number | null {
+function fetchStatus(rules: EdgeRules, target: string, mode = "no-cors", dest = ""): number | null {
   const fields = {
     "Sec-Fetch-Site": "cross-site",
     "Sec-Fetch-Mode": mode,
     "Sec-Fetch-Dest": dest,
   };
-  return rules.fetch?.admit(headOf(`GET ${path}`, fields))?.answer?.status ?? null;
+  return rules.fetch?.admit(headOf(`GET ${target}`, fields))?.answer?.status ?? null;
 }
 
 test("without options there are no rules", () => {
@@ -60,12 +62,10 @@ test("frames and the same site", () => {
 
 test("origins for paths: the longest decides, off leaves the application alone", () => {
   const rules = read(
-    ...["--cors-origin", APP, "--cors-origin", "/api=https://*.partner.example"],
-    ...[
-      "--cors-origin",
-      "/api=https://partner.example,/api/internal=off",
-      "--cors-origin=/open/=*",
-    ],
+    `--cors-origin=${APP}`,
+    "--cors-origin=/api=https://*.partner.example",
+    "--cors-origin=/api=https://partner.example,/api/internal=off",
+    "--cors-origin=/open/=*",
   );
   assert.match(corsFields(rules, "/") ?? "", /Allow-Origin: https:\/\/app\.example\.org\r\n$/);
   assert.equal(corsFields(rules, "/api/x"), "");
@@ -86,10 +86,19 @@ test("credentials, for every path or for some", () => {
   assert.doesNotMatch(corsFields(some, "/open") ?? "", credentialed);
 });
 
+test("paths with one policy are one, whichever of them is meant", () => {
+  const rules = read(`--cors-origin=/api=${APP}`, "--cors-credentials=/api/a,/api/b");
+  assert.match(corsFields(rules, "/api/a/..%2fb/x") ?? "", /Allow-Credentials: true/);
+  assert.equal(corsFields(rules, "/api/a/..%2fx"), "");
+});
+
 test("grants", () => {
   const rules = read(
-    ...["--cors-origin", APP, "--cors-methods", "put,patch", "--cors-headers", "X-A,x-b"],
-    ...["--cors-expose-headers", "etag", "--cors-max-age", "2m"],
+    `--cors-origin=${APP}`,
+    "--cors-methods=put,patch",
+    "--cors-headers=X-A,x-b",
+    "--cors-expose-headers=etag",
+    "--cors-max-age=2m",
   );
   assert.match(corsFields(rules, "/") ?? "", /Access-Control-Expose-Headers: etag\r\n/);
   const fields = { Origin: APP, "Access-Control-Request-Method": "PUT" };
@@ -97,6 +106,17 @@ test("grants", () => {
   assert.match(preflight, /Access-Control-Allow-Methods: PUT, patch\r\n/);
   assert.match(preflight, /Access-Control-Allow-Headers: X-A, x-b\r\n/);
   assert.match(preflight, /Access-Control-Max-Age: 120\r\n/);
+});
+
+test("each command of docs/edge-policy.md is one that starts", () => {
+  const page = readFileSync(path.join(import.meta.dirname, "../../docs/edge-policy.md"), "utf8");
+  const blocks = page.replaceAll("\\\n", "").matchAll(/^ {4}portico (.*) \w+:app$/gm);
+  const commands = [...blocks].map((match) => match[1] ?? "");
+  assert.equal(commands.length, 4);
+  for (const command of commands) {
+    const rules = read(...command.replaceAll("'", "").split(/ +/));
+    assert.ok(rules.fetch !== null || rules.cors !== null, command);
+  }
 });
 
 test("--root-path: a path counts with it and without it", () => {

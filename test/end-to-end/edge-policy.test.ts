@@ -17,11 +17,11 @@ const PREFLIGHT = {
 };
 const FETCH_VARY = "Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest";
 
-function request(start: string, fields: Fields = {}): string {
-  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-  const length = start.startsWith("P") ? "Content-Length: 2\r\n" : "";
+function request(line: string, fields: Fields = {}): string {
+  const fieldLines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  const length = line.startsWith("P") ? "Content-Length: 2\r\n" : "";
   const content = length === "" ? "" : "hi";
-  return `${start} HTTP/1.1\r\nHost: shop.example\r\n${lines.join("")}${length}\r\n${content}`;
+  return `${line} HTTP/1.1\r\nHost: shop.example\r\n${fieldLines.join("")}${length}\r\n${content}`;
 }
 
 function start(args: readonly string[]): Promise<ServerProcess> {
@@ -48,11 +48,16 @@ for (const transport of TRANSPORTS) {
 
     before(async () => {
       server = await start([
-        ...["--transport", transport, "--limit-request-body", "100", "--timeout", "500ms"],
-        ...["--fetch-policy", "enforce,/public/=off,/watched/=report"],
-        ...["--cors-origin", `/api=${APP}`, "--cors-origin=/api=https://*.partner.example"],
-        ...["--cors-origin", "/open/=*", "--cors-headers", "content-type,x-token"],
-        ...["--cors-credentials=/api", "--cors-expose-headers", "x-other"],
+        `--transport=${transport}`,
+        "--limit-request-body=100",
+        "--timeout=500ms",
+        "--fetch-policy=enforce,/public/=off,/watched/=report",
+        `--cors-origin=/api=${APP}`,
+        "--cors-origin=/api=https://*.partner.example",
+        "--cors-origin=/open/=*",
+        "--cors-headers=content-type,x-token",
+        "--cors-credentials=/api",
+        "--cors-expose-headers=x-other",
       ]);
     });
     after(() => server[Symbol.asyncDispose]());

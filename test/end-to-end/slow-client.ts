@@ -74,11 +74,6 @@ export class SlowClient {
     this.#openMore();
   }
 
-  /** Whether every connection has been begun. */
-  get opened(): boolean {
-    return this.#opened === this.#attack.connections;
-  }
-
   /** Whether the server has ended every connection. */
   get over(): boolean {
     return this.outcomes.length === this.#attack.connections;

@@ -1,10 +1,11 @@
-/** Where failing inputs are kept: a folder that git does not know. */
+/** What comes of an input, and how one that fails is kept. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { hashOf } from "./dice.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { minimise } from "./minimise.ts";
 
+/** Where `scripts/check-long` keeps failing inputs; git does not know the folder. */
 export const FAILURES_FOLDER: string = join(import.meta.dirname, "../../.fuzz-failures");
 
 /** What came of an input: of what kind it was, or how it failed. */
@@ -29,6 +30,7 @@ export function titleOf(failure: string): string {
  * @returns the path of the input
  */
 export async function keepFailure(
+  folder: string,
   target: FuzzTarget,
   input: Buffer,
   failure: string,
@@ -38,12 +40,12 @@ export async function keepFailure(
     const outcome = await outcomeOf(target, smaller);
     return "failure" in outcome && titleOf(outcome.failure) === title;
   });
-  mkdirSync(FAILURES_FOLDER, { recursive: true });
+  mkdirSync(folder, { recursive: true });
   const name = `${target.name}-${hashOf(smallest).toString(16)}`;
-  const path = join(FAILURES_FOLDER, `${name}.http`);
+  const path = join(folder, `${name}.http`);
   writeFileSync(path, smallest);
   const last = await outcomeOf(target, smallest);
   const shown = "failure" in last ? last.failure : failure;
-  writeFileSync(join(FAILURES_FOLDER, `${name}.txt`), `${shown}\n`);
+  writeFileSync(join(folder, `${name}.txt`), `${shown}\n`);
   return path;
 }

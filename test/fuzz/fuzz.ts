@@ -25,6 +25,8 @@ export interface FuzzOptions {
   /** The run ends with the first of these: an amount of inputs, or of time. */
   readonly inputsMax: number;
   readonly millisecondsMax: number;
+  /** Where inputs that fail are kept; made when there is one. */
+  readonly failuresFolder: string;
   /** Whether branches are looked at; without, each input costs less. */
   readonly guided: boolean;
   /** Called about once a minute. */
@@ -137,7 +139,10 @@ export class FuzzRun {
   async #keepFailure(input: Buffer, failure: string): Promise<void> {
     const title = titleOf(failure);
     if (this.#failures.has(title)) return;
-    this.#failures.set(title, await keepFailure(this.#target, input, failure));
+    this.#failures.set(
+      title,
+      await keepFailure(this.#options.failuresFolder, this.#target, input, failure),
+    );
   }
 
   /** Something in the batch was new: tries each input by itself, and keeps those that bring it. */

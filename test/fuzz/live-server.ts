@@ -18,6 +18,8 @@ import { SCREENING, SETTINGS } from "../server/connection-fixture.ts";
 
 const EPOCH_MS = 784_111_777_000;
 const BACKLOG = 128;
+/** Bytes that are taken ahead of an answer; beyond it the server stops reading. */
+export const PIPELINED_LIMIT_BYTES = 300;
 const SILENT = { error() {}, warn() {}, info() {}, debug() {} };
 
 /** More than two sockets' buffers hold, so that the answer has to wait for its client. */
@@ -30,15 +32,26 @@ const LARGE: AnswerProgram = {
   failure: null,
 };
 
-/** Counts what the streams have brought. */
+/** Sees what the present connection's stream brings, and whether the server resets it. */
 class Tap {
   receivedBytes = 0;
+  wasReset = false;
   stream: ByteStream | null = null;
+
+  detach(): void {
+    this.receivedBytes = 0;
+    this.wasReset = false;
+    this.stream = null;
+  }
 
   attach(stream: ByteStream): void {
     const inner = stream.handler;
+    const reset = stream.reset.bind(stream);
     this.stream = stream;
-    this.receivedBytes = 0;
+    stream.reset = () => {
+      this.wasReset = true;
+      reset();
+    };
     stream.handler = {
       onBytes: (bytes, end) => {
         this.receivedBytes += end;
@@ -97,7 +110,7 @@ export class LiveServer {
         ...SETTINGS,
         ...SCREENING,
         request: LIMITS,
-        pipelinedLimitBytes: 300,
+        pipelinedLimitBytes: PIPELINED_LIMIT_BYTES,
         errorPages: new ErrorPages("text", null),
         connectionsMax: null,
         connectionsPerAddressMax: null,

@@ -55,6 +55,13 @@ const ipLiteral = `\\[(?:${ipv6Address}|${ipvFuture})\\]`;
 const uriHost = `(?:${ipLiteral}|${ipv4Address}|${regName})`;
 const authority = `(${uriHost})(?::([0-9]*))?`;
 
+// RFC 7239 section 4.
+const forwardedPair = `${token}=(?:${token}|${quotedString})`;
+const forwardedElement = `(?:${forwardedPair})?(?:;(?:${forwardedPair})?)*`;
+const obfuscated = "_[-A-Za-z0-9._]+";
+const nodename = `(?:(${ipv4Address})|\\[(${ipv6Address})\\]|[uU][nN][kK][nN][oO][wW][nN]|${obfuscated})`;
+const node = `${nodename}(?::(?:([0-9]{1,5})|${obfuscated}))?`;
+
 /** The text and each of its beginnings, the empty one included. */
 function anyBeginning(atoms: readonly string[]): string {
   return atoms.reduceRight((rest, atom) => `(?:${atom}${rest})?`, "");
@@ -77,6 +84,13 @@ export const REQUEST_LINE_BEGINNING = new RegExp(
   `^(?:${someMethod}|${wholeMethod} ${targetByte}*|${wholeMethod} ${targetByte}+ ${versionBeginning})$`,
 );
 export const METHOD_TOO_LONG = new RegExp(`^${tchar}{${METHOD_LENGTH_MAX + 1}}`);
+/** With the address, as IPv4 or as IPv6, and the port where it is a number. */
+export const FORWARDED_NODE = new RegExp(`^${node}$`);
+export const FORWARDED_LIST = new RegExp(
+  `^${OWS}(?:${forwardedElement})?(?:${OWS},${OWS}(?:${forwardedElement})?)*${OWS}$`,
+);
+export const FORWARDED_PAIR = new RegExp(`(${token})=(${token}|${quotedString})`, "g");
+
 /** Also that of the empty line, which ends a section. */
 export const FIELD_LINE_BEGINNING = new RegExp(`^(?:\\r?|${tchar}*|${token}:${fieldBytes}\\r?)$`);
 export const TOKEN_BEGINNING = new RegExp(`^${tchar}`);

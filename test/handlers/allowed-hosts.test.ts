@@ -67,6 +67,8 @@ test("wildcards: *. is every name below, a dot alone is also the host itself", (
     assert.ok(!allows(below, host), host);
   }
   const both = rule(".shop.example");
+  // An empty label is no name.
+  for (const hosts of [below, both]) assert.ok(!allows(hosts, ".shop.example"));
   assert.ok(allows(both, "shop.example") && allows(both, "www.shop.example"));
   assert.ok(!allows(both, "evilshop.example"));
 });

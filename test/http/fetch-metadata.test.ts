@@ -156,7 +156,7 @@ test("repeated, malformed and unknown values are a stranger's", () => {
 const value = (known: readonly (string | null)[]): fc.Arbitrary<string | null> =>
   fc.oneof(fc.constantFrom(...known), fc.string());
 
-test("property: nothing lets a cross-site request pass that is no GET or HEAD, nor allowed by CORS", () => {
+test("property: across sites nothing but GET and HEAD passes, unless CORS allows it", () => {
   const method = fc.oneof(fc.constantFrom("POST", "PUT", "get", "DELETE", "OPTIONS"), fc.string());
   fc.assert(
     fc.property(

@@ -72,6 +72,7 @@ test("https://*. is every name below, by that scheme, at that port", () => {
     "http://a.example.org",
     "https://a.example.org:8443",
     "https://a.example.org.evil.example",
+    "app://example.example.org",
     "https://evil.example/.example.org",
     "https://evil.example#.example.org",
     "https://evil.example?.example.org",
@@ -126,7 +127,7 @@ test("what is no origin is refused, and says why", () => {
   }
 });
 
-test("property: an origin that a browser makes of a URL is in the set of it, and no other is", () => {
+test("property: the origin that a browser makes of a URL is in its set, and no other is", () => {
   const url = fc.webUrl({ validSchemes: ["http", "https"], withFragments: false });
   fc.assert(
     fc.property(url, url, (one, other) => {

@@ -130,3 +130,12 @@ test("rules and the handler see the same provenance while a client repeats itsel
     ["a", "a", "a", "b", "a"],
   );
 });
+
+test("also on the answer to a content that is too large by its own word", () => {
+  const fixture = new ConnectionFixture({}, [RULE]);
+  fixture.client.deliver("POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 5000001\r\n\r\n");
+  const refused = readResponse(fixture.received, "POST");
+  assert.equal(refused.status, 413);
+  assert.equal(refused.fields.get("x-added"), "yes");
+  assert.equal(fixture.handler.answers.length, 0);
+});

@@ -69,6 +69,7 @@ export class PlayedAnswer implements PendingAnswer {
 }
 
 export class PlayedHandler implements RequestHandler, ConnectionHandler {
+  readonly othersWait = false;
   readonly endpoints: Endpoints[] = [];
   readonly answers: PlayedAnswer[] = [];
   /** Too much is under way: nothing more is taken. */

@@ -1,4 +1,4 @@
-"""A WSGI application that remembers which requests reached it, for one worker, and speaks CORS itself."""
+"""A WSGI application that remembers what reached its one worker, and speaks CORS itself."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ OWN_CORS = [
 ]
 # A page that says that it is shown, to whoever shows it.
 FRAMED = b"<!doctype html><script>parent.postMessage('shown', '*')</script>"
-DOT = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"><rect width="1" height="1"/></svg>'
-)
+DOT = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 
 
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -79,7 +79,7 @@ if (curl !== null) {
         assert.equal(end.text, "hello\n\n200 1.1 connects=1\nhello\n\n200 1.1 connects=0\n");
       });
 
-      test("--next: GET, HEAD, POST, a refused method and an upload share a connection", async () => {
+      test("--next: requests of every kind share a connection", async () => {
         const parts = [
           [url("/hello")],
           ["-I", url("/large")],
@@ -145,7 +145,7 @@ if (curl !== null) {
         assert(end.stdout.includes(readFileSync(body)));
       });
 
-      test("--http2: the offer to upgrade is not taken, and the answer is an HTTP/1.1 one", async () => {
+      test("--http2: the offer to upgrade is not taken: an HTTP/1.1 answer", async () => {
         const end = await run(["--http2", "-w", TELL, url("/hello"), url("/hello")]);
         assert.equal(end.text, "hello\n\n200 1.1 connects=1\nhello\n\n200 1.1 connects=0\n");
         const posted = await run(["--http2", "-v", "-d", "x=1", url("/echo")]);
@@ -153,7 +153,7 @@ if (curl !== null) {
         assert.equal(posted.text, "x=1");
       });
 
-      test("--http2-prior-knowledge: refused at once, with an answer that can be read", async () => {
+      test("--http2-prior-knowledge: refused at once, and not by a reset", async () => {
         const end = await run(["--http2-prior-knowledge", url("/hello")]);
         assert(end.status !== 0 && end.status !== TIMED_OUT, `exit status ${end.status}`);
         assert(end.tookMs < 5_000, `${end.tookMs} ms`);

@@ -1,4 +1,4 @@
-/** Node's own fetch (undici): many requests at once, contents by stream, and aborts of both halves. */
+/** Node's own fetch (undici): many requests at once, contents by stream, aborts either way. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
