@@ -11,14 +11,14 @@ import { RefusedContradictions } from "../handlers/contradictory-provenance.ts";
 import { RefusedUnderscores } from "../handlers/header-map.ts";
 import type { RefusalReport } from "../handlers/refusal-report.ts";
 import { ServedMethods } from "../handlers/served-methods.ts";
-import { ProvenanceReader } from "../handlers/provenance.ts";
+import { CAREFUL, ProvenanceReader, TRUSTING } from "../handlers/provenance.ts";
 import { SecuredTargets } from "../handlers/secured-targets.ts";
 import type { IpNetworks } from "../http/ip-network.ts";
 import { ErrorPages } from "../http/error-page.ts";
 import type { RequestLimits } from "../http1/receiver.ts";
 import { parseBindAddress } from "../net/bind-address.ts";
 import type { Transport } from "../net/transport.ts";
-import type { Options } from "../options/registry.ts";
+import { isDefault, type Options } from "../options/registry.ts";
 import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
@@ -84,6 +84,8 @@ function httpSettings(
   transport: Transport,
   report: RefusalReport,
 ): HttpServerSettings {
+  const proxies = readTrustedProxies(options);
+  const proxiesAreNamed = areProxiesNamed(options, proxies);
   return {
     request: requestLimits(options),
     spool: {
@@ -110,6 +112,7 @@ function httpSettings(
     pipelinedLimitBytes: options.pipelinedLimitBytes,
     connectionsMax: options.connectionsMax,
     connectionsPerAddressMax: options.connectionsPerAddressMax,
+    countsTrustedPeers: !proxiesAreNamed && options.proxyProtocol === "off",
     proxyProtocol: options.proxyProtocol === "off" ? null : options.proxyProtocol,
     serverField: options.serverField,
     errorPages: new ErrorPages(
@@ -117,11 +120,24 @@ function httpSettings(
       options.errorPage === null ? null : readErrorPage(options.errorPage),
     ),
     provenance: new ProvenanceReader(
-      readTrustedProxies(options),
-      readBelievedFields("--forwarded-fields", options.forwardedFields),
+      proxies,
+      readBelievedFields(
+        "--forwarded-fields",
+        options.forwardedFields,
+        proxiesAreNamed ? TRUSTING : CAREFUL,
+      ),
     ),
     admissionRules: admissionRules(options, report),
   };
+}
+
+/**
+ * An operator who names the proxies knows them: then what they say of the host counts as well, and
+ * their connections are not counted as one client's. This machine, the default, may be anybody, and
+ * so may whoever `*` lets in.
+ */
+function areProxiesNamed(options: Options, proxies: IpNetworks): boolean {
+  return !proxies.all && !isDefault(options, "forwardedAllowIps");
 }
 
 function readTrustedProxies(options: Options): IpNetworks {
@@ -142,12 +158,11 @@ function readTrustedProxies(options: Options): IpNetworks {
  */
 function admissionRules(options: Options, report: RefusalReport): AdmissionRule[] {
   const { cors, fetch } = readEdgeRules(options, report);
+  const hosts = readHostPatterns("--allowed-host", options.allowedHosts);
   return [
     new RefusedContradictions(),
     new SecuredTargets(),
-    ...(options.allowedHosts.length === 0
-      ? []
-      : [new AllowedHosts(readHostPatterns("--allowed-host", options.allowedHosts))]),
+    ...(hosts === null ? [] : [new AllowedHosts(hosts)]),
     ...(cors === null ? [] : [cors]),
     ...(fetch === null ? [] : [fetch]),
     ...(options.headerMap === "refuse" ? [new RefusedUnderscores()] : []),

@@ -5,7 +5,6 @@
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import type { BelievedFields } from "../handlers/forwarded-claim.ts";
 import { type HostPattern, parseHostPattern } from "../handlers/allowed-hosts.ts";
-import { CAREFUL } from "../handlers/provenance.ts";
 import { type IpNetwork, IpNetworks, parseIpNetwork } from "../http/ip-network.ts";
 import { trimOws } from "../http/fields.ts";
 
@@ -42,11 +41,16 @@ export function readNetworks(flag: string, texts: readonly string[]): IpNetworks
  * Which fields of trusted proxies are believed.
  *
  * @param texts see {@link readNetworks}; `auto` alone, or names of fields
+ * @param auto  what `auto` stands for
  * @throws {OperatorError} exit status 2: a member is no such name, or stands beside `auto`
  */
-export function readBelievedFields(flag: string, texts: readonly string[]): BelievedFields {
+export function readBelievedFields(
+  flag: string,
+  texts: readonly string[],
+  auto: BelievedFields,
+): BelievedFields {
   const members = membersOf(texts).map((member) => member.toLowerCase());
-  if (members.length === 1 && members[0] === "auto") return CAREFUL;
+  if (members.length === 1 && members[0] === "auto") return auto;
   const known: readonly string[] = FIELD_WORDS;
   const unknown = members.find((member) => !known.includes(member));
   if (unknown !== undefined) {
@@ -64,13 +68,15 @@ export function readBelievedFields(flag: string, texts: readonly string[]): Beli
 }
 
 /**
- * The hosts that requests may be for.
+ * The hosts that requests may be for; null for any, which is also what `*` stands for.
  *
  * @param texts see {@link readNetworks}
  * @throws {OperatorError} exit status 2: a member is no host
  */
-export function readHostPatterns(flag: string, texts: readonly string[]): HostPattern[] {
-  return membersOf(texts).map((member) => {
+export function readHostPatterns(flag: string, texts: readonly string[]): HostPattern[] | null {
+  const members = membersOf(texts);
+  if (members.length === 0 || members.includes("*")) return null;
+  return members.map((member) => {
     const parsed = parseHostPattern(member);
     if (parsed.kind === "pattern") return parsed.pattern;
     throw new OperatorError(EXIT_STATUS.usage, `${flag}: ${member} ${parsed.why}`);

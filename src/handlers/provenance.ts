@@ -52,6 +52,9 @@ export const CAREFUL: BelievedFields = {
   xForwardedPort: false,
 };
 
+/** Believes everything that usual proxies write, from proxies that an operator has named. */
+export const TRUSTING: BelievedFields = { ...CAREFUL, xForwardedHost: true };
+
 const NO_OVERRIDES: ReadonlyMap<string, string | null> = new Map();
 const NO_CLAIM: Claim = { client: null, scheme: null, host: null, believedList: null };
 const DEFAULT_PORT = { http: "80", https: "443" } as const;

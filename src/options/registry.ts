@@ -61,6 +61,11 @@ export type Options = { readonly [K in OptionKey]: ValueOf<(typeof OPTIONS)[K]> 
 
 export const OPTION_KEYS = Object.keys(OPTIONS) as readonly OptionKey[];
 
+/** Whether the value is the record's default: nobody has said anything else. */
+export function isDefault(options: Options, key: OptionKey): boolean {
+  return options[key] === optionSpec(key).fallback;
+}
+
 /** The record, seen as what all records have in common. */
 export function optionSpec(key: OptionKey): OptionSpec {
   return OPTIONS[key];

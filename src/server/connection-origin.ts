@@ -18,11 +18,20 @@ export function ownEndpoints(stream: ByteStream): Endpoints {
   return { remote: stream.remoteAddress, local: stream.localAddress, scheme: "http" };
 }
 
-/** Of a connection that nothing has been said of. */
-export function ownOrigin(stream: ByteStream, provenance: ProvenanceReader): ConnectionOrigin {
+/**
+ * Of a connection that nothing has been said of.
+ *
+ * @param countsTrusted whether peers that are trusted count as well: they are not known to be
+ *   proxies
+ */
+export function ownOrigin(
+  stream: ByteStream,
+  provenance: ProvenanceReader,
+  countsTrusted: boolean,
+): ConnectionOrigin {
   const endpoints = ownEndpoints(stream);
   const { remote } = endpoints;
-  const isCounted = remote.family !== "unix" && !provenance.trusts(remote);
+  const isCounted = remote.family !== "unix" && (countsTrusted || !provenance.trusts(remote));
   return { endpoints, countedHost: isCounted ? remote.host : null };
 }
 
@@ -32,7 +41,7 @@ export function relayedOrigin(
   header: ProxyHeader | null,
   provenance: ProvenanceReader,
 ): ConnectionOrigin {
-  const own = ownOrigin(stream, provenance);
+  const own = ownOrigin(stream, provenance, false);
   switch (header?.kind) {
     case undefined:
     case "own":

@@ -34,8 +34,10 @@ export interface HttpServerSettings extends ConnectionSettings, ScreeningSetting
   readonly errorPages: ErrorPages;
   /** null: as many as there are descriptors. */
   readonly connectionsMax: number | null;
-  /** Of one address; null for any number. Those of proxies that are trusted do not count. */
+  /** Of one address; null for any number. Those of proxies that are trusted do not count... */
   readonly connectionsPerAddressMax: number | null;
+  /** ...unless this says so. */
+  readonly countsTrustedPeers: boolean;
   /** What trusted peers begin their connections with; null for nothing. */
   readonly proxyProtocol: ProxyProtocol | null;
   /** Value of the Server field; null for none. */
@@ -195,7 +197,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
       const connection = new ProxiedConnection(this, stream, proxyProtocol, headerTimeoutMs);
       this.#connections.set(connection, null);
     } else {
-      this.#serve(stream, ownOrigin(stream, this.provenance));
+      this.#serve(stream, ownOrigin(stream, this.provenance, this.settings.countsTrustedPeers));
     }
   }
 

@@ -7,7 +7,7 @@ import {
   readHostPatterns,
   readNetworks,
 } from "../../src/cli/proxy-settings.ts";
-import { CAREFUL } from "../../src/handlers/provenance.ts";
+import { CAREFUL, TRUSTING } from "../../src/handlers/provenance.ts";
 
 /** The one line that an operator reads. */
 function complaint(read: () => unknown): string {
@@ -42,9 +42,11 @@ test("networks: repeated, parted by commas, *, none", () => {
 });
 
 test("believed fields: auto alone, or names", () => {
-  assert.equal(readBelievedFields("--flag", ["auto"]), CAREFUL);
+  for (const auto of [CAREFUL, TRUSTING]) {
+    assert.equal(readBelievedFields("--flag", ["auto"], auto), auto);
+  }
   assert.deepEqual(
-    readBelievedFields("--flag", ["X-Forwarded-For,forwarded", "x-forwarded-host"]),
+    readBelievedFields("--flag", ["X-Forwarded-For,forwarded", "x-forwarded-host"], CAREFUL),
     {
       forwarded: true,
       xForwardedFor: true,
@@ -54,17 +56,23 @@ test("believed fields: auto alone, or names", () => {
     },
   );
   assert.match(
-    complaint(() => readBelievedFields("--flag", ["auto,forwarded"])),
+    complaint(() => readBelievedFields("--flag", ["auto,forwarded"], CAREFUL)),
     /not auto$/,
   );
   assert.match(
-    complaint(() => readBelievedFields("--flag", ["x-real-ip"])),
+    complaint(() => readBelievedFields("--flag", ["x-real-ip"], CAREFUL)),
     /not x-real-ip$/,
   );
 });
 
+test("hosts: none given, and *, stand for all", () => {
+  for (const texts of [[], [""], ["*"], ["a.example,*"]]) {
+    assert.equal(readHostPatterns("--flag", texts), null);
+  }
+});
+
 test("hosts: the first that is none is named", () => {
-  assert.equal(readHostPatterns("--flag", ["a.example,*.b.example", "[::1]:80"]).length, 3);
+  assert.equal(readHostPatterns("--flag", ["a.example,*.b.example", "[::1]:80"])?.length, 3);
   assert.match(
     complaint(() => readHostPatterns("--flag", ["a.example", "http://b"])),
     /^--flag: http:\/\/b is not a host/,

@@ -78,6 +78,10 @@ export function pythonDifferences(all: readonly Exchange[]): AnswerDifference[] 
   const readings: Reading[][] = JSON.parse(stdout);
   return all.flatMap(({ vector, answers }, place) => {
     const read = readings[place] ?? [];
+    const interim = answers.flatMap((answer) => answer.interim.filter((code) => code !== 100));
+    if (interim.length > 0 && read.length === answers.length + interim.length) {
+      return { client: "http.client", vector: vector.name, what: "interim taken for an answer" };
+    }
     const parts = answers.map((answer, index) => partsOf(answer, read[index]).join(" and "));
     if (read.length > answers.length) parts.push("more answers");
     return parts

@@ -14,7 +14,7 @@ from typing import Any
 
 
 class _Connection(io.BytesIO):
-    """Stands for the socket and for the file that is made of it; a reader's close leaves it open."""
+    """Stands for the socket, and for the file made of it, which a reader's close leaves open."""
 
     def makefile(self, *_arguments: Any) -> _Connection:
         return self

@@ -10,8 +10,8 @@ export interface RequestDifference {
   /** `taken`, or the code of the violation. */
   readonly ours: string;
   /**
-   * `taken`; `closed`: some request got no answer; a status, behind `taken, then` where more requests
-   * were taken than by us; or `other` and the parts of a request that were seen otherwise.
+   * `taken`; `closed`: some request got no answer; a status, behind `taken, then` where more
+   * requests were taken than by us; or `other` and the parts of a request that were seen otherwise.
    */
   readonly theirs: string;
 }

@@ -126,6 +126,12 @@ test("a peer that is not trusted: none of it is believed or seen", async () => {
   }
 });
 
+test("a proxy that is named is believed about the host as well", async () => {
+  await using server = await start(["--forwarded-allow-ips", "127.0.0.1"]);
+  const lines = ["X-Forwarded-For: 203.0.113.9", "X-Forwarded-Host: www.portico.dev"];
+  assert.equal(await origin(server.port, lines), "203.0.113.9 http://www.portico.dev");
+});
+
 test("*, FORWARDED_ALLOW_IPS, and fields by name", async () => {
   await using server = await start(["--forwarded-fields", "x-forwarded-for,x-forwarded-host"], {
     FORWARDED_ALLOW_IPS: "*",

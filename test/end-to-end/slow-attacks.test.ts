@@ -32,7 +32,7 @@ const PROBE_INTERVAL_MS = 40;
  * What the allocator of C keeps for the next time, once some dozens of slow readers have had their
  * megabytes. It does not grow from round to round.
  */
-const MEMORY_SLACK_BYTES = 96 * 1_048_576;
+const MEMORY_SLACK_BYTES = 128 * 1_048_576;
 const MEMORY_SLACK_BETWEEN_ROUNDS_BYTES = 64 * 1_048_576;
 const RETURN_TIMEOUT_MS = 5_000;
 /** What the probe itself may have open. */

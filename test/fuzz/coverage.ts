@@ -1,7 +1,7 @@
 /**
  * Which branches of the program have run, as V8 counts them in this process
- * (`Profiler.takePreciseCoverage`). A look costs milliseconds, so whoever uses this runs many inputs
- * between two looks.
+ * (`Profiler.takePreciseCoverage`). A look costs milliseconds, so whoever uses this runs many
+ * inputs between two looks.
  */
 import { type Profiler, Session } from "node:inspector";
 

@@ -1,6 +1,6 @@
 /**
- * A short fuzz run with a fixed seed; `scripts/check-long` has the long one. And whether the fuzz run
- * would find anything: with faults that are put in on purpose.
+ * A short fuzz run with a fixed seed; `scripts/check-long` has the long one. And whether the fuzz
+ * run would find anything: with faults that are put in on purpose.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";

@@ -114,6 +114,7 @@ export class LiveServer {
         errorPages: new ErrorPages("text", null),
         connectionsMax: null,
         connectionsPerAddressMax: null,
+        countsTrustedPeers: false,
         proxyProtocol: null,
         serverField: "portico",
       },

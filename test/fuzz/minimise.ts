@@ -4,8 +4,8 @@
 const ATTEMPTS_MAX = 2_000;
 
 /**
- * Leaves out pieces, large ones first, then single bytes; then writes a plain letter in the place of
- * each byte whose value does not matter.
+ * Leaves out pieces, large ones first, then single bytes; then writes a plain letter in the place
+ * of each byte whose value does not matter.
  *
  * @param fails whether an input shows the same failure; true for `input`
  * @bound {@link ATTEMPTS_MAX} calls of `fails`

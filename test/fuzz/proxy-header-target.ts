@@ -15,17 +15,21 @@ const LINE_MAX_BYTES = 107;
 const vectors = [...acceptVectors(), ...rejectVectors()].map(({ bytes }) => bytes);
 
 /** Version 1 as one expression: what the program reads by hand. */
-const LINE =
-  /^PROXY (?:(UNKNOWN)(?: [^\r\n]*)?|(TCP4|TCP6) ([0-9a-fA-F.:]+) ([0-9a-fA-F.:]+) (0|[1-9][0-9]{0,4}) (0|[1-9][0-9]{0,4}))\r\n/;
+const host = "([0-9a-fA-F.:]+)";
+const port = "(0|[1-9][0-9]{0,4})";
+const LINE = new RegExp(
+  `^PROXY (?:(UNKNOWN)(?: [^\\r\\n]*)?|(TCP4|TCP6) ${host} ${host} ${port} ${port})\\r\\n`,
+);
 
 function isLine(text: string): boolean {
   const match = LINE.exec(text);
   if (match === null || match[0].length > LINE_MAX_BYTES) return false;
   const [, unknown, protocol, remote = "", local = "", ...ports] = match;
   if (unknown !== undefined) return true;
-  const isOfFamily = (host: string): boolean =>
-    parseIpAddress(host) !== null && host.includes(":") === (protocol === "TCP6");
-  return isOfFamily(remote) && isOfFamily(local) && ports.every((port) => Number(port) <= 65_535);
+  const isOfFamily = (address: string): boolean =>
+    parseIpAddress(address) !== null && address.includes(":") === (protocol === "TCP6");
+  const areAddresses = isOfFamily(remote) && isOfFamily(local);
+  return areAddresses && ports.every((number) => Number(number) <= 65_535);
 }
 
 function checkAddress(address: SocketAddress): void {

@@ -26,7 +26,7 @@ const TIGHT_HEAD: RequestLimits = { ...LIMITS, headLimitBytes: 60, fieldLimitByt
 const LIMIT_SETS = [LIMITS, LIMITS, TIGHT, TIGHT_HEAD];
 
 const RANDOM_CUTS = 2;
-/** Longer inputs are not cut into single bytes: it takes too long, and shorter ones show the same. */
+/** Longer inputs are not cut into single bytes: shorter ones show the same, in less time. */
 const BY_BYTE_MAX_BYTES = 600;
 
 /** The limits that an input is tried with. */

@@ -59,7 +59,8 @@ const authority = `(${uriHost})(?::([0-9]*))?`;
 const forwardedPair = `${token}=(?:${token}|${quotedString})`;
 const forwardedElement = `(?:${forwardedPair})?(?:;(?:${forwardedPair})?)*`;
 const obfuscated = "_[-A-Za-z0-9._]+";
-const nodename = `(?:(${ipv4Address})|\\[(${ipv6Address})\\]|[uU][nN][kK][nN][oO][wW][nN]|${obfuscated})`;
+const unknown = "[uU][nN][kK][nN][oO][wW][nN]";
+const nodename = `(?:(${ipv4Address})|\\[(${ipv6Address})\\]|${unknown}|${obfuscated})`;
 const node = `${nodename}(?::(?:([0-9]{1,5})|${obfuscated}))?`;
 
 /** The text and each of its beginnings, the empty one included. */
@@ -70,7 +71,7 @@ function anyBeginning(atoms: readonly string[]): string {
 const METHOD_LENGTH_MAX = 36;
 const someMethod = `${tchar}{0,${METHOD_LENGTH_MAX}}`;
 const wholeMethod = `${tchar}{1,${METHOD_LENGTH_MAX}}`;
-const versionBeginning = anyBeginning([..."HTTP/", "[0-9]", "\\.", "[0-9]", "\\r", "\\n"]);
+const versionBeginning = anyBeginning("H T T P / [0-9] \\. [0-9] \\r \\n".split(" "));
 
 /** Matched at a place in the text, which is the expression's `lastIndex`. */
 export const REQUEST_LINE = new RegExp(requestLine, "y");
@@ -81,7 +82,7 @@ export const CHUNK_SIZE = new RegExp(`${HEXDIG}*`, "y");
 /** Matched against the whole of a text. */
 export const AUTHORITY = new RegExp(`^${authority}$`);
 export const REQUEST_LINE_BEGINNING = new RegExp(
-  `^(?:${someMethod}|${wholeMethod} ${targetByte}*|${wholeMethod} ${targetByte}+ ${versionBeginning})$`,
+  `^(?:${someMethod}|${wholeMethod} (?:${targetByte}*|${targetByte}+ ${versionBeginning}))$`,
 );
 export const METHOD_TOO_LONG = new RegExp(`^${tchar}{${METHOD_LENGTH_MAX + 1}}`);
 /** With the address, as IPv4 or as IPv6, and the port where it is a number. */

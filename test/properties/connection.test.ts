@@ -6,6 +6,8 @@ import { cutAt, LIMITS } from "../http1/cut-and-replay.ts";
 import { checkConversation, type ClientManner, converse, PLAIN_CLIENT } from "./conversation.ts";
 import { anyConnection, cutPlaces } from "./request-arbitrary.ts";
 
+/** Each run is one connection. */
+const NUM_RUNS = { numRuns: Math.max(1_000, fc.readConfigureGlobal().numRuns ?? 0) };
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
 const manner: fc.Arbitrary<ClientManner> = fc.record({
@@ -24,6 +26,7 @@ test("property: each request gets its answer, in order, once, and whole", () => 
     fc.property(anyConnection, manner, (bytes, how) => {
       checkConversation([bytes], LIMITS, how);
     }),
+    NUM_RUNS,
   );
 });
 
@@ -39,6 +42,7 @@ test("property: cuts change no byte of the answers, but for a 100 that nobody wa
       assert.deepEqual(inPieces.handled, handled);
       assert.deepEqual([inPieces.wasReset, inPieces.endedFirst], [wasReset, endedFirst]);
     }),
+    NUM_RUNS,
   );
 });
 
@@ -50,5 +54,6 @@ test("property: a slow client and a small bound for what it sends ahead change n
       if (plain.wasReset) return;
       assert.equal(slow.received.toString("latin1"), plain.received.toString("latin1"));
     }),
+    NUM_RUNS,
   );
 });

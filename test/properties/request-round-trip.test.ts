@@ -6,6 +6,8 @@ import { readReference } from "../fuzz/reference-parser.ts";
 import { cutAt, LIMITS, replay } from "../http1/cut-and-replay.ts";
 import { anyConnection, cutPlaces, writtenRequest } from "./request-arbitrary.ts";
 
+const NUM_RUNS = { numRuns: Math.max(1_000, fc.readConfigureGlobal().numRuns ?? 0) };
+
 function cutAtParts(bytes: Buffer, parts: readonly number[]): Buffer[] {
   const places = parts.map((part) => Math.floor(part * bytes.length)).toSorted((a, b) => a - b);
   return cutAt(bytes, places);
@@ -22,6 +24,7 @@ test("property: requests that are written and read are the same, in order, howev
       const expected = { requests, violation: null };
       assert.deepEqual(replay(cutAtParts(bytes, cuts)), expected);
     }),
+    NUM_RUNS,
   );
 });
 
@@ -34,5 +37,6 @@ test("property: the receiver and the reference read the same of any bytes", () =
       assert.equal(violation === null, reference.refusals === null);
       if (violation !== null) assert.ok(reference.refusals?.has(violation.status));
     }),
+    NUM_RUNS,
   );
 });

@@ -29,6 +29,7 @@ export class ServerFixture {
         errorPages: new ErrorPages("text", null),
         connectionsMax: null,
         connectionsPerAddressMax: null,
+        countsTrustedPeers: false,
         proxyProtocol: null,
         serverField: "portico",
         ...settings,

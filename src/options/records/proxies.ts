@@ -42,10 +42,11 @@ export const PROXIES_OPTIONS = {
     help:
       "Proxies hand on what they do not write, so a field that yours leave alone is the " +
       "client's. `auto`: `Forwarded`, X-Forwarded-For and X-Forwarded-Proto; X-Forwarded-Host " +
-      "only where Host is an address or an internal name, which a proxy put there; and 400 " +
-      "where the two kinds contradict each other. Else exactly those named, of `forwarded`, " +
-      "`x-forwarded-for`, `x-forwarded-proto`, `x-forwarded-host` and `x-forwarded-port`. " +
-      "waitress none by default, Werkzeug's ProxyFix for and proto.",
+      "from proxies that --forwarded-allow-ips names, else only where Host is an address or an " +
+      "internal name, which a proxy put there; and 400 where the two kinds contradict each " +
+      "other. Else exactly those named, of `forwarded`, `x-forwarded-for`, " +
+      "`x-forwarded-proto`, `x-forwarded-host` and `x-forwarded-port`. waitress none by " +
+      "default, Werkzeug's ProxyFix for and proto.",
     since: "0.1.0",
   },
   proxyProtocol: {

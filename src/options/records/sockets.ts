@@ -83,8 +83,9 @@ export const SOCKETS_OPTIONS = {
     help:
       "Bounds what a single machine can take of `--connections-max` and of the descriptors, as " +
       "a slow attack (slowloris) does. An IPv6 address counts with its whole /64, which one " +
-      "client mostly has. Peers in `--forwarded-allow-ips` and Unix sockets do not count, " +
-      "because all their clients share their address; with `--proxy-protocol` the client's " +
+      "client mostly has. Peers that `--forwarded-allow-ips` names and Unix sockets do " +
+      "not count, because all their clients share their address: name a proxy on this machine " +
+      "(`127.0.0.1`), or its clients count as one; with `--proxy-protocol` the client's " +
       "address counts. Too low hurts offices and mobile networks, where many share one " +
       "address: a browser opens 6 connections. nginx `limit_conn`, off; gunicorn has none. " +
       "[proxy-protocol.md](proxy-protocol.md).",
