@@ -52,6 +52,8 @@ export interface RequestHandler {
 export interface ConnectionHandler {
   /** Whether requests, of any connection, wait because everybody who could answer is busy. */
   readonly othersWait: boolean;
+  /** Gives back what is kept for a repeated header section. */
+  forget(): void;
   /**
    * Begins to answer. The sink is called in later turns only.
    *

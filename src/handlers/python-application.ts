@@ -73,6 +73,11 @@ class PythonConnection implements ConnectionHandler {
     );
   }
 
+  forget(): void {
+    this.#section = null;
+    this.#template = null;
+  }
+
   #templateFor(request: HandledRequest): EnvironTemplate {
     const { section, authority } = request.head;
     if (authority !== null || request.trailers.length > 0) return this.#makeTemplate(request);

@@ -12,9 +12,14 @@
 import { invariant } from "../base/errors.ts";
 import { COLON, CR, FIELD_VALUE, HTAB, LF, PERIOD, QUESTION_MARK, SP } from "./grammar.ts";
 import { TARGET, TCHAR } from "./grammar.ts";
-import { OFFSETS_PER_FIELD, readHeaderSection } from "./header-section.ts";
+import { checkTargetHost, OFFSETS_PER_FIELD, readHeaderSection } from "./header-section.ts";
 import { RepeatedHead } from "./repeated-head.ts";
-import { RequestHead, type RequestTarget, type VersionMinor } from "./request-head.ts";
+import {
+  type HeaderSection,
+  RequestHead,
+  type RequestTarget,
+  type VersionMinor,
+} from "./request-head.ts";
 import { interpretTarget } from "./request-target.ts";
 import { violation } from "./violations.ts";
 
@@ -88,6 +93,15 @@ export class HeadParser {
       if (found !== "different") return found;
     }
     return this.#scanFields(bytes, start, end) ? this.#readSection(bytes, start) : null;
+  }
+
+  /** Between two heads: gives back what is kept of the last one, so that nothing of it is left. */
+  forget(): void {
+    invariant(this.#scanned === 0, "what is forgotten is not being parsed");
+    this.#repeated.forget();
+    this.#offsets = [];
+    this.#target = null;
+    this.#rawTarget = "";
   }
 
   /** The method of the head that is being parsed or was refused; null where it is not known. */
@@ -203,7 +217,7 @@ export class HeadParser {
     this.#scanned = this.#sectionStart + arrived;
     if (lineLength + arrived < length) return null;
     invariant(this.#target !== null, "the request line comes before the fields");
-    return this.#finish(new RequestHead(this.#target, section));
+    return this.#finish(this.#target, section);
   }
 
   /** @returns whether the section is complete; its end is `scanned` then */
@@ -292,14 +306,15 @@ export class HeadParser {
     if (section.persistent) {
       this.#repeated.remember(bytes, start, this.#sectionStart, end, target, section);
     }
-    return this.#finish(new RequestHead(target, section));
+    return this.#finish(target, section);
   }
 
-  #finish(head: RequestHead): RequestHead {
+  #finish(target: RequestTarget, section: HeaderSection): RequestHead {
+    checkTargetHost(target, section);
     this.length = this.#scanned;
     this.#scanned = 0;
     this.#phase = "method";
-    return head;
+    return new RequestHead(target, section);
   }
 }
 

@@ -9,7 +9,7 @@ import { parseAuthority } from "../http/authority.ts";
 import { fieldSeparator, listMembers } from "../http/fields.ts";
 import { announcesContent, decideFraming } from "./framing.ts";
 import { knownFieldAt, type FieldRole } from "./known-fields.ts";
-import { HeaderSection, type VersionMinor } from "./request-head.ts";
+import { HeaderSection, type RequestTarget, type VersionMinor } from "./request-head.ts";
 import { violation } from "./violations.ts";
 
 /** Entries of the scanner's offsets for each field line: where name and value begin and end. */
@@ -96,10 +96,8 @@ function repeated(role: FieldRole): Error {
 /**
  * Host is required on HTTP/1.1, and must have the form of an authority without userinfo.
  *
- * An empty host is refused, with a port and without: clients send an empty value where the target
- * URI has no authority (RFC 9112 section 3.2), but an http URI has one, and must be refused where
- * its host is empty (RFC 9110 section 4.2.1). There is no default to take in its place (RFC 9112
- * section 3.3).
+ * An empty value has that form (RFC 9112 section 3.2): whether it is enough, depends on the target,
+ * see {@link checkTargetHost}. A port without a host names nothing.
  */
 function checkHost(versionMinor: VersionMinor, host: string | null): void {
   if (host === null) {
@@ -107,7 +105,18 @@ function checkHost(versionMinor: VersionMinor, host: string | null): void {
     return;
   }
   const authority = parseAuthority(host);
-  if (authority === null || authority.host === "") throw violation("HOST_INVALID");
+  if (authority === null || (authority.host === "" && host !== "")) throw violation("HOST_INVALID");
+}
+
+/**
+ * A request for an http URI with an empty host is refused (RFC 9110 section 4.2.1), and there is no
+ * default to take in its place (RFC 9112 section 3.3). A target with an authority of its own does
+ * not need Host (section 3.2.2).
+ *
+ * @throws {ProtocolError} HOST_INVALID (400)
+ */
+export function checkTargetHost(target: RequestTarget, section: HeaderSection): void {
+  if (section.host === "" && target.authority === null) throw violation("HOST_INVALID");
 }
 
 /**

@@ -57,6 +57,16 @@ export class RepeatedHead {
     bytes.copy(this.#bytes, 0, start, end);
   }
 
+  /** Lets go of it all: the next head is parsed. */
+  forget(): void {
+    this.target = null;
+    this.section = null;
+    this.lineLength = 0;
+    this.length = 0;
+    this.#bytes = null;
+    this.#view = null;
+  }
+
   /**
    * Whether the remembered bytes `[from..to)` stand at `bytes[at..]`.
    *

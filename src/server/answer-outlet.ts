@@ -67,6 +67,14 @@ export class AnswerOutlet implements AnswerSpoolOwner {
     return spool.pendingBytes > memoryMaxBytes || spool.fileBytes >= (fileMaxBytes ?? 0);
   }
 
+  /**
+   * Whether so little waits that the next request can be taken: who does not read answers has to
+   * wait with further requests.
+   */
+  get caughtUp(): boolean {
+    return this.unsentBytes <= this.#settings.memoryMaxBytes;
+  }
+
   /** Copies `bytes[start..end)` as far as the kernel does not take it. */
   write(bytes: Uint8Array, start: number, end: number): void {
     if (this.#spool !== null) this.#spool.append(bytes, start, end);
@@ -84,9 +92,10 @@ export class AnswerOutlet implements AnswerSpoolOwner {
    * while there is room.
    *
    * @param othersWait whether somebody else could use the worker that would have to wait here
+   * @returns whether there is room
    */
-  makeRoom(othersWait: boolean): void {
-    if (othersWait && this.full) this.#beginSpool();
+  makeRoom(othersWait: boolean): boolean {
+    return !this.full || (othersWait && this.#beginSpool());
   }
 
   /**

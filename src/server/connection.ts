@@ -37,6 +37,8 @@ type Phase = "idle" | "head" | "content" | "answer" | "lingering" | "closed";
 
 /** Content that waits to be written to its file; beyond it the stream is not read. */
 const SPOOL_PENDING_MAX_BYTES = 1_048_576;
+/** For so long a client may repeat itself at no cost; then its connection takes less memory. */
+const REMEMBERED_MS = 1_000;
 /** Stands for the method of a request that cannot be read: one whose answers have content. */
 const UNKNOWN_METHOD = "GET";
 
@@ -52,6 +54,8 @@ export class HttpConnection
   readonly #outlet: AnswerOutlet;
   #phase: Phase = "head";
   #deadlineMs: number;
+  /** When an idle connection gives back what it keeps for a repeated head. */
+  #forgetAtMs = Infinity;
   /** When the present exchange has taken too long in all. */
   #exchangeEndsMs = Infinity;
   #head: RequestHead | null = null;
@@ -103,6 +107,7 @@ export class HttpConnection
 
   sweep(): void {
     const now = this.#context.nowMs;
+    if (now >= this.#forgetAtMs) this.#forget();
     if (now >= this.#deadlineMs) this.#onDeadline();
     if (this.#phase === "content" && this.#contentWatch?.tooSlow(now) === true) this.#refuseLate();
     if (now >= this.#exchangeEndsMs) this.#onExchangeTooLong();
@@ -140,7 +145,7 @@ export class HttpConnection
       this.#pending?.resume();
     }
     const isAnswered = this.#pending === null && this.#head === null;
-    if (this.#phase === "answer" && isAnswered) this.#goOnOnceTaken();
+    if (this.#phase === "answer" && isAnswered && this.#outlet.caughtUp) this.#nextCycle();
     else if (this.#phase === "idle") this.#awaitNext();
     else if (this.#phase === "lingering" && this.#inputEnded) this.#closeOnceSent();
   }
@@ -190,7 +195,7 @@ export class HttpConnection
       this.#response.head(bytes, headStart, headEnd, contentEnd, complete);
     } else {
       const answer = { status, contentLength, bytes, headStart, headEnd, contentEnd };
-      this.#writeAnswer(withAddedFields(answer, admission), complete);
+      this.#response.answer(withAddedFields(answer, admission), complete);
     }
     if (complete) this.#finishAnswer();
     else this.#holdBack();
@@ -216,7 +221,9 @@ export class HttpConnection
   onAnswerFailure(failure: AnswerFailure | "application-aborted"): void {
     this.#pending = null;
     if (this.#response.begun || failure === "application-aborted") {
-      this.#context.log.warn("an answer was cut short", { request: this.#describe() });
+      this.#context.log.warn("an answer was cut short", {
+        request: this.#head === null ? null : `${this.#head.method} ${this.#head.rawTarget}`,
+      });
       this.#cutShort();
       return;
     }
@@ -276,6 +283,7 @@ export class HttpConnection
 
   #beginRequest(head: RequestHead): void {
     const { settings, errorPages } = this.#context;
+    this.#forgetAtMs = Infinity;
     this.#head = head;
     this.#contentComplete = false;
     this.#beginExchange();
@@ -342,8 +350,7 @@ export class HttpConnection
   /** Stops the worker while the client has too much to take already. */
   #holdBack(): void {
     if (this.#answerPaused || this.#pending === null) return;
-    this.#outlet.makeRoom(this.#requests.othersWait);
-    if (!this.#outlet.full) return;
+    if (this.#outlet.makeRoom(this.#requests.othersWait)) return;
     this.#answerPaused = true;
     this.#pending.pause();
   }
@@ -357,20 +364,22 @@ export class HttpConnection
       this.#cutShort();
     } else if (!this.#response.keepAlive) {
       this.#linger();
-    } else {
-      this.#goOnOnceTaken();
+    } else if (this.#outlet.caughtUp) {
+      this.#nextCycle();
     }
-  }
-
-  /** The next request of a client that does not read its answers waits until it does. */
-  #goOnOnceTaken(): void {
-    const { memoryMaxBytes } = this.#context.settings.outlet;
-    if (this.#outlet.unsentBytes <= memoryMaxBytes) this.#nextCycle();
   }
 
   /** A client is idle from the moment at which it has its answer. */
   #awaitNext(): void {
     this.#enter("idle", this.#context.settings.keepAliveTimeoutMs);
+    this.#forgetAtMs = this.#context.nowMs + REMEMBERED_MS;
+  }
+
+  #forget(): void {
+    this.#forgetAtMs = Infinity;
+    this.#receiver.forget();
+    this.#screening.forget();
+    this.#requests.forget();
   }
 
   #nextCycle(): void {
@@ -417,13 +426,8 @@ export class HttpConnection
     const { admission } = this.#screening;
     this.#releaseRequest();
     this.#response.begin(request, false, answer.status, answer.contentLength);
-    this.#writeAnswer(admission === null ? answer : withAddedFields(answer, admission), true);
+    this.#response.answer(admission === null ? answer : withAddedFields(answer, admission), true);
     this.#linger();
-  }
-
-  #writeAnswer(answer: WrittenAnswer, complete: boolean): void {
-    const { bytes, headStart, headEnd, contentEnd } = answer;
-    this.#response.head(bytes, headStart, headEnd, contentEnd, complete);
   }
 
   /** Ends an answer that is not whole, in a way that the client can tell from a whole one. */
@@ -492,9 +496,5 @@ export class HttpConnection
   #enter(phase: Phase, timeoutMs: number): void {
     this.#phase = phase;
     this.#deadlineMs = this.#context.nowMs + timeoutMs;
-  }
-
-  #describe(): string | null {
-    return this.#head === null ? null : `${this.#head.method} ${this.#head.rawTarget}`;
   }
 }

@@ -14,6 +14,7 @@ import {
   writeChunkHead,
 } from "../http1/response.ts";
 import type { ByteStream } from "../net/byte-stream.ts";
+import type { WrittenAnswer } from "./gateway-answer.ts";
 
 /** Where a response goes; it copies what it keeps. */
 export type ByteSink = Pick<ByteStream, "write">;
@@ -117,6 +118,12 @@ export class ResponseWriter {
   interim(bytes: Buffer, headStart: number, headEnd: number): void {
     const head = Buffer.concat([HTTP_VERSION, bytes.subarray(headStart, headEnd), CRLF]);
     this.#write(head, 0, head.length);
+  }
+
+  /** Writes an answer that is put together, as {@link ResponseWriter.head} does. */
+  answer(answer: WrittenAnswer, complete: boolean): void {
+    const { bytes, headStart, headEnd, contentEnd } = answer;
+    this.head(bytes, headStart, headEnd, contentEnd, complete);
   }
 
   content(bytes: Buffer, start: number, end: number): void {

@@ -40,6 +40,12 @@ export class Screening {
     return provenance;
   }
 
+  /** Gives back what is kept for a repeated header section. */
+  forget(): void {
+    this.#section = null;
+    this.#provenance = null;
+  }
+
   /** A request's head has arrived. */
   screen(head: RequestHead): void {
     const { admissionRules } = this.#settings;

@@ -18,7 +18,7 @@ const KINDS_MAX = 100_000;
 /** With different titles; then there is something to repair first. */
 const FAILURES_MAX = 20;
 /** An input that takes longer hangs, or nearly so. */
-const INPUT_MAX_MS = 5_000;
+const INPUT_MAX_MS = 15_000;
 
 export interface FuzzOptions {
   readonly seed: number;

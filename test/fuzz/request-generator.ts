@@ -82,10 +82,23 @@ export class RequestGenerator {
     const requests = dice.many(dice.between(1, 4), () => this.#request());
     // Clients repeat their heads, and the receiver knows them again.
     const [first = ""] = requests;
-    if (dice.chance(0.3)) requests.push(...dice.many(dice.between(1, 2), () => first));
+    if (dice.chance(0.4)) requests.push(...dice.many(dice.between(1, 2), () => this.#again(first)));
     const text = requests.join("");
     const length = dice.chance(0.1) ? dice.below(text.length + 1) : text.length;
     return Buffer.from(text.slice(0, length), "latin1");
+  }
+
+  /** The same request, or one of which only the request line is another. */
+  #again(request: string): string {
+    const dice = this.#dice;
+    const change = dice.pick([
+      (line: string) => line,
+      (line: string) => line.replace("HTTP/1.1", "HTTP/1.0"),
+      (line: string) => line.replace("HTTP/1.0", "HTTP/1.1"),
+      (line: string) => line.replace(/^[A-Z]+/, dice.pick(METHODS)),
+      (line: string) => line.replace(" /", ` /${"a".repeat(dice.below(60))}`),
+    ]);
+    return request.replace(/.*/, change);
   }
 
   /** One of the good ones, and rarely one of the bad ones. */

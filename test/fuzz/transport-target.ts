@@ -20,7 +20,7 @@ const ARRIVAL_TURNS_MAX = 4;
 /** Turns without any news after which there will be none. */
 const QUIET_TURNS = 3;
 /** Until both ends are closed. */
-const END_MAX_MS = 4_000;
+const END_MAX_MS = 10_000;
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 const LARGE_CHANCE = 0.002;
 /** Each has tens of thousands of ports, of which closed connections hold some for a minute. */

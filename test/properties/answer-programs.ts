@@ -143,6 +143,9 @@ function stepsOf(program: AnswerProgram): ((sink: AnswerSink) => void)[] {
 /** Gives the answers of {@link programFor}, or others, when it is told to. */
 export class ProgramHandler implements RequestHandler, ConnectionHandler {
   readonly othersWait = false;
+
+  forget(): void {}
+
   /** All requests that were handed over, in order. */
   readonly requests: AnsweredRequest[] = [];
   readonly #programFor: typeof programFor;

@@ -70,6 +70,9 @@ export class PlayedAnswer implements PendingAnswer {
 
 export class PlayedHandler implements RequestHandler, ConnectionHandler {
   readonly othersWait = false;
+
+  forget(): void {}
+
   readonly endpoints: Endpoints[] = [];
   readonly answers: PlayedAnswer[] = [];
   /** Too much is under way: nothing more is taken. */
