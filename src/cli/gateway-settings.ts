@@ -110,6 +110,7 @@ function httpSettings(
     keepAliveTimeoutMs: options.keepAliveTimeoutMs,
     exchangeTimeoutMs: options.exchangeTimeoutMs,
     pipelinedLimitBytes: options.pipelinedLimitBytes,
+    heldMemoryMaxBytes: options.responseBufferTotalBytes,
     connectionsMax: options.connectionsMax,
     connectionsPerAddressMax: options.connectionsPerAddressMax,
     countsTrustedPeers: !proxiesAreNamed && options.proxyProtocol === "off",

@@ -4,12 +4,13 @@
  *
  * A client that is merely slower than the worker for a moment is waited for, which costs nothing. A
  * slow one would hold its worker for as long as it likes (the Slow Read attack): after a while, and
- * at once where others wait for a worker, what it does not take goes to a file, and the worker is
- * free.
+ * at once where others wait for a worker or memory is short, what it does not take goes to a file,
+ * and the worker is free.
  */
 import type { ByteStream } from "../net/byte-stream.ts";
 import { AnswerSpool, type AnswerSpoolOwner } from "./answer-spool.ts";
 import { AnswerWatch } from "./answer-watch.ts";
+import type { HeldMemory } from "./held-memory.ts";
 import type { TransferLimits } from "./transfer-watch.ts";
 
 export interface OutletSettings {
@@ -36,10 +37,13 @@ export const PATIENCE_MS = 500;
 export class AnswerOutlet implements AnswerSpoolOwner {
   readonly #stream: ByteStream;
   readonly #settings: OutletSettings;
+  readonly #memory: HeldMemory;
   readonly #owner: OutletOwner;
   readonly #watch: AnswerWatch;
   /** All bytes ever given to the stream. */
   #givenBytes = 0;
+  /** What it is known to hold. */
+  #heldBytes = 0;
   #spool: AnswerSpool | null = null;
   /** The file failed once: what is too much stays the worker's. */
   #spoolFailed = false;
@@ -47,9 +51,15 @@ export class AnswerOutlet implements AnswerSpoolOwner {
   #fullSinceMs: number | null = null;
   #endAsked = false;
 
-  constructor(stream: ByteStream, settings: OutletSettings, owner: OutletOwner) {
+  constructor(
+    stream: ByteStream,
+    settings: OutletSettings,
+    memory: HeldMemory,
+    owner: OutletOwner,
+  ) {
     this.#stream = stream;
     this.#settings = settings;
+    this.#memory = memory;
     this.#owner = owner;
     this.#watch = new AnswerWatch(stream, settings.transfer);
   }
@@ -77,6 +87,7 @@ export class AnswerOutlet implements AnswerSpoolOwner {
 
   /** Copies `bytes[start..end)` as far as the kernel does not take it. */
   write(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#memory.exhausted && this.#stream.unsentBytes > 0) this.#beginSpool();
     if (this.#spool !== null) this.#spool.append(bytes, start, end);
     else this.#give(bytes, start, end);
   }
@@ -105,6 +116,7 @@ export class AnswerOutlet implements AnswerSpoolOwner {
    * @returns whether the client takes too little to be waited for
    */
   look(nowMs: number, othersWait: boolean): boolean {
+    this.#hold(this.#stream.unsentBytes);
     if (!this.full) this.#fullSinceMs = null;
     else if (this.#fullSinceMs === null) this.#fullSinceMs = nowMs;
     else if (othersWait || nowMs - this.#fullSinceMs >= PATIENCE_MS) {
@@ -126,6 +138,7 @@ export class AnswerOutlet implements AnswerSpoolOwner {
 
   /** The connection is gone. */
   release(): void {
+    this.#hold(0);
     this.#spool?.release();
     this.#spool = null;
   }
@@ -147,6 +160,11 @@ export class AnswerOutlet implements AnswerSpoolOwner {
 
   onSpoolWritten(): void {
     if (!this.full) this.#owner.onOutletDrained();
+  }
+
+  #hold(bytes: number): void {
+    this.#memory.heldBytes += bytes - this.#heldBytes;
+    this.#heldBytes = bytes;
   }
 
   /** @returns whether there is a file now that was not there before */

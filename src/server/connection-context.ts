@@ -8,6 +8,7 @@ import type { RequestLimits } from "../http1/receiver.ts";
 import type { ResponseHeadWriter } from "../http1/response.ts";
 import type { SpoolSettings } from "./request-content.ts";
 import type { OutletSettings } from "./answer-outlet.ts";
+import type { HeldMemory } from "./held-memory.ts";
 import type { ScreeningSettings } from "./screening.ts";
 import type { TransferLimits } from "./transfer-watch.ts";
 
@@ -34,6 +35,7 @@ export interface ConnectionContext extends ScreeningSettings {
   readonly errorPages: ErrorPages;
   /** Memory in which a response is put together before it is sent. */
   readonly scratch: Buffer;
+  readonly heldMemory: HeldMemory;
   readonly log: Log;
   /** Monotonic ms. Between two sweeps the time of the next one, so that no deadline comes early. */
   readonly nowMs: number;

@@ -74,7 +74,7 @@ export class HttpConnection
     this.#stream = stream;
     this.#screening = new Screening(context, endpoints);
     this.#receiver = new RequestReceiver(context.settings.request);
-    this.#outlet = new AnswerOutlet(stream, context.settings.outlet, this);
+    this.#outlet = new AnswerOutlet(stream, context.settings.outlet, context.heldMemory, this);
     this.#response = new ResponseWriter(this.#outlet, context.headWriter, context.scratch);
     this.#deadlineMs = context.nowMs + context.settings.headerTimeoutMs;
     this.#requests = context.handler.openConnection(endpoints);

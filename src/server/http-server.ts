@@ -27,11 +27,14 @@ import {
   ownOrigin,
   relayedOrigin,
 } from "./connection-origin.ts";
+import { HeldMemory } from "./held-memory.ts";
 import { ProxiedConnection, type ProxiedConnectionOwner } from "./proxied-connection.ts";
 import type { ScreeningSettings } from "./screening.ts";
 
 export interface HttpServerSettings extends ConnectionSettings, ScreeningSettings {
   readonly errorPages: ErrorPages;
+  /** Memory for answers that wait for their clients, of all connections together. */
+  readonly heldMemoryMaxBytes: number;
   /** null: as many as there are descriptors. */
   readonly connectionsMax: number | null;
   /** Of one address; null for any number. Those of proxies that are trusted do not count... */
@@ -62,6 +65,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
   readonly admissionRules: readonly AdmissionRule[];
   readonly headWriter: ResponseHeadWriter;
   readonly errorPages: ErrorPages;
+  readonly heldMemory: HeldMemory;
   readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   readonly log: Log;
   nowMs: number;
@@ -90,6 +94,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
     this.provenance = settings.provenance;
     this.admissionRules = settings.admissionRules;
     this.errorPages = settings.errorPages;
+    this.heldMemory = new HeldMemory(settings.heldMemoryMaxBytes);
     const { connectionsPerAddressMax } = settings;
     this.#addresses =
       connectionsPerAddressMax === null ? null : new AddressCount(connectionsPerAddressMax);

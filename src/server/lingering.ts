@@ -4,10 +4,13 @@
  * connection, and could take the answer with it (RFC 9112 section 9.6).
  */
 
-/** How long the client may be silent, and how long and how much it may send in all. */
+/**
+ * How long the client may be silent, and how long and how much it may send in all: many clients
+ * write their whole content before they read.
+ */
 const SILENCE_MAX_MS = 2_000;
 const TOTAL_MAX_MS = 30_000;
-const MAX_BYTES = 16_777_216;
+const MAX_BYTES = 134_217_728;
 
 export class Lingering {
   readonly #endsAtMs: number;

@@ -113,6 +113,7 @@ export class LiveServer {
         pipelinedLimitBytes: PIPELINED_LIMIT_BYTES,
         errorPages: new ErrorPages("text", null),
         connectionsMax: null,
+        heldMemoryMaxBytes: 1e9,
         connectionsPerAddressMax: null,
         countsTrustedPeers: false,
         proxyProtocol: null,

@@ -8,6 +8,7 @@ import { ErrorPages } from "../../src/http/error-page.ts";
 import type { RequestLimits } from "../../src/http1/receiver.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { ownEndpoints } from "../../src/server/connection-origin.ts";
+import { HeldMemory } from "../../src/server/held-memory.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext } from "../../src/server/connection-context.ts";
 import { FAILURE_STATUS } from "../../src/server/gateway-answer.ts";
@@ -63,6 +64,7 @@ class Fixture implements ConnectionContext {
   readonly provenance = SCREENING.provenance;
   readonly admissionRules = SCREENING.admissionRules;
   readonly scratch = Buffer.alloc(1_024);
+  readonly heldMemory = new HeldMemory(1e9);
   readonly log = { error() {}, warn() {}, info() {}, debug() {} };
   readonly nowMs = 0;
   readonly draining = false;

@@ -90,6 +90,9 @@ test("property: an answer that is written and read is the same", () => {
       if (!isBodyless && given.declared !== null) {
         assert.equal(answer.complete, all.length >= given.declared, "short of what was declared");
       }
+      const length = fieldOf(answer, "content-length");
+      if (given.status === 205) assert.ok(length === null || length === "0", "a 205 has nothing");
+      else assert.ok(length === null || Number(length) === given.declared, "the length declared");
       assert.equal(fieldOf(answer, "connection") !== "close", keepAlive);
       if (keepAlive) assert.ok(given.persistent && answer.end !== "close");
     }),

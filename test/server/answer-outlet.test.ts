@@ -8,6 +8,7 @@ import {
   type OutletSettings,
   PATIENCE_MS,
 } from "../../src/server/answer-outlet.ts";
+import { HeldMemory } from "../../src/server/held-memory.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 
 const SETTINGS: OutletSettings = {
@@ -20,6 +21,7 @@ const SETTINGS: OutletSettings = {
 /** A client that takes as much as the test says, behind an outlet whose owner only listens. */
 class Fixture implements OutletOwner {
   readonly client = new MemoryStream();
+  readonly memory = new HeldMemory(1_000);
   readonly outlet: AnswerOutlet;
   drained = 0;
   failure: Error | null = null;
@@ -27,7 +29,7 @@ class Fixture implements OutletOwner {
   #wake: () => void = () => {};
 
   constructor(settings: Partial<OutletSettings> = {}) {
-    this.outlet = new AnswerOutlet(this.client, { ...SETTINGS, ...settings }, this);
+    this.outlet = new AnswerOutlet(this.client, { ...SETTINGS, ...settings }, this.memory, this);
     this.client.handler = {
       onBytes() {},
       onEnd() {},
@@ -181,6 +183,26 @@ test("without a file the source goes on waiting", () => {
     assert.equal(fixture.drained, 1);
     assert.equal(fixture.received, fixture.sent);
   }
+});
+
+test("where memory is short, nothing more is kept in it", async () => {
+  const fixture = new Fixture();
+  fixture.write(60);
+  fixture.outlet.look(0, false);
+  assert.equal(fixture.memory.heldBytes, 60);
+  fixture.memory.heldBytes += 1_000;
+  fixture.write(30);
+  assert.equal(fixture.client.unsentBytes, 60, "the rest is in the file");
+  fixture.client.drain();
+  await fixture.until(() => fixture.outlet.unsentBytes === 0);
+  assert.equal(fixture.received, fixture.sent);
+  fixture.outlet.look(1, false);
+  assert.equal(fixture.memory.heldBytes, 1_000);
+  fixture.client.takeAtMost(0);
+  fixture.write(10);
+  fixture.outlet.look(2, false);
+  fixture.outlet.release();
+  assert.equal(fixture.memory.heldBytes, 1_000, "what a closed connection held is given back");
 });
 
 test("a client that takes nothing of what waits is reported", () => {

@@ -10,6 +10,7 @@ import { SecuredTargets } from "../../src/handlers/secured-targets.ts";
 import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { ownEndpoints } from "../../src/server/connection-origin.ts";
+import { HeldMemory } from "../../src/server/held-memory.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext, ConnectionSettings } from "../../src/server/connection-context.ts";
 import type { ScreeningSettings } from "../../src/server/screening.ts";
@@ -69,6 +70,7 @@ export class ConnectionFixture implements ConnectionContext {
   readonly handler = new PlayedHandler();
   readonly headWriter = new ResponseHeadWriter(null);
   readonly scratch = Buffer.alloc(4_096);
+  readonly heldMemory = new HeldMemory(1e9);
   readonly errorPages = new ErrorPages("text", null);
   readonly provenance = SCREENING.provenance;
   readonly admissionRules: readonly AdmissionRule[];

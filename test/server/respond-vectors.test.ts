@@ -9,6 +9,7 @@ import { AllowedHosts, parseHostPattern } from "../../src/handlers/allowed-hosts
 import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { ownEndpoints } from "../../src/server/connection-origin.ts";
+import { HeldMemory } from "../../src/server/held-memory.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext } from "../../src/server/connection-context.ts";
 import { CUTS, LIMITS } from "../http1/cut-and-replay.ts";
@@ -42,6 +43,7 @@ class RespondFixture implements ConnectionContext {
   readonly provenance = SCREENING.provenance;
   readonly admissionRules: ConnectionContext["admissionRules"];
   readonly scratch = Buffer.alloc(4_096);
+  readonly heldMemory = new HeldMemory(1e9);
   readonly log = SILENT;
   readonly nowMs = 0;
   readonly draining = false;

@@ -28,6 +28,7 @@ export class ServerFixture {
         ...SCREENING,
         errorPages: new ErrorPages("text", null),
         connectionsMax: null,
+        heldMemoryMaxBytes: 1e9,
         connectionsPerAddressMax: null,
         countsTrustedPeers: false,
         proxyProtocol: null,

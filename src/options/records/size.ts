@@ -146,6 +146,20 @@ export const SIZE_OPTIONS = {
       "bounds memory. waitress 18 MiB, nginx 8 x 4k and then a file.",
     since: "0.1.0",
   },
+  responseBufferTotalBytes: {
+    kind: "bytes",
+    group: "Size",
+    flag: "--response-buffer-total",
+    fallback: 256 * MIB,
+    min: MIB,
+    max: Number.MAX_SAFE_INTEGER,
+    summary: "response content kept in memory for all slow clients together",
+    help:
+      "Bounds memory where very many clients read slowly, each just within --response-buffer: " +
+      "beyond it what a client does not take at once goes to its file, see --response-spool. " +
+      "Looked at four times a second. nginx bounds it by the number of its connections only.",
+    since: "0.1.0",
+  },
   responseSpoolBytes: {
     kind: "bytes",
     group: "Size",
