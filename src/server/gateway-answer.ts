@@ -36,8 +36,8 @@ const LINE_END_BYTES = 2;
 
 /**
  * Whether the content of a request that the gateway answers by itself is taken, and dropped, so
- * that the connection can go on; else the answer leaves at once, and the connection closes. A client
- * that waits for 100 (Continue) has nothing to send yet.
+ * that the connection can go on; else the answer leaves at once, and the connection closes. A
+ * client that waits for 100 (Continue) has nothing to send yet.
  */
 export function isWorthTaking({ framing, expectsContinue }: HeaderSection): boolean {
   const isSmall = framing.kind === "length" && framing.bytes <= DROPPED_CONTENT_MAX_BYTES;
@@ -57,8 +57,8 @@ export function gatewayAnswer(pages: ErrorPages, answer: GatewayAnswer): Written
   const { status, detail } = answer;
   const page = answer.content === null ? pages.page(status, detail) : null;
   const content = page?.content ?? answer.content ?? Buffer.alloc(0);
-  // Some errors may be cached by default (RFC 9110 section 15.1): one that an attacker provokes must
-  // not reach others by a cache in between.
+  // Some errors may be cached by default (RFC 9110 section 15.1): one that an attacker provokes
+  // must not reach others by a cache in between.
   const pageLines =
     page === null ? "" : `Content-Type: ${page.contentType}\r\nCache-Control: no-store\r\n`;
   // For those who may come again (RFC 9110 section 10.2.3).
