@@ -164,7 +164,9 @@ function readTokens(flag: string, texts: readonly string[], what: string): strin
 
 /** True at the paths that an option names, and below. */
 function readPaths(flag: string, texts: readonly string[], rootPath: string): PathRules<boolean> {
-  const prefixes = membersOf(texts).map((member) => readPrefix(flag, member, member));
+  const members = membersOf(texts);
+  const named = members.length === 1 && members[0] === "none" ? [] : members;
+  const prefixes = named.map((member) => readPrefix(flag, member, member));
   // "/" is every path, and also the targets that have none.
   const everywhere = prefixes.includes("/");
   return new PathRules(

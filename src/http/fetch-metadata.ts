@@ -54,8 +54,7 @@ export type FetchJudgement =
  * others one that nothing is allowed for. Sec-Fetch-Dest may be missing, since Chromium before 80
  * sent the others without it; it named frames `nested-navigate`, which does not pass.
  *
- * Stricter than the policy that web.dev recommends in one point: of navigations only those of a
- * whole tab pass, not those of a frame in another site's page.
+ * With frames and the same site allowed it is the policy that web.dev recommends.
  *
  * @see W3C Fetch Metadata Request Headers, sections 2 ("Fetch Metadata Headers") and 4.3
  */

@@ -78,7 +78,7 @@ export interface ByteStream {
   close(): void;
   /**
    * Closes at once with a reset (`SO_LINGER` 0), so that the peer cannot take what it got for the
-   * whole. Idempotent.
+   * whole. A Unix socket knows no reset: there it is a close. Idempotent.
    */
   reset(): void;
 }

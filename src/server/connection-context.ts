@@ -19,8 +19,8 @@ export interface ConnectionSettings {
   readonly headerTimeoutMs: number;
   /** How fast a request's content must arrive. */
   readonly contentTransfer: TransferLimits;
-  /** How long an idle connection is kept. */
-  readonly keepAliveTimeoutMs: number;
+  /** How long an idle connection is kept; null: each answer closes its connection. */
+  readonly keepAliveTimeoutMs: number | null;
   /** From a request's first byte to its answer's last; null for any time. */
   readonly exchangeTimeoutMs: number | null;
   /** Bytes that a client may send ahead while its request is being answered. */

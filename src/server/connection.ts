@@ -344,7 +344,7 @@ export class HttpConnection
 
   #mayPersist(head: RequestHead): boolean {
     const more = !(this.#context.draining || this.#inputEnded) || this.#receiver.bufferedBytes > 0;
-    return head.section.persistent && more;
+    return head.section.persistent && more && this.#context.settings.keepAliveTimeoutMs !== null;
   }
 
   /** Stops the worker while the client has too much to take already. */
@@ -371,7 +371,7 @@ export class HttpConnection
 
   /** A client is idle from the moment at which it has its answer. */
   #awaitNext(): void {
-    this.#enter("idle", this.#context.settings.keepAliveTimeoutMs);
+    this.#enter("idle", this.#context.settings.keepAliveTimeoutMs ?? 0);
     this.#forgetAtMs = this.#context.nowMs + REMEMBERED_MS;
   }
 

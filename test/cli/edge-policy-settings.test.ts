@@ -52,8 +52,13 @@ test("frames and the same site", () => {
   const rules = read("--fetch-policy", "enforce", "--fetch-frames", "/widget/");
   assert.equal(fetchStatus(rules, "/widget/x", "navigate", "iframe"), null);
   assert.equal(fetchStatus(rules, "/x", "navigate", "iframe"), 403);
-  const everywhere = read("--fetch-policy", "enforce", "--fetch-frames", "/");
-  assert.equal(fetchStatus(everywhere, "/x", "navigate", "iframe"), null);
+  for (const frames of [[], ["--fetch-frames", "/"]]) {
+    const everywhere = read("--fetch-policy", "enforce", ...frames);
+    assert.equal(fetchStatus(everywhere, "/x", "navigate", "iframe"), null);
+    assert.equal(fetchStatus(everywhere, "/x", "navigate", "object"), 403);
+  }
+  const nowhere = read("--fetch-policy", "enforce", "--fetch-frames", "none");
+  assert.equal(fetchStatus(nowhere, "/x", "navigate", "iframe"), 403);
   const sibling = headOf("GET /", { "Sec-Fetch-Site": "same-site" });
   const strict = read("--fetch-policy", "enforce", "--fetch-same-site", "refuse");
   assert.equal(strict.fetch?.admit(sibling)?.answer?.status, 403);

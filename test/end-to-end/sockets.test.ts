@@ -72,8 +72,11 @@ for (const transport of TRANSPORTS) {
       const refused = await runPortico(["--bind", `unix:${file}`, ...site]);
       assert.equal(refused.status, 1);
       assert.match(refused.stderr, new RegExp(`^portico: .*${file}.*\n$`));
-      // The zygote removes the file of a gateway that is killed, unless it is killed with it.
-      for (const pid of first.processes()) process.kill(pid, "SIGSTOP");
+      // The zygote removes the file of a gateway that is killed, unless it is killed with it. First
+      // of all: a stopped process goes on when its group has lost its parent (exit(3)).
+      const processes = first.processes();
+      for (const pid of processes) process.kill(pid, "SIGSTOP");
+      for (const pid of processes) if (pid !== first.pid) process.kill(pid, "SIGKILL");
       first.killAll();
       await first.ended;
       await first.stop();

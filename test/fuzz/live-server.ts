@@ -6,9 +6,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
+import { ProvenanceReader } from "../../src/handlers/provenance.ts";
 import { ErrorPages } from "../../src/http/error-page.ts";
+import { IpNetworks } from "../../src/http/ip-network.ts";
 import type { BindAddress } from "../../src/net/bind-address.ts";
-import type { ByteStream } from "../../src/net/byte-stream.ts";
+import type { ByteStream, ByteStreamHandler } from "../../src/net/byte-stream.ts";
 import { openTransport, type TransportChoice } from "../../src/net/open-transport.ts";
 import type { Listener, Transport } from "../../src/net/transport.ts";
 import { HttpServer } from "../../src/server/http-server.ts";
@@ -17,10 +19,19 @@ import { type AnswerProgram, ProgramHandler, programFor } from "../properties/an
 import { SCREENING, SETTINGS } from "../server/connection-fixture.ts";
 
 const EPOCH_MS = 784_111_777_000;
+/** Longer than a worker waits for a slow client before its answer goes to a file. */
+const SWEEP_STEP_MS = 600;
+const FILE_MAX_BYTES = 64 * 1_048_576;
 const BACKLOG = 128;
 /** Bytes that are taken ahead of an answer; beyond it the server stops reading. */
 export const PIPELINED_LIMIT_BYTES = 300;
 const SILENT = { error() {}, warn() {}, info() {}, debug() {} };
+
+/** Everybody is a proxy, and may say so. */
+const BEHIND_PROXY = {
+  proxyProtocol: "auto",
+  provenance: new ProvenanceReader(new IpNetworks([], true)),
+} as const;
 
 /** More than two sockets' buffers hold, so that the answer has to wait for its client. */
 export const LARGE_TARGET = "/large";
@@ -44,15 +55,16 @@ class Tap {
     this.stream = null;
   }
 
+  /** Stands between the stream and whoever handles it, now and later. */
   attach(stream: ByteStream): void {
-    const inner = stream.handler;
+    let inner = stream.handler;
     const reset = stream.reset.bind(stream);
     this.stream = stream;
     stream.reset = () => {
       this.wasReset = true;
       reset();
     };
-    stream.handler = {
+    const outer: ByteStreamHandler = {
       onBytes: (bytes, end) => {
         this.receivedBytes += end;
         inner.onBytes(bytes, end);
@@ -61,6 +73,10 @@ class Tap {
       onDrain: () => inner.onDrain(),
       onClose: (error) => inner.onClose(error),
     };
+    Object.defineProperty(stream, "handler", {
+      get: () => outer,
+      set: (next: ByteStreamHandler) => (inner = next),
+    });
   }
 }
 
@@ -98,8 +114,9 @@ export class LiveServer {
   readonly #transport: Transport;
   readonly #server: HttpServer;
   readonly #folder: string;
+  #nowMs = 0;
 
-  private constructor(name: TransportChoice) {
+  private constructor(name: TransportChoice, behindProxy: boolean) {
     this.name = name;
     this.#folder = mkdtempSync(join(tmpdir(), "portico-fuzz-"));
     this.#transport = openTransport(name, SILENT);
@@ -111,21 +128,28 @@ export class LiveServer {
         ...SCREENING,
         request: LIMITS,
         pipelinedLimitBytes: PIPELINED_LIMIT_BYTES,
+        outlet: {
+          ...SETTINGS.outlet,
+          memoryMaxBytes: 65_536,
+          fileMaxBytes: FILE_MAX_BYTES,
+          folder: this.#folder,
+        },
         errorPages: new ErrorPages("text", null),
         connectionsMax: null,
         heldMemoryMaxBytes: 1e9,
         connectionsPerAddressMax: null,
         countsTrustedPeers: false,
-        proxyProtocol: null,
+        ...(behindProxy ? BEHIND_PROXY : { proxyProtocol: null }),
         serverField: "portico",
       },
       SILENT,
-      { nowMs: () => 0, epochMs: () => EPOCH_MS },
+      { nowMs: () => this.#nowMs, epochMs: () => EPOCH_MS },
     );
   }
 
-  static async start(name: TransportChoice): Promise<LiveServer> {
-    const live = new LiveServer(name);
+  /** @param behindProxy whether a connection may begin with a PROXY header */
+  static async start(name: TransportChoice, behindProxy = false): Promise<LiveServer> {
+    const live = new LiveServer(name, behindProxy);
     const tcp: BindAddress = { kind: "tcp", host: "127.0.0.1", port: 0 };
     await live.#server.listen([tcp, { kind: "unix", path: live.socketPath }], BACKLOG);
     live.#server.start();
@@ -144,6 +168,12 @@ export class LiveServer {
   /** Connections that are open, or not reported closed. */
   get connectionCount(): number {
     return this.#server.connectionCount;
+  }
+
+  /** Lets a while go by. */
+  sweep(): void {
+    this.#nowMs += SWEEP_STEP_MS;
+    this.#server.sweep();
   }
 
   async close(): Promise<void> {

@@ -102,8 +102,9 @@ function readHead(
   const line = readRequestLine(text, start, limits);
   const target = readTarget(line.method, line.target);
   const { fields, end } = readFields(text, start, line.end, limits);
-  const meaning = readMeaning(fields, line, limits);
   const { method, versionMinor } = line;
+  const { authority } = target;
+  const meaning = readMeaning(fields, { method, versionMinor, authority }, limits);
   return {
     record: { method, ...target, versionMinor, fields, ...meaning, content: "", trailers: [] },
     end,
@@ -182,7 +183,7 @@ type Meaning = Pick<RequestRecord, "framing" | "persistent" | "expectsContinue">
 /** What the fields say about the message; all complaints about them at once. */
 function readMeaning(
   fields: readonly [string, string][],
-  { method, versionMinor }: Pick<RequestRecord, "method" | "versionMinor">,
+  { method, versionMinor, authority }: Pick<RequestRecord, "method" | "versionMinor" | "authority">,
   limits: RequestLimits,
 ): Meaning {
   const linesOf = (wanted: string): string[] =>
@@ -193,7 +194,8 @@ function readMeaning(
   if (host === undefined) {
     if (versionMinor === 1) complaints.push(400);
   } else if ((authorityOf(host)?.host ?? "") === "") {
-    complaints.push(400);
+    // Nobody has to say twice whom the target names.
+    if (host !== "" || authority === null) complaints.push(400);
   }
   const framing = readFraming(linesOf("transfer-encoding"), linesOf("content-length"), complaints);
   if (framing.kind === "chunked" && versionMinor === 0) complaints.push(400);

@@ -56,7 +56,8 @@ export interface Conversation {
   readonly endedFirst: boolean;
 }
 
-class Fixture implements ConnectionContext {
+/** A connection whose client and clock are the test's. */
+export class ConversationFixture implements ConnectionContext {
   readonly settings: ConnectionContext["settings"];
   readonly handler = new ProgramHandler();
   readonly headWriter = new ResponseHeadWriter(SERVER);
@@ -66,9 +67,10 @@ class Fixture implements ConnectionContext {
   readonly scratch = Buffer.alloc(1_024);
   readonly heldMemory = new HeldMemory(1e9);
   readonly log = { error() {}, warn() {}, info() {}, debug() {} };
-  readonly nowMs = 0;
-  readonly draining = false;
+  nowMs = 0;
+  draining = false;
   readonly client = new MemoryStream();
+  readonly connection: HttpConnection;
   closedReports = 0;
 
   constructor(request: RequestLimits, { pipelinedLimitBytes, slow }: ClientManner) {
@@ -76,7 +78,7 @@ class Fixture implements ConnectionContext {
     this.settings = { ...SETTINGS, request, pipelinedLimitBytes, outlet };
     this.headWriter.setDate(DATE_MS);
     if (slow) this.client.takeAtMost(0);
-    this.client.handler = new HttpConnection(this, this.client, ownEndpoints(this.client));
+    this.connection = new HttpConnection(this, this.client, ownEndpoints(this.client));
   }
 
   onClosed(): void {
@@ -94,7 +96,7 @@ export function converse(
   limits: RequestLimits,
   manner: ClientManner = PLAIN_CLIENT,
 ): Conversation {
-  const fixture = new Fixture(limits, manner);
+  const fixture = new ConversationFixture(limits, manner);
   const { client, handler } = fixture;
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   let turns = TURNS_MAX + TURNS_MAX_PER_BYTE * length;

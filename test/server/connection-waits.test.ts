@@ -192,6 +192,32 @@ test("deadlines: an idle connection is closed, one that waits for its answer is 
   readResponse(fixture.received);
 });
 
+test("without keep-alive each answer closes its connection", () => {
+  const fixture = new ConnectionFixture({ keepAliveTimeoutMs: null });
+  fixture.client.deliver(get("/") + get("/next"));
+  fixture.handler.answerAt(0).answer("one");
+  assert.equal(readResponse(fixture.received).fields.get("connection"), "close");
+  assert.ok(fixture.client.sawEnd);
+  assert.equal(fixture.handler.answers.length, 1);
+});
+
+test("an idle time begins when the answer has been taken", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.takeAtMost(100);
+  fixture.client.deliver(get("/"));
+  fixture.handler.answerAt(0).answer("a".repeat(500));
+  assert.equal(fixture.connection.idle, false);
+  fixture.sweepAt(0);
+  fixture.sweepAt(35_000);
+  assert.equal(fixture.client.closed, false, "some of the answer is still to come");
+  fixture.client.drain();
+  assert.ok(fixture.connection.idle);
+  fixture.sweepAt(64_999);
+  assert.equal(fixture.client.closed, false);
+  fixture.sweepAt(65_000);
+  assert.ok(fixture.client.closed);
+});
+
 test("while too much content waits for the disk, the client is not read", async () => {
   const fixture = new ConnectionFixture();
   const content = "0123456789abcdef".repeat(150_000);

@@ -43,8 +43,9 @@ export const GENERAL_OPTIONS = {
     expects: "a file that ends in .html, .txt or .json",
     summary: "page sent as the gateway's own error answers",
     help:
-      "Read once, at start; at most 64 KiB of UTF-8. `{status}`, `{reason}` and `{detail}` in it " +
-      "are replaced. It should need no other file: the server may be in trouble when it is sent.",
+      "Goes before --error-format. Read once, at start; at most 64 KiB of UTF-8. `{status}`, " +
+      "`{reason}` and `{detail}` in it are replaced. It should need no other file: the server " +
+      "may be in trouble when it is sent.",
     since: "0.1.0",
   },
   quiet: {

@@ -97,15 +97,16 @@ export const POLICY_OPTIONS = {
     group: "Policy",
     flag: "--fetch-frames",
     placeholder: "PATH",
-    fallback: [],
+    fallback: ["/"],
     pattern: /^[^\0]+$/,
-    expects: "a path such as /widget/, or / for all",
+    expects: "a path such as /widget/, / for all, or none",
     separator: ",",
     summary: "path whose pages other sites may show in a frame; repeatable",
     help:
-      "For `--fetch-policy`: a page in another site's frame can be clicked without being seen " +
-      "(clickjacking), so only whole tabs pass. Name here what is made to be embedded. Who may " +
-      "frame it is still for the page's own `frame-ancestors` to say.",
+      "For `--fetch-policy`, which leaves frames alone by default, as the policy that web.dev " +
+      "recommends does. A page in another site's frame can be clicked without being seen " +
+      "(clickjacking): name what is made to be embedded, or `none`, and only whole tabs pass " +
+      "elsewhere. Who may frame a page is still for its own `frame-ancestors` to say.",
     since: "0.1.0",
   },
   corsOrigins: {

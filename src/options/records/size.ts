@@ -16,8 +16,9 @@ export const SIZE_OPTIONS = {
     max: MIB,
     summary: "longest request line; then 414",
     help:
-      "Method, target and version. RFC 9112 section 3 recommends that at least 8000 octets are " +
-      "taken. Too low breaks long query strings. gunicorn 4094, Apache 8190, nginx 8k.",
+      "Method, target and version; within --limit-request-head. RFC 9112 section 3 recommends " +
+      "that at least 8000 octets are taken. Too low breaks long query strings. gunicorn 4094, " +
+      "Apache 8190, nginx 8k.",
     since: "0.1.0",
   },
   headLimitBytes: {

@@ -71,13 +71,14 @@ export const TIME_OPTIONS = {
     fallback: 5 * SECOND,
     min: 10,
     max: DAY,
+    offAllowed: true,
     alsoCalled: ["--timeout-keep-alive", "--keepalive"],
     summary: "time an idle connection is kept; 75 behind an AWS load balancer",
     help:
       "Bounds idle connections (RFC 9112 section 9.3). Behind a proxy or load balancer it must " +
       "be longer than the proxy's own idle time, or the proxy sends a request into a connection " +
-      "that is being closed and answers 502: 75 behind an AWS ALB (60 s). gunicorn 2 s, uvicorn " +
-      "5 s, nginx 75 s.",
+      "that is being closed and answers 502: 75 behind an AWS ALB (60 s). Off: each response " +
+      "closes its connection. gunicorn 2 s, uvicorn 5 s, nginx 75 s.",
     since: "0.1.0",
   },
   headerTimeoutMs: {
