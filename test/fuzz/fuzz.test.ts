@@ -42,7 +42,7 @@ function assertNoFailures({ failures }: FuzzProgress): void {
 }
 
 for (const [target, inputs] of [
-  [receiverTarget, 2_000],
+  [receiverTarget, 5_000],
   [connectionTarget, 2_000],
   [proxyHeaderTarget, 800],
   [forwardedTarget, 1_000],

@@ -75,7 +75,9 @@ class Tap {
     };
     Object.defineProperty(stream, "handler", {
       get: () => outer,
-      set: (next: ByteStreamHandler) => (inner = next),
+      set: (next: ByteStreamHandler) => {
+        inner = next;
+      },
     });
   }
 }

@@ -20,6 +20,8 @@ import { generateConnection, vectorBytes } from "./receiver-target.ts";
 const ARRIVAL_TURNS_MAX = 4;
 /** Turns without any news after which there will be none. */
 const QUIET_TURNS = 3;
+/** Turns that may bring news one after another; the largest answer takes a few hundred. */
+const SETTLE_TURNS_MAX = 20_000;
 const IDLE_SWEEPS = 3;
 const NEVER = "never";
 /** Until both ends are closed. */
@@ -109,7 +111,8 @@ class Client {
     const { handler, tap } = this.#server;
     let quiet = 0;
     let news = "";
-    while (quiet < QUIET_TURNS) {
+    for (let turns = 0; quiet < QUIET_TURNS; turns++) {
+      assert.ok(turns < SETTLE_TURNS_MAX, "there is news without end");
       handler.turn();
       await turn();
       const now = `${tap.receivedBytes} ${this.#pieces.length} ${tap.stream?.unsentBytes}`;

@@ -43,6 +43,9 @@ export interface Replay {
   readonly violation: { readonly status: number; readonly code: string } | null;
 }
 
+/** Events that a byte, or a piece, may bring about: head, content, end, paused. */
+const EVENTS_MAX_PER_STEP = 4;
+
 function recordOf(head: RequestHead): RequestRecord {
   const { section } = head;
   return {
@@ -72,9 +75,14 @@ export function replay(pieces: readonly Buffer[], limits: RequestLimits = LIMITS
   const memory = Buffer.alloc(Math.max(1, ...pieces.map((piece) => piece.length)));
   const requests: RequestRecord[] = [];
   let present: RequestRecord | null = null;
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  let events = 0;
   const drain = (): void => {
     for (;;) {
       const event = receiver.next();
+      if (events++ > EVENTS_MAX_PER_STEP * (length + pieces.length + 1)) {
+        throw new Error("the receiver does not get on");
+      }
       switch (event.kind) {
         case "head":
           present = recordOf(event);
