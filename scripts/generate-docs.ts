@@ -8,11 +8,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { manualText } from "../src/options/help.ts";
+import { withShownFiles } from "./shown-files.ts";
+import { statePage } from "./state-page.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
 const PAGES: readonly { readonly path: string; readonly format: () => string }[] = [
   { path: "docs/options.md", format: manualText },
+  { path: "docs/states.md", format: statePage },
+  { path: "docs/deploy.md", format: () => withShownFiles("docs/deploy.md") },
 ];
 
 const isCheck = process.argv.includes("--check");

@@ -13,6 +13,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ab: "apache2-utils",
   nc: "netcat-openbsd",
   strace: "strace",
+  "systemd-analyze": "systemd",
 };
 
 /** Programs whose absence was told already: once is enough for a reader. */

@@ -11,15 +11,14 @@ children waits for it; and it is in the zygote's process group, so that it ends 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import shutil
 import signal
+import socket
 import time
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import socket
+from typing import Any
 
 # A gateway that has closed its end of the control socket is being ended by the system, or goes on
 # without this zygote; so long it may take to be gone in the first case.
@@ -28,6 +27,8 @@ GATEWAY_END_BOUND_S = 2.0
 ZYGOTE_END_BOUND_S = 1.0
 POLL_INTERVAL_S = 0.02
 PATH_MAX_BYTES = 4096
+# After each look at a socket that seems to be listened on; 0.4 s together.
+PROBE_PAUSES_S = (0.01, 0.02, 0.04, 0.08, 0.25)
 
 
 def fork_guardian(control: socket.socket, gateway: int, socket_files: list[dict[str, Any]]) -> int:
@@ -96,12 +97,32 @@ def is_running(pid: int) -> bool:
 
 
 def remove_files(files: list[dict[str, Any]]) -> None:
-    """Removes files by path, where that still leads to the file meant: a successor may have it."""
+    """Removes files of sockets, where the path still leads to the file meant and nobody listens.
+
+    A successor may have bound the path anew, or have taken the socket over as it is.
+    """
     for file in files:
         with contextlib.suppress(OSError):
             found = os.lstat(file["path"])
-            if (found.st_dev, found.st_ino) == (file["device"], file["inode"]):
+            is_meant = (found.st_dev, found.st_ino) == (file["device"], file["inode"])
+            if is_meant and not is_listened_on(file["path"]):
                 os.unlink(file["path"])
+
+
+def is_listened_on(path: str) -> bool:
+    """Whether somebody accepts connections there; not where only the file is left.
+
+    The kernel closes the descriptors of a gateway that was killed one after the other, and its
+    listening socket may still be there when we hear of its end. So it is asked more than once.
+    """
+    for pause in PROBE_PAUSES_S:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            # One whose queue is full would have us wait.
+            probe.setblocking(False)
+            if probe.connect_ex(path) in (errno.ECONNREFUSED, errno.ENOTSOCK):
+                return False
+        time.sleep(pause)
+    return True
 
 
 def end_group() -> None:

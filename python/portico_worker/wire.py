@@ -6,6 +6,7 @@ nothing else to do.
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import socket
@@ -23,6 +24,7 @@ ABORT = 5
 ERROR = 6
 READY = 7
 INTERIM = 8
+REPORT = 9
 
 FLAG_CONTENT_LENGTH = 1
 
@@ -37,6 +39,8 @@ RECEIVE_BUFFER_BYTES = 262_144
 # The gateway bounds what it sends by its own limits, far below this; a longer frame is a mistake.
 FRAME_MAX_BYTES = 1 << 30
 FILE_DESCRIPTORS_MAX = 1
+# So that no program that another thread starts in between inherits what has just come.
+RECEIVE_CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 CHUNK_HEAD = pack_kind(CHUNK, 0, 0, 0, 0)
 END_HEAD = pack_kind(END, 0, 0, 0, 0)
@@ -88,9 +92,19 @@ class Channel:
         answer the same request a second time, and would keep the channel open after its parent.
         """
         self._receive_into = self._send_all = disowned
+        self.close()
+
+    def close(self) -> None:
+        """Ends the conversation, as the end of the process would."""
         self._stream.close()
         if self._files is not None:
             self._files.close()
+
+    def stop_receiving(self) -> None:
+        """From another thread: what has arrived is still to be received, then the channel ends."""
+        # It may have been closed already.
+        with contextlib.suppress(OSError):
+            self._stream.shutdown(socket.SHUT_RD)
 
     def send(self, data: bytes | memoryview) -> None:
         """Raises ChannelClosed."""
@@ -145,7 +159,9 @@ class Channel:
         """
         if self._files is None:
             raise ProtocolError("a file was announced, but there is no socket for files")
-        _, descriptors, _, _ = socket.recv_fds(self._files, 1, FILE_DESCRIPTORS_MAX)
+        _, descriptors, _, _ = socket.recv_fds(
+            self._files, 1, FILE_DESCRIPTORS_MAX, RECEIVE_CLOSED_ON_EXEC
+        )
         if len(descriptors) != 1:
             raise ProtocolError("a file was announced and did not come, or there is no room for it")
         os.set_inheritable(descriptors[0], False)

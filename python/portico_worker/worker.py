@@ -1,6 +1,7 @@
 """A worker: takes batches of requests off its channel, calls the application, sends the answers.
 
-Single-threaded and serial. The loop is written for speed where it runs once a request: names are
+Serial: a process that answers several requests at once has a worker in each of its threads, and they
+share nothing. The loop is written for speed where it runs once a request: names are
 locals, an environ is one `dict.copy`, answers of a batch leave together. How an answer is made is
 `wsgi.py`'s.
 """
@@ -18,7 +19,7 @@ from time import perf_counter
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Callable
 
-from portico_worker import content, wire
+from portico_worker import content, error_log, wire
 from portico_worker.heads import HeadCache
 from portico_worker.loading import ASGI_ADVICE
 from portico_worker.wire import pack_address
@@ -27,6 +28,7 @@ from portico_worker.wsgi import (
     ELAPSED_MAX_US,
     Answer,
     Disconnected,
+    log,
     write_error,
 )
 
@@ -41,6 +43,8 @@ IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 FLUSH_INTERVAL_S = 0.0002
 # The gateway's bound on template numbers, docs/worker-protocol.md.
 TEMPLATES_MAX = 4096
+# What the gateway says when the error log's file has been renamed.
+REOPEN = ("reopen",)
 FOLDER = os.path.dirname(__file__)
 # What Python says where (scope, receive, send) was called with (environ, start_response). A wrapper
 # that takes any arguments hides it from whoever looks at the application before.
@@ -50,30 +54,46 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Any]
 
 
-def base_environ(root_path: str, version: str, multiprocess: bool) -> Environ:
+def base_environ(
+    root_path: str,
+    version: str,
+    multiprocess: bool,
+    multithread: bool = False,
+    run_once: bool = False,
+) -> Environ:
     """The entries that are the same for every request of this worker."""
     return {
         "SCRIPT_NAME": root_path,
         "SERVER_SOFTWARE": f"portico/{version}",
         "wsgi.version": (1, 0),
         "wsgi.errors": sys.stderr,
-        "wsgi.multithread": False,
+        "wsgi.multithread": multithread,
         "wsgi.multiprocess": multiprocess,
-        "wsgi.run_once": False,
+        "wsgi.run_once": run_once,
         "wsgi.file_wrapper": content.FileWrapper,
         "wsgi.input_terminated": True,
     }
 
 
 class Worker:
-    """Serves one channel until it ends."""
+    """Serves one channel until it ends, in the thread that made it."""
 
-    def __init__(self, channel: wire.Channel, application: Application, base: Environ) -> None:
+    answer_type = Answer
+
+    def __init__(
+        self,
+        channel: wire.Channel,
+        application: Application,
+        base: Environ,
+        error_log: str | None = None,
+    ) -> None:
         self._channel = channel
         self._application = application
         self._base = base
+        # The path of the file that standard error goes to, if the gateway knows of one.
+        self._error_log = error_log
         self._templates: dict[int, tuple[Environ, bool, bool]] = {}
-        self._answer = Answer(channel.send, self._is_cancelled, HeadCache())
+        self._answer = self.answer_type(channel.send, self._is_cancelled, HeadCache())
         # Batches that arrived while an answer was being streamed. The gateway bounds what a worker
         # has at a time.
         self._backlog: deque[list[Any]] = deque()
@@ -100,6 +120,8 @@ class Worker:
                     return
                 if type(message) is list:
                     self._run_batch(message)
+                elif message == REOPEN:
+                    self._reopen()
                 # Anything else is a cancellation, of a request that has been answered already.
         except wire.ChannelClosed:
             return
@@ -231,6 +253,11 @@ class Worker:
             return content.open_descriptor(self._channel.receive_file())
         return content.open_path(body)
 
+    def _reopen(self) -> None:
+        failure = error_log.reopen(self._error_log)
+        if failure is not None:
+            log(failure)
+
     def _report(self, error: BaseException, base: Environ, request: tuple[Any, ...]) -> None:
         """The traceback with the request line, by one write.
 
@@ -254,6 +281,8 @@ class Worker:
         while message is not None:
             if type(message) is list:
                 self._backlog.append(message)
+            elif message == REOPEN:
+                self._reopen()
             else:
                 _, cancelled_slot, cancelled_generation = message
                 self._cancelled.add((cancelled_slot, cancelled_generation))

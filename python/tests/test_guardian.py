@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -169,6 +170,20 @@ class Parts(unittest.TestCase):
             files.append({**identity(ours), "path": str(gone)})
             guardian.remove_files(files)
             self.assertEqual((ours.exists(), theirs.exists()), (False, True))
+
+    def test_the_file_of_a_socket_that_somebody_accepts_from_is_left(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "s"
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+                listener.bind(str(path))
+                listener.listen(1)
+                files = [identity(path)]
+                # Also while its queue is full.
+                for _ in range(2):
+                    guardian.remove_files(files)
+                    self.assertTrue(path.exists())
+            guardian.remove_files(files)
+            self.assertFalse(path.exists())
 
     def test_the_folder_that_the_zygote_named_is_removed(self) -> None:
         with tempfile.TemporaryDirectory() as name:

@@ -8,7 +8,7 @@
  * - An assertion that fails is our own: see {@link invariant}.
  */
 
-/** Exit statuses, the same as gunicorn's, so that scripts and unit files carry over. */
+/** Exit statuses; up to 4 the same as gunicorn's, so that scripts and unit files carry over. */
 export const EXIT_STATUS = {
   clean: 0,
   /** A socket could not be opened, or the gateway itself failed. */
@@ -19,6 +19,8 @@ export const EXIT_STATUS = {
   moduleNotLoaded: 3,
   /** The module loaded, but the callable was not found or is not a WSGI application. */
   notAnApplication: 4,
+  /** A command for a running portico found none. */
+  notRunning: 5,
 } as const;
 
 export type ExitStatus = (typeof EXIT_STATUS)[keyof typeof EXIT_STATUS];

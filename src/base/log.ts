@@ -16,11 +16,18 @@ export type LogLevel = (typeof LEVELS)[number];
 /** What belongs to a record beside its message. Null is written as `-`; undefined is left out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
+/**
+ * Writes a record.
+ *
+ * @param details further lines for the reader, such as a traceback; they follow the record, indented
+ */
+export type LogMethod = (message: string, fields?: LogFields, details?: string | null) => void;
+
 export interface Log {
-  error(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  debug(message: string, fields?: LogFields): void;
+  readonly error: LogMethod;
+  readonly warn: LogMethod;
+  readonly info: LogMethod;
+  readonly debug: LogMethod;
 }
 
 /** The part of a clock that a log needs: milliseconds since 1970-01-01T00:00:00Z. */
@@ -33,6 +40,9 @@ export interface LogClock {
  * request.
  */
 const LINE_LENGTH_MAX = 4096;
+/** Lines of details that follow one record. What is more is left out in the middle. */
+const DETAIL_LINES_MAX = 200;
+const DETAIL_INDENT = "    ";
 
 /** Days from 0000-03-01 to 1970-01-01 in the proleptic Gregorian calendar. */
 const DAYS_TO_EPOCH = 719_468;
@@ -52,9 +62,12 @@ const BARE_VALUE = /^[!#-<>-[\]-~]+$/;
  */
 export function createLog(write: (line: string) => void, clock: LogClock, levelMin: LogLevel): Log {
   const last = LEVELS.indexOf(levelMin);
-  const method = (level: LogLevel): Log["error"] => {
+  const method = (level: LogLevel): LogMethod => {
     if (LEVELS.indexOf(level) > last) return () => {};
-    return (message, fields) => write(formatRecord(clock.epochMs(), level, message, fields));
+    return (message, fields, details = null) => {
+      write(formatRecord(clock.epochMs(), level, message, fields));
+      if (details !== null) for (const line of detailLines(details)) write(line);
+    };
   };
   return {
     error: method("error"),
@@ -87,6 +100,22 @@ export function formatRecord(
     if (value !== undefined) line += ` ${escapeForLog(name)}=${formatValue(value)}`;
   }
   return line.length > LINE_LENGTH_MAX ? `${line.slice(0, LINE_LENGTH_MAX - 3)}...` : line;
+}
+
+/**
+ * Text of several lines as they follow a record: indented, so that none can be taken for a record,
+ * and escaped.
+ *
+ * @bound 200 lines of 4096 characters
+ */
+export function detailLines(details: string): string[] {
+  const lines = details.trimEnd().split("\n");
+  const half = DETAIL_LINES_MAX / 2;
+  const kept =
+    lines.length <= DETAIL_LINES_MAX
+      ? lines
+      : [...lines.slice(0, half - 1), "...", ...lines.slice(-half)];
+  return kept.map((line) => `${DETAIL_INDENT}${escapeForLog(line)}`.slice(0, LINE_LENGTH_MAX));
 }
 
 function formatValue(value: string | number | boolean | null): string {

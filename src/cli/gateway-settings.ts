@@ -21,9 +21,11 @@ import type { Transport } from "../net/transport.ts";
 import { isDefault, type Options } from "../options/registry.ts";
 import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
+import type { WorkerRange } from "../workers/worker-scaling.ts";
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
 import { readEdgeRules } from "./edge-policy-settings.ts";
 import { readErrorPage } from "./error-page-file.ts";
+import { readinessTarget, workerLife } from "./worker-settings.ts";
 import { readBelievedFields, readHostPatterns, readNetworks } from "./proxy-settings.ts";
 
 /** What a run is made of, once the command line has been understood. */
@@ -34,7 +36,7 @@ export interface Run {
   readonly interpreter: PythonInterpreter;
   /** The folder of the program that the interpreter runs. */
   readonly pythonProgram: string;
-  readonly workers: { readonly workers: number; readonly reason: string };
+  readonly workers: { readonly range: WorkerRange; readonly reason: string };
   readonly version: string;
 }
 
@@ -50,25 +52,39 @@ export function gatewaySettings(
   report: RefusalReport,
 ): GatewaySettings {
   const { options } = run;
+  const life = workerLife(options);
   return {
+    version: run.version,
+    drainDelayMs: null,
     bind: options.bind.map((text) => parseBindAddress(text)),
     backlog: options.backlog,
     gracefulTimeoutMs: options.gracefulTimeoutMs,
     http: httpSettings(options, transport, report),
     headerMap: options.headerMap,
     supervisor: {
-      workers: run.workers.workers,
-      zygote: {
-        python: run.interpreter.command,
-        program: run.pythonProgram,
-        reference: run.reference,
-        folder: run.folder,
-        env: { ...env, ...options.env },
-        pythonpath: options.pythonpath.map((folder) => path.resolve(folder)),
-        rootPath: options.rootPath,
-        version: run.version,
-        multiprocess: run.workers.workers > 1,
-        startTimeoutMs: options.startTimeoutMs,
+      workers: run.workers.range,
+      watchWindowMs: options.watchWindowMs,
+      generation: {
+        life,
+        readiness: readinessTarget(options.readyPath),
+        zygote: {
+          python: run.interpreter.command,
+          program: run.pythonProgram,
+          reference: run.reference,
+          folder: run.folder,
+          env: { ...env, ...options.env },
+          pythonpath: options.pythonpath.map((folder) => path.resolve(folder)),
+          rootPath: options.rootPath,
+          version: run.version,
+          multiprocess: run.workers.range.max > 1 || life.workerClass === "request",
+          workerClass: life.workerClass,
+          threads: life.threads,
+          hooks: null,
+          maxRssBytes: options.rssMaxBytes,
+          reportFiles: false,
+          errorLog: options.errorLog === null ? null : path.resolve(options.errorLog),
+          startTimeoutMs: options.startTimeoutMs,
+        },
       },
       limits: {
         queueLengthMax: options.queueLengthMax,

@@ -7,7 +7,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
-import { createLog, type Log } from "../base/log.ts";
+import { createLog } from "../base/log.ts";
 import { RefusalReport } from "../handlers/refusal-report.ts";
 import { openTransport } from "../net/open-transport.ts";
 import { helpText } from "../options/help.ts";
@@ -19,8 +19,19 @@ import { formatAddress } from "../os/socket-address.ts";
 import { openStandardError } from "../os/standard-error.ts";
 import { Gateway } from "../server/gateway.ts";
 import { findPython } from "../workers/python-interpreter.ts";
+import { commandOf, parseCommandArguments } from "./commands/command-arguments.ts";
+import { commandHelp } from "./commands/command-help.ts";
+import { type CommandRecord, commandNamed } from "./commands/command-records.ts";
+import { runCommand } from "./commands/run-command.ts";
+import { controlSocket } from "./control-settings.ts";
+import { ErrorLog } from "./error-log.ts";
 import { gatewaySettings, type Run } from "./gateway-settings.ts";
+import { parseWorkerRange, WORKERS_MAX } from "./worker-settings.ts";
+import { handleSignals, stopAndExit } from "./signals.ts";
 import { startUpReport } from "./start-up-report.ts";
+
+/** Standard error as a file; null where it is what the program was started with. */
+let errorLog: ErrorLog | null = null;
 
 const ROOT = path.resolve(import.meta.dirname, "..", "..");
 
@@ -49,6 +60,13 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
       "which application? For instance: portico module:app (portico --help lists the options)",
     );
   }
+  if (commandNamed(reference) !== null) {
+    throw new OperatorError(
+      EXIT_STATUS.usage,
+      `${reference} is a command and comes first: portico ${reference}; ` +
+        `an application of that name is ${reference}:app`,
+    );
+  }
   const folder = path.resolve(options.chdir ?? ".");
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new OperatorError(EXIT_STATUS.usage, `--chdir ${options.chdir}: there is no such folder`);
@@ -58,10 +76,7 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
     if (existsSync(entry)) continue;
     throw new OperatorError(EXIT_STATUS.usage, `--pythonpath ${entry}: there is no such folder`);
   }
-  const workers =
-    options.workers === "auto"
-      ? workersForCpus()
-      : { workers: options.workers, reason: "as asked for" };
+  const workers = readWorkers(options.workers);
   const interpreter = findPython(options.python, folder, { ...env, ...options.env });
   return {
     options,
@@ -74,15 +89,26 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
   };
 }
 
-/** Serves until a signal says otherwise. */
+/** @param text `auto`, a number, or a range */
+function readWorkers(text: string): Run["workers"] {
+  if (text !== "auto") return { range: parseWorkerRange(text), reason: "as asked for" };
+  const { workers, reason } = workersForCpus();
+  return { range: { min: workers, max: workers }, reason };
+}
+
+/** Serves until a signal, or somebody over the control socket, says otherwise. */
 async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const { options } = run;
+  if (options.errorLog !== null) errorLog = ErrorLog.open(options.errorLog);
   const log = createLog(openStandardError(), realClock, options.quiet ? "warn" : "info");
   const transport = openTransport(options.transport, log);
   raiseDescriptorLimit(log);
   const settings = gatewaySettings(run, transport, env, new RefusalReport(log, realClock));
   const gateway = new Gateway(transport, settings, log, realClock);
-  handleSignals(gateway, log);
+  handleSignals(gateway, log, { workersMax: WORKERS_MAX, reopenLogs: () => reopenLogs(gateway, log) });
+  const stop = (): void => stopAndExit(gateway);
+  const isSuccessor = false;
+  gateway.control = controlSocket(gateway, options, settings, { env, isSuccessor, stop }, log);
   const application = await gateway.start().catch((error: unknown) => {
     if (gateway.stopping) return null;
     throw error;
@@ -97,35 +123,35 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
     ),
     gatewayPid: process.pid,
     transport: transport.name,
-    workers: run.workers.workers,
+    workers: run.workers.range,
+    workerClass: settings.supervisor.generation.life.workerClass,
+    threads: settings.supervisor.generation.life.threads,
     workersReason: run.workers.reason,
     backlog: options.backlog,
     effectiveBacklog: Math.min(...listeners.map((listener) => listener.effectiveBacklog)),
     interpreter: run.interpreter,
   };
   if (!options.quiet) process.stdout.write(startUpReport(facts));
+  errorLog?.started();
 }
 
-/** TERM and INT answer what was accepted, then exit 0; a second INT, or QUIT, ends at once. */
-function handleSignals(gateway: Gateway, log: Log): void {
-  let interrupted = false;
-  const stop = (): void => {
-    void gateway.stop().then(() => process.exit(EXIT_STATUS.clean));
-  };
-  const stopNow = (): void => {
-    void gateway.stopNow().then(() => process.exit(EXIT_STATUS.clean));
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGHUP", stop);
-  process.on("SIGQUIT", stopNow);
-  process.on("SIGINT", () => {
-    if (interrupted) stopNow();
-    else stop();
-    interrupted = true;
-  });
-  process.on("uncaughtException", (error) => {
-    log.error("the gateway failed", { cause: error.stack ?? String(error) });
-    void gateway.stopNow().then(() => process.exit(EXIT_STATUS.failure));
+/** USR1: the files were moved away, and new ones are to be made in their place. */
+function reopenLogs(gateway: Gateway, log: Log): void {
+  if (errorLog === null) log.info("there is no --error-log to open anew");
+  else if (errorLog.reopen(log)) gateway.supervisor.reopenLogs();
+}
+
+/** Asks a portico that runs, and ends. */
+async function carryOut(record: CommandRecord, argv: readonly string[]): Promise<void> {
+  const args = parseCommandArguments(record, argv);
+  if (args.help) {
+    process.stdout.write(commandHelp(record));
+    return;
+  }
+  const viewer = { env: process.env, uid: process.geteuid?.() ?? 0 };
+  process.exitCode = await runCommand(record, args, viewer, {
+    out: (text) => void process.stdout.write(text),
+    complain: (text) => void process.stderr.write(text),
   });
 }
 
@@ -134,12 +160,17 @@ async function main(): Promise<void> {
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});
   try {
-    const run = prepare(process.argv.slice(2), process.env);
+    const argv = process.argv.slice(2);
+    const command = commandOf(argv);
+    const run = command === null ? prepare(argv, process.env) : null;
+    if (command !== null) await carryOut(command, argv);
     if (run !== null) await serve(run, process.env);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    process.stderr.write(`portico: ${error.message}\n`);
-    if (error.details !== null) process.stderr.write(`${error.details.trimEnd()}\n`);
+    const details = error.details === null ? "" : `${error.details.trimEnd()}\n`;
+    const text = `portico: ${error.message}\n${details}`;
+    if (errorLog === null) process.stderr.write(text);
+    else errorLog.complain(text);
     process.exit(error.exitStatus);
   }
 }

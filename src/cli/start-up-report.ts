@@ -2,7 +2,8 @@
  * The few lines that a person reads when the program starts. Pure: what they say is given.
  */
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
-import type { LoadedApplication } from "../workers/zygote.ts";
+import type { WorkerRange } from "../workers/worker-scaling.ts";
+import type { LoadedApplication, WorkerClass } from "../workers/zygote.ts";
 
 export interface StartUpFacts {
   readonly version: string;
@@ -11,7 +12,9 @@ export interface StartUpFacts {
   readonly addresses: readonly string[];
   readonly gatewayPid: number;
   readonly transport: string;
-  readonly workers: number;
+  readonly workers: WorkerRange;
+  readonly workerClass: WorkerClass;
+  readonly threads: number;
   readonly workersReason: string;
   /** What was asked for, and what the kernel grants. */
   readonly backlog: number;
@@ -31,10 +34,16 @@ export function startUpReport(facts: StartUpFacts): string {
     ...facts.addresses.map((address): [string, string] => ["listening", address]),
     ["backlog", backlog],
     ["gateway", `PID ${facts.gatewayPid}, sockets by ${facts.transport}`],
-    ["workers", `${facts.workers} (${facts.workersReason})`],
+    ["workers", `${describeWorkers(facts)} (${facts.workersReason})`],
     ["python", `${application.python}, ${interpreter.command} (${interpreter.origin})`],
   ];
   const title = `portico ${facts.version} serves ${application.reference} (${kind})`;
   const lines = rows.map(([label, value]) => `  ${label.padEnd(10)} ${value}`);
   return `${[title, ...lines].join("\n")}\n`;
+}
+
+function describeWorkers({ workers: { min, max }, workerClass, threads }: StartUpFacts): string {
+  const count = min === max ? String(min) : `${min} to ${max}`;
+  if (workerClass === "thread") return `${count}, ${threads} threads each`;
+  return workerClass === "request" ? `${count} at most, each for one request` : count;
 }

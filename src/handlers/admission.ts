@@ -15,6 +15,8 @@ export interface GatewayAnswer {
   readonly detail: string | null;
   /** null: the error page of the status. Empty where there is to be none. */
   readonly content: Buffer | null;
+  /** It says how the gateway is, to those who ask so often that the access log leaves it out. */
+  readonly isHealthAnswer?: true;
 }
 
 export interface Admission {

@@ -21,6 +21,8 @@ export interface Endpoints {
 }
 
 export interface HandledRequest {
+  /** What the request is called where it is spoken of; made at the first use. */
+  readonly id: string;
   readonly head: RequestHead;
   readonly provenance: Provenance;
   /**
@@ -52,6 +54,8 @@ export interface RequestHandler {
 export interface ConnectionHandler {
   /** Whether requests, of any connection, wait because everybody who could answer is busy. */
   readonly othersWait: boolean;
+  /** When a request that is not taken now should come again; at least 1. */
+  readonly retryAfterSeconds: number;
   /** Gives back what is kept for a repeated header section. */
   forget(): void;
   /**

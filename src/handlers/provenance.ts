@@ -8,6 +8,7 @@
 import { parseIpAddress } from "../http/ip-address.ts";
 import type { IpNetworks } from "../http/ip-network.ts";
 import { parseAuthority } from "../http/authority.ts";
+import { isToken } from "../http/fields.ts";
 import type { HeaderSection, RequestHead } from "../http1/request-head.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
 import {
@@ -37,6 +38,8 @@ export interface Provenance {
    * told, so none is believed, and the request is to be refused.
    */
   readonly contradictory: boolean;
+  /** What a trusted proxy calls the request (X-Request-ID); null where none says. */
+  readonly requestId: string | null;
   /**
    * What the application sees of a field in place of its value, by lower-case name; null: nothing.
    */
@@ -58,6 +61,8 @@ export const TRUSTING: BelievedFields = { ...CAREFUL, xForwardedHost: true };
 const NO_OVERRIDES: ReadonlyMap<string, string | null> = new Map();
 const NO_CLAIM: Claim = { client: null, scheme: null, host: null, believedList: null };
 const DEFAULT_PORT = { http: "80", https: "443" } as const;
+/** Characters of a proxy's X-Request-ID; a longer one is not taken. */
+const REQUEST_ID_LENGTH_MAX = 128;
 
 export class ProvenanceReader {
   readonly #proxies: IpNetworks;
@@ -76,10 +81,13 @@ export class ProvenanceReader {
   read(head: RequestHead, endpoints: Endpoints): Provenance {
     const { section } = head;
     const claimed = section.names.filter((name) => isForwardingField(name));
-    if (claimed.length === 0) return ofConnection(head, endpoints, NO_OVERRIDES, false);
+    const namesRequest = section.names.includes("x-request-id");
+    if (claimed.length === 0 && !namesRequest) return ofConnection(head, endpoints);
     if (!(endpoints.remoteIsProxy ?? this.trusts(endpoints.remote))) {
-      return ofConnection(head, endpoints, nothingOf(claimed), false);
+      return { ...ofConnection(head, endpoints), overrides: nothingOf(claimed) };
     }
+    const requestId = namesRequest ? readRequestId(section) : null;
+    if (claimed.length === 0) return { ...ofConnection(head, endpoints), requestId };
     const forwarded = this.#believed.forwarded ? section.value("forwarded") : null;
     const byForwarded = forwarded === null ? null : readForwarded(forwarded, this.#proxies);
     const byXForwarded = this.#hasXForwarded(section)
@@ -89,10 +97,14 @@ export class ProvenanceReader {
     const result = ofClaim(head, endpoints, claim);
     if (byForwarded !== null && byXForwarded !== null) {
       const other = ofClaim(head, endpoints, byForwarded);
-      if (!agree(result, other)) return ofConnection(head, endpoints, nothingOf(claimed), true);
+      if (!agree(result, other)) {
+        const overrides = nothingOf(claimed);
+        return { ...ofConnection(head, endpoints), overrides, contradictory: true, requestId };
+      }
     }
     return {
       ...result,
+      requestId,
       overrides: overridesFor(section, claimed, result, byForwarded, byXForwarded),
     };
   }
@@ -126,25 +138,27 @@ function nothingOf(names: readonly string[]): ReadonlyMap<string, null> {
   return new Map(names.map((name) => [name, null]));
 }
 
-function ofConnection(
-  head: RequestHead,
-  { remote, scheme }: Endpoints,
-  overrides: ReadonlyMap<string, string | null>,
-  contradictory: boolean,
-): Provenance {
+/** An id goes into a field, a page and the log: whatever is not plainly one is not taken. */
+function readRequestId(section: HeaderSection): string | null {
+  const value = section.value("x-request-id");
+  return value !== null && value.length <= REQUEST_ID_LENGTH_MAX && isToken(value) ? value : null;
+}
+
+function ofConnection(head: RequestHead, { remote, scheme }: Endpoints): Provenance {
   return {
     remoteHost: remote.family === "unix" ? "" : remote.host,
     remotePort: remote.family === "unix" ? "" : String(remote.port),
     scheme,
     host: head.authority ?? head.section.host,
     forwarded: false,
-    contradictory,
-    overrides,
+    contradictory: false,
+    requestId: null,
+    overrides: NO_OVERRIDES,
   };
 }
 
 function ofClaim(head: RequestHead, endpoints: Endpoints, claim: Claim): Provenance {
-  const plain = ofConnection(head, endpoints, NO_OVERRIDES, false);
+  const plain = ofConnection(head, endpoints);
   return {
     ...plain,
     remoteHost: claim.client?.host ?? plain.remoteHost,

@@ -10,7 +10,7 @@ import {
   type SpooledContent,
 } from "../workers/application-request.ts";
 import type { Dispatcher } from "../workers/dispatcher.ts";
-import { encodeEnviron, isIdempotent } from "../workers/protocol.ts";
+import { encodeEnviron, isIdempotent, isSafe } from "../workers/protocol.ts";
 import { environEntries, pathInfo } from "./environ.ts";
 import type { HeaderMap } from "./header-map.ts";
 import type {
@@ -54,6 +54,10 @@ class PythonConnection implements ConnectionHandler {
     return this.#application.dispatcher.queueLength > 0;
   }
 
+  get retryAfterSeconds(): number {
+    return this.#application.dispatcher.retryAfterSeconds;
+  }
+
   handle(request: HandledRequest, sink: AnswerSink): PendingAnswer | null {
     const { head } = request;
     const { dispatcher, rootPath } = this.#application;
@@ -64,10 +68,8 @@ class PythonConnection implements ConnectionHandler {
         path,
         head.query,
         head.rawTarget === path ? null : head.rawTarget,
-        head.method,
-        head.rawTarget,
-        request.content,
         request.contentLength === null ? null : String(request.contentLength),
+        request,
       ),
       sink,
     );
@@ -101,36 +103,41 @@ class PythonRequest implements ApplicationRequest {
   readonly path: string;
   readonly query: string;
   readonly rawUri: string | null;
-  readonly method: string;
-  readonly rawTarget: string;
   readonly content: Buffer | SpooledContent | null;
   readonly contentLength: string | null;
+  readonly #request: HandledRequest;
 
   constructor(
     template: EnvironTemplate,
     path: string,
     query: string,
     rawUri: string | null,
-    method: string,
-    rawTarget: string,
-    content: Buffer | SpooledContent | null,
     contentLength: string | null,
+    request: HandledRequest,
   ) {
     this.template = template;
     this.path = path;
     this.query = query;
     this.rawUri = rawUri;
-    this.method = method;
-    this.rawTarget = rawTarget;
-    this.content = content;
+    this.content = request.content;
     this.contentLength = contentLength;
+    this.#request = request;
   }
 
   get idempotent(): boolean {
-    return isIdempotent(this.method);
+    return isIdempotent(this.#request.head.method);
+  }
+
+  get safe(): boolean {
+    return isSafe(this.#request.head.method);
+  }
+
+  get id(): string {
+    return this.#request.id;
   }
 
   describe(): string {
-    return `${this.method} ${this.rawTarget}`;
+    const { method, rawTarget } = this.#request.head;
+    return `${method} ${rawTarget}`;
   }
 }

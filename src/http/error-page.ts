@@ -11,7 +11,7 @@ export type ErrorFormat = "text" | "json";
 /** A page of the operator's, in which placeholders are replaced. */
 export interface PageTemplate {
   readonly contentType: string;
-  /** Holds `{status}`, `{reason}` and `{detail}`, each any number of times. */
+  /** Holds `{status}`, `{reason}`, `{detail}` and `{request-id}`, each any number of times. */
   readonly text: string;
 }
 
@@ -24,7 +24,7 @@ export interface ErrorPage {
 /** Bound of the page that an operator gives; every error answer carries it. */
 export const PAGE_TEMPLATE_MAX_BYTES = 65_536;
 
-const PLACEHOLDER = /\{(status|reason|detail)\}/g;
+const PLACEHOLDER = /\{(status|reason|detail|request-id)\}/g;
 const HTML_ESCAPES: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -46,18 +46,35 @@ export class ErrorPages {
   /**
    * The page for a status.
    *
-   * @param detail one sentence for anybody to read, which gives nothing away; null for none
+   * @param detail    one sentence for anybody to read, which gives nothing away; null for none
+   * @param requestId what the request is called in the log; null where nothing more is to be found
+   *   there
    */
-  page(status: number, detail: string | null): ErrorPage {
+  page(status: number, detail: string | null, requestId: string | null = null): ErrorPage {
     const reason = REASON_PHRASES[status] ?? "";
-    if (this.#template !== null) return fill(this.#template, status, reason, detail ?? "");
+    if (this.#template !== null) {
+      return fill(this.#template, {
+        status: String(status),
+        reason,
+        detail: detail ?? "",
+        "request-id": requestId ?? "",
+      });
+    }
     if (this.#format === "json") {
-      // RFC 9457 section 3.1: without `type` the problem is what the status says.
-      const problem = { status, title: reason, ...(detail === null ? {} : { detail }) };
+      const problem = {
+        // RFC 9457 section 3.1: without `type` the problem is what the status says.
+        status,
+        title: reason,
+        ...(detail === null ? {} : { detail }),
+        // An extension member (section 3.2): `instance` would have to be a URI.
+        ...(requestId === null ? {} : { requestId }),
+      };
       const content = Buffer.from(`${JSON.stringify(problem)}\n`);
       return { contentType: "application/problem+json", content };
     }
-    const lines = detail === null ? [`${status} ${reason}`] : [`${status} ${reason}`, detail];
+    const lines = [`${status} ${reason}`];
+    if (detail !== null) lines.push(detail);
+    if (requestId !== null) lines.push(`Request ID: ${requestId}`);
     return {
       contentType: "text/plain; charset=utf-8",
       content: Buffer.from(`${lines.join("\n")}\n`),
@@ -65,10 +82,9 @@ export class ErrorPages {
   }
 }
 
-function fill(template: PageTemplate, status: number, reason: string, detail: string): ErrorPage {
+function fill(template: PageTemplate, values: Readonly<Record<string, string>>): ErrorPage {
   const isHtml = template.contentType.startsWith("text/html");
   const escape = isHtml ? escapeHtml : jsonOrPlain(template.contentType);
-  const values: Readonly<Record<string, string>> = { status: String(status), reason, detail };
   const text = template.text.replace(PLACEHOLDER, (_, name: string) => escape(values[name] ?? ""));
   return { contentType: template.contentType, content: Buffer.from(text) };
 }

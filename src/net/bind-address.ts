@@ -4,27 +4,32 @@
 import { lookup } from "node:dns/promises";
 import { isIPv4, isIPv6 } from "node:net";
 import os from "node:os";
-import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
+import { EXIT_STATUS, invariant, OperatorError } from "../base/errors.ts";
 import { type SocketAddress, UNIX_PATH_MAX_BYTES } from "../os/socket-address.ts";
 
 /** `host` is an IPv4 or IPv6 address or a DNS name; port 0 lets the kernel choose. */
 export type BindAddress =
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  | { readonly kind: "unix"; readonly path: string };
+  | { readonly kind: "unix"; readonly path: string }
+  /** A listening socket that the process was started with. */
+  | { readonly kind: "descriptor"; readonly descriptor: number };
 
 const UNIX_PREFIX = "unix:";
+const DESCRIPTOR_PREFIX = "fd://";
+const DESCRIPTOR_MAX = 1_048_575;
 const PORT_MAX = 65_535;
 const ALL_INTERFACES = "0.0.0.0";
 const LOOPBACK = "127.0.0.1";
 
 /**
- * Understands `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (all IPv4 interfaces), `PORT` (loopback) and
- * `unix:PATH`.
+ * Understands `HOST:PORT`, `[IPV6]:PORT`, `:PORT` (all IPv4 interfaces), `PORT` (loopback),
+ * `unix:PATH` and `fd://NUMBER`.
  *
  * @throws {OperatorError} exit status 2: it is none of these, with what it lacks
  */
 export function parseBindAddress(text: string): BindAddress {
   if (text.startsWith(UNIX_PREFIX)) return parseUnixPath(text);
+  if (text.startsWith(DESCRIPTOR_PREFIX)) return parseDescriptor(text);
   if (/^\d+$/.test(text)) return { kind: "tcp", host: LOOPBACK, port: parsePort(text, text) };
   const bracketed = /^\[([^\]]*)\]:([^:]*)$/.exec(text);
   if (bracketed !== null) {
@@ -49,6 +54,7 @@ export function parseBindAddress(text: string): BindAddress {
 /** The address as an operator would write it. */
 export function formatBindAddress(address: BindAddress): string {
   if (address.kind === "unix") return UNIX_PREFIX + address.path;
+  if (address.kind === "descriptor") return DESCRIPTOR_PREFIX + address.descriptor;
   return `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${address.port}`;
 }
 
@@ -58,6 +64,7 @@ export function formatBindAddress(address: BindAddress): string {
  * @throws {OperatorError} exit status 1: the name has no address
  */
 export async function resolveBindAddress(address: BindAddress): Promise<SocketAddress> {
+  invariant(address.kind !== "descriptor", "a descriptor is bound already");
   if (address.kind === "unix") return { family: "unix", path: address.path };
   const { host, port } = address;
   if (isIPv4(host)) return { family: "inet", host, port };
@@ -87,6 +94,14 @@ function parseUnixPath(text: string): BindAddress {
     );
   }
   return { kind: "unix", path };
+}
+
+function parseDescriptor(text: string): BindAddress {
+  const number = text.slice(DESCRIPTOR_PREFIX.length);
+  if (!/^\d{1,7}$/.test(number) || Number(number) > DESCRIPTOR_MAX) {
+    throw refusal(text, `"${number}" is no descriptor, as in fd://3`);
+  }
+  return { kind: "descriptor", descriptor: Number(number) };
 }
 
 function parsePort(text: string, port: string): number {

@@ -37,6 +37,7 @@ const sockaddr = Buffer.allocUnsafeSlow(SOCKADDR_MAX_BYTES);
 export class EpollListener implements Listener {
   readonly address: SocketAddress;
   readonly effectiveBacklog: number;
+  shared = false;
   readonly #context: EpollStreamContext;
   readonly #log: Log;
   readonly #fd: number;
@@ -71,6 +72,10 @@ export class EpollListener implements Listener {
     this.#localAddress = wildcard ? null : address;
   }
 
+  get descriptor(): number | null {
+    return this.#stopping ? null : this.#fd;
+  }
+
   start(onStream: (stream: ByteStream) => void): void {
     if (this.#stopping || this.#registration !== null) return;
     this.#onStream = onStream;
@@ -84,16 +89,10 @@ export class EpollListener implements Listener {
     if (this.#pause !== null) clearTimeout(this.#pause);
     if (this.#registration !== null) {
       this.#context.reactor.remove(this.#registration, false);
-      // One more than the queue holds; clients that come while this runs are not served forever.
-      const emptied = this.#accept(this.effectiveBacklog + 1);
-      if (!emptied) {
-        this.#log.warn("connections that waited could not all be accepted", {
-          address: formatAddress(this.address),
-        });
-      }
+      if (!this.shared) this.#acceptWaiting();
     }
     this.#context.libc.close(this.#fd);
-    if (this.file !== null) removeIfSame(this.file);
+    if (this.file !== null && !this.shared) removeIfSame(this.file);
     this.#stopped.resolve();
   }
 
@@ -104,6 +103,15 @@ export class EpollListener implements Listener {
   /** Called by the reactor. */
   onEvents(): void {
     this.#accept(ACCEPTS_PER_EVENT_MAX);
+  }
+
+  #acceptWaiting(): void {
+    // One more than the queue holds; clients that come while this runs are not served forever.
+    const emptied = this.#accept(this.effectiveBacklog + 1);
+    if (emptied) return;
+    this.#log.warn("connections that waited could not all be accepted", {
+      address: formatAddress(this.address),
+    });
   }
 
   /** @returns whether the kernel's queue is empty */

@@ -10,19 +10,26 @@ import type { SystemLibraries } from "../os/libc.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
 import {
   localAddressOf,
+  objectionToListening,
   openListeningSocket,
   openSocketPair,
   probeUnixSocket,
+  takeOverListeningSocket,
 } from "../os/sockets.ts";
 import { effectiveBacklog, leavesIPv4Alone } from "./accept-queue.ts";
 import { type BindAddress, resolveBindAddress } from "./bind-address.ts";
 import { EpollListener } from "./epoll-listener.ts";
 import { EpollStream, type EpollStreamContext } from "./epoll-stream.ts";
 import { EpollWorkerLink } from "./epoll-worker-link.ts";
-import { listenError } from "./listen-error.ts";
+import { cannotAdopt, listenError } from "./listen-error.ts";
 import { Reactor } from "./reactor.ts";
 import type { Listener, SpawnedProcess, SpawnOptions, Transport, WorkerLink } from "./transport.ts";
-import { identifyFile, inspectSocketPath, removeStaleSocket } from "./unix-socket-file.ts";
+import {
+  type FileIdentity,
+  identifyFile,
+  inspectSocketPath,
+  removeStaleSocket,
+} from "./unix-socket-file.ts";
 
 /** The most that one recv brings; all streams share the buffer. */
 const RECEIVE_BUFFER_BYTES = 65_536;
@@ -57,6 +64,7 @@ export class EpollTransport implements Transport {
   }
 
   async listen(address: BindAddress, backlog: number): Promise<Listener> {
+    if (address.kind === "descriptor") return this.adopt(address.descriptor, backlog, null);
     const { libc } = this.#context;
     const wanted = await resolveBindAddress(address);
     if (wanted.family === "unix") this.#clearSocketPath(wanted.path);
@@ -72,16 +80,15 @@ export class EpollTransport implements Transport {
     }
     const file = wanted.family === "unix" ? identifyFile(wanted.path) : null;
     const bound = wanted.family === "unix" ? wanted : localAddressOf(libc, fd);
-    const listener = new EpollListener(
-      this.#context,
-      this.#log,
-      fd,
-      bound,
-      effectiveBacklog(backlog),
-      file,
-    );
-    this.#listeners.add(listener);
-    return listener;
+    return this.#listenerOf(fd, bound, backlog, file);
+  }
+
+  async adopt(descriptor: number, backlog: number, file: FileIdentity | null): Promise<Listener> {
+    const { libc } = this.#context;
+    const objection = objectionToListening(libc, descriptor);
+    if (objection !== null) throw cannotAdopt(descriptor, objection);
+    takeOverListeningSocket(libc, descriptor, backlog);
+    return this.#listenerOf(descriptor, localAddressOf(libc, descriptor), backlog, file);
   }
 
   atTurnEnd(task: () => void): void {
@@ -129,6 +136,18 @@ export class EpollTransport implements Transport {
     for (const listener of this.#listeners) listener.stop();
     for (const stream of this.#context.streams) stream.close();
     this.#context.reactor.close();
+  }
+
+  #listenerOf(
+    fd: number,
+    bound: SocketAddress,
+    backlog: number,
+    file: FileIdentity | null,
+  ): EpollListener {
+    const granted = effectiveBacklog(backlog);
+    const listener = new EpollListener(this.#context, this.#log, fd, bound, granted, file);
+    this.#listeners.add(listener);
+    return listener;
   }
 
   #clearSocketPath(path: string): void {

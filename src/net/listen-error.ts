@@ -27,6 +27,15 @@ export function cannotListen(address: SocketAddress, why: string): OperatorError
   );
 }
 
+/** @param why continues "it": `is no socket` */
+export function cannotAdopt(descriptor: number, why: string): OperatorError {
+  return new OperatorError(
+    EXIT_STATUS.failure,
+    `cannot listen on fd://${descriptor}: descriptor ${descriptor} ${why}; ` +
+      "whoever starts this program has to pass a listening stream socket there",
+  );
+}
+
 function reasonAndRemedy(address: SocketAddress, code: string): string {
   if (address.family === "unix") return unixReason(address.path, code);
   const { port } = address;

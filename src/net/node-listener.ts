@@ -1,6 +1,7 @@
 /**
  * A listening socket of `node:net`. Node accepts by itself; this makes streams of what it brings.
  */
+import { closeSync } from "node:fs";
 import type { Server, Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import { connectionsLeft } from "../os/descriptors.ts";
@@ -18,6 +19,7 @@ const QUIET_TURNS = 3;
 export class NodeListener implements Listener {
   readonly address: SocketAddress;
   readonly effectiveBacklog: number;
+  shared = false;
   readonly #server: Server;
   readonly #streams: Set<NodeStream>;
   readonly #log: Log;
@@ -27,6 +29,11 @@ export class NodeListener implements Listener {
    * the backlog.
    */
   readonly #waiting: Socket[] = [];
+  /**
+   * A socket taken over, from which Node is not to accept before `start`: whoever accepts from it
+   * so far goes on, and serves what it accepts.
+   */
+  #adopted: number | null = null;
   #onStream: ((stream: ByteStream) => void) | null = null;
   /** Streams of the whole transport beyond which descriptors are kept for what serves them. */
   #streamsMax = Infinity;
@@ -35,7 +42,11 @@ export class NodeListener implements Listener {
   #stopping = false;
   readonly #stopped = Promise.withResolvers<void>();
 
-  /** Takes a listening server over, and the file that names it, if there is one. */
+  /**
+   * Takes a server over, and the file that names it, if there is one.
+   *
+   * @param adopted the descriptor that the server is to listen on; null where it listens already
+   */
   constructor(
     server: Server,
     streams: Set<NodeStream>,
@@ -43,8 +54,10 @@ export class NodeListener implements Listener {
     address: SocketAddress,
     effectiveBacklog: number,
     file: FileIdentity | null,
+    adopted: number | null,
   ) {
     this.#server = server;
+    this.#adopted = adopted;
     this.#streams = streams;
     this.#log = log;
     this.address = address;
@@ -54,10 +67,21 @@ export class NodeListener implements Listener {
     server.on("error", this.#onError);
   }
 
+  get descriptor(): number | null {
+    // Not in Node's documentation, but what it hands to libuv when a child inherits a server.
+    const { _handle: handle } = this.#server as unknown as { _handle: { fd?: number } | null };
+    const descriptor = this.#adopted ?? handle?.fd ?? -1;
+    return descriptor < 0 ? null : descriptor;
+  }
+
   start(onStream: (stream: ByteStream) => void): void {
     if (this.#stopping) return;
     this.#onStream = onStream;
     this.#streamsMax = this.#streams.size + connectionsLeft();
+    if (this.#adopted !== null) {
+      this.#server.listen({ fd: this.#adopted, backlog: this.effectiveBacklog });
+      this.#adopted = null;
+    }
     for (const socket of this.#waiting.splice(0)) this.#take(socket);
   }
 
@@ -69,9 +93,9 @@ export class NodeListener implements Listener {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    if (this.file !== null) removeIfSame(this.file);
+    if (this.file !== null && !this.shared) removeIfSame(this.file);
     for (const socket of this.#waiting.splice(0)) socket.destroy();
-    if (this.#onStream === null) this.#close();
+    if (this.#onStream === null || this.shared) this.#close();
     else this.#closeWhenQuiet(this.effectiveBacklog + QUIET_TURNS, this.#accepted, 0);
   }
 
@@ -95,6 +119,8 @@ export class NodeListener implements Listener {
   }
 
   #close(): void {
+    if (this.#adopted !== null) closeSync(this.#adopted);
+    this.#adopted = null;
     this.#server.close();
     this.#stopped.resolve();
   }

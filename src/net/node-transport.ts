@@ -3,24 +3,31 @@
  * Correct on all of them, not the fastest.
  */
 import { spawn } from "node:child_process";
-import { renameSync, rmSync } from "node:fs";
+import { fstatSync, renameSync, rmSync, type Stats } from "node:fs";
 import { connect, createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import type { Log } from "../base/log.ts";
+import { systemLibraries } from "../os/libc.ts";
 import { type SocketAddress, UNIX_PATH_MAX_BYTES, unmapIPv4 } from "../os/socket-address.ts";
+import { closeOnExec, localAddressOf, objectionToListening } from "../os/sockets.ts";
 import { effectiveBacklog, leavesIPv4Alone } from "./accept-queue.ts";
 import { type BindAddress, resolveBindAddress } from "./bind-address.ts";
-import { listenError } from "./listen-error.ts";
+import { cannotAdopt, listenError } from "./listen-error.ts";
 import { NodeListener } from "./node-listener.ts";
 import { NodeStream } from "./node-stream.ts";
 import { WorkerLinkServer } from "./node-worker-link.ts";
 import type { Listener, SpawnedProcess, SpawnOptions, Transport, WorkerLink } from "./transport.ts";
 import { TurnEndTasks } from "./turn-end-tasks.ts";
 import {
+  type FileIdentity,
   identifyFile,
   inspectSocketPath,
   type ProbeResult,
   removeStaleSocket,
 } from "./unix-socket-file.ts";
+
+const SERVER_SETTINGS = { allowHalfOpen: true, noDelay: true };
+/** What cannot be asked without our own system calls. */
+const UNKNOWN_ADDRESS: SocketAddress = { family: "unix", path: "" };
 
 export class NodeTransport implements Transport {
   readonly name = "node";
@@ -45,8 +52,9 @@ export class NodeTransport implements Transport {
   }
 
   async listen(address: BindAddress, backlog: number): Promise<Listener> {
+    if (address.kind === "descriptor") return this.adopt(address.descriptor, backlog, null);
     const wanted = await resolveBindAddress(address);
-    const server = createServer({ allowHalfOpen: true, noDelay: true });
+    const server = createServer(SERVER_SETTINGS);
     let file = null;
     let bound = wanted;
     try {
@@ -70,16 +78,13 @@ export class NodeTransport implements Transport {
       if (code === undefined) throw error;
       throw listenError(wanted, code);
     }
-    const listener = new NodeListener(
-      server,
-      this.#streams,
-      this.#log,
-      bound,
-      effectiveBacklog(backlog),
-      file,
-    );
-    this.#listeners.add(listener);
-    return listener;
+    return this.#listenerOf(server, bound, backlog, file, null);
+  }
+
+  async adopt(descriptor: number, backlog: number, file: FileIdentity | null): Promise<Listener> {
+    const address = inspectDescriptor(descriptor);
+    const server = createServer(SERVER_SETTINGS);
+    return this.#listenerOf(server, address, backlog, file, descriptor);
   }
 
   atTurnEnd(task: () => void): void {
@@ -117,6 +122,27 @@ export class NodeTransport implements Transport {
     this.#linkServer?.close();
   }
 
+  #listenerOf(
+    server: Server,
+    bound: SocketAddress,
+    backlog: number,
+    file: FileIdentity | null,
+    adopted: number | null,
+  ): NodeListener {
+    const granted = effectiveBacklog(backlog);
+    const listener = new NodeListener(
+      server,
+      this.#streams,
+      this.#log,
+      bound,
+      granted,
+      file,
+      adopted,
+    );
+    this.#listeners.add(listener);
+    return listener;
+  }
+
   readonly #runTasks = (): void => {
     this.#tasks.run(this.#onFatal);
     this.#tasksArmed = !this.#tasks.empty;
@@ -136,6 +162,33 @@ function listening(server: Server, options: ListenOptions): Promise<void> {
       resolve();
     });
   });
+}
+
+/**
+ * @returns where the socket is bound; without a name where that cannot be asked
+ * @throws {OperatorError} exit status 1: it is no listening stream socket, as far as can be told
+ */
+function inspectDescriptor(descriptor: number): SocketAddress {
+  const libraries = systemLibraries();
+  if (!("unavailable" in libraries)) {
+    const { libc } = libraries;
+    const objection = objectionToListening(libc, descriptor);
+    if (objection !== null) throw cannotAdopt(descriptor, objection);
+    closeOnExec(libc, descriptor);
+    return localAddressOf(libc, descriptor);
+  }
+  const found = statOf(descriptor);
+  if (found === null) throw cannotAdopt(descriptor, "is not open");
+  if (!found.isSocket()) throw cannotAdopt(descriptor, "is no socket");
+  return UNKNOWN_ADDRESS;
+}
+
+function statOf(descriptor: number): Stats | null {
+  try {
+    return fstatSync(descriptor);
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -25,6 +25,16 @@ export interface Transport {
   listen(address: BindAddress, backlog: number): Promise<Listener>;
 
   /**
+   * Takes over a listening socket that the process was started with, or that another process
+   * accepts from as well; does not accept before `Listener.start`.
+   *
+   * @param file the file that names it and that is to be removed at the end; null where there is
+   *   none, or it is somebody else's
+   * @throws {OperatorError} exit status 1: it is no listening stream socket
+   */
+  adopt(descriptor: number, backlog: number, file: FileIdentity | null): Promise<Listener>;
+
+  /**
    * Runs `task` once, at the end of the present turn of the event loop: after every event that the
    * kernel had ready was handled, before waiting again. Called outside a turn (from a timer, a
    * promise), it runs soon after. Used to send everything that one turn produced with one system
@@ -65,11 +75,18 @@ export interface Listener {
   readonly effectiveBacklog: number;
   /** The file that names a Unix socket; null for other sockets. */
   readonly file: FileIdentity | null;
+  /** For a child to inherit; null where it cannot be known. */
+  readonly descriptor: number | null;
+  /**
+   * Whether another process accepts from the same socket, now or soon: then `stop` leaves it what
+   * waits in the kernel's queue, and the file.
+   */
+  shared: boolean;
   /** Begins to accept; `onStream` is called for each connection and sets the stream's handler. */
   start(onStream: (stream: ByteStream) => void): void;
   /**
    * Accepts what waits in the kernel's queue, then closes the listening socket and removes its
-   * socket file. A transport that cannot accept at once calls `onStream` until {@link stopped}
+   * socket file (see {@link shared}). A transport that cannot accept at once calls `onStream` until {@link stopped}
    * resolves.
    */
   stop(): void;

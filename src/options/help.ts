@@ -21,6 +21,7 @@ const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
   Policy: "What is let through",
   Time: "Limits on time (30, 30s, 500ms, 5m)",
   Size: "Limits on size (512, 16k, 1MiB)",
+  System: "System",
   General: "General",
 };
 
@@ -37,6 +38,7 @@ export function helpText(version: string): string {
     `Portico ${version}`,
     "",
     "Usage: portico [options] MODULE:APPLICATION",
+    "       portico reload|stop|status|scale [--help]     for one that runs",
     "",
     "Serves a Python WSGI application. MODULE:APPLICATION is, for instance,",
     "mysite.wsgi:application, app, app:create_app() or path/to/file.py:app.",

@@ -12,6 +12,7 @@ export type OptionGroup =
   | "Policy"
   | "Time"
   | "Size"
+  | "System"
   | "General";
 
 export interface OptionSpec {

@@ -16,6 +16,7 @@ import { PROXIES_OPTIONS } from "./records/proxies.ts";
 import { POLICY_OPTIONS } from "./records/policy.ts";
 import { TIME_OPTIONS } from "./records/time.ts";
 import { SIZE_OPTIONS } from "./records/size.ts";
+import { SYSTEM_OPTIONS } from "./records/system.ts";
 import { GENERAL_OPTIONS } from "./records/general.ts";
 
 export const OPTIONS = {
@@ -26,6 +27,7 @@ export const OPTIONS = {
   ...POLICY_OPTIONS,
   ...TIME_OPTIONS,
   ...SIZE_OPTIONS,
+  ...SYSTEM_OPTIONS,
   ...GENERAL_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;
 

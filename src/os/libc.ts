@@ -37,6 +37,7 @@ export interface Libc {
   sendmsg(fd: number, message: Uint8Array, flags: number): number;
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
+  dup2(from: number, to: number): number;
   epoll_create1(flags: number): number;
   epoll_ctl(epoll: number, operation: number, fd: number, event: Int32Array | null): number;
   epoll_wait(epoll: number, events: Int32Array, eventsMax: number, timeoutMs: number): number;
@@ -46,6 +47,9 @@ export interface Libc {
   ioctl(fd: number, request: number, into: Int32Array): number;
   getrlimit(resource: number, limits: Uint8Array): number;
   setrlimit(resource: number, limits: Uint8Array): number;
+  waitpid(pid: number, status: Int32Array | null, options: number): number;
+  /** prctl(2) for an operation that writes one `int`. */
+  prctl(operation: number, into: Int32Array): number;
 }
 
 /**
@@ -123,6 +127,7 @@ function bindLibc(koffi: Koffi): Libc {
   const pointer = "void *";
   const fcntl = own.func("fcntl", "int", ["int", "int", "..."]);
   const ioctl = own.func("ioctl", "int", ["int", "ulong", "..."]);
+  const prctl = own.func("prctl", "int", ["int", "..."]);
   return {
     errno: () => koffi.errno(),
     addressOf: (memory) => koffi.address(memory),
@@ -140,6 +145,7 @@ function bindLibc(koffi: Koffi): Libc {
     sendmsg: bind("sendmsg", "int64", "int", pointer, "int"),
     shutdown: bind("shutdown", "int", "int", "int"),
     close: bind("close", "int", "int"),
+    dup2: bind("dup2", "int", "int", "int"),
     epoll_create1: bind("epoll_create1", "int", "int"),
     epoll_ctl: bind("epoll_ctl", "int", "int", "int", "int", pointer),
     epoll_wait: bind("epoll_wait", "int", "int", pointer, "int", "int"),
@@ -149,6 +155,8 @@ function bindLibc(koffi: Koffi): Libc {
     ioctl: (fd, request, into) => ioctl(fd, request, pointer, into) as number,
     getrlimit: bind("getrlimit", "int", "int", pointer),
     setrlimit: bind("setrlimit", "int", "int", pointer),
+    waitpid: bind("waitpid", "int", "int", pointer, "int"),
+    prctl: (operation, into) => prctl(operation, pointer, into) as number,
   };
 }
 

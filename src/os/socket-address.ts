@@ -69,6 +69,22 @@ export function encodeSockaddr(address: SocketAddress): Uint8Array {
 }
 
 /**
+ * The `sockaddr` of a Unix socket as environment variables name it: a path, or `@` and a name in
+ * the abstract namespace of unix(7), where the length says how long the name is.
+ *
+ * @returns null where the name is too long
+ */
+export function encodeUnixName(name: string): Uint8Array | null {
+  const abstract = name.startsWith("@");
+  const bytes = Buffer.from(abstract ? name.slice(1) : name);
+  if (bytes.length > UNIX_PATH_MAX_BYTES) return null;
+  const encoded = Buffer.alloc(3 + bytes.length);
+  encoded.writeUInt16LE(AF_UNIX, 0);
+  bytes.copy(encoded, abstract ? 3 : 2);
+  return encoded;
+}
+
+/**
  * What the kernel wrote into `bytes[0..length)`. An IPv4 client of a socket that serves both
  * families comes as `::ffff:a.b.c.d` and is given back as what it is.
  */

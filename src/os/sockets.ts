@@ -2,7 +2,7 @@
  * Operations on sockets that are not on the hot path, typed: a call that fails becomes a
  * `SystemCallError` that says what was being done. Knows no event loop.
  */
-import { EINTR, systemCallError } from "./errno.ts";
+import { EBADF, EINTR, systemCallError } from "./errno.ts";
 import type { Libc } from "./libc.ts";
 import {
   AF_INET,
@@ -16,6 +16,7 @@ import {
 } from "./socket-address.ts";
 
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 /** A send to a peer that is gone answers EPIPE; without this it would also raise SIGPIPE. */
@@ -29,16 +30,21 @@ const SIOCOUTQ = 0x5411;
 
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_TYPE = 3;
 const SO_ERROR = 4;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_LINGER = 13;
+const SO_ACCEPTCONN = 30;
+const SO_DOMAIN = 39;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+const F_SETFD = 2;
 const F_GETFL = 3;
 const F_SETFL = 4;
+const FD_CLOEXEC = 1;
 const O_NONBLOCK = 0x800;
 const F_DUPFD_CLOEXEC = 1030;
 
@@ -92,6 +98,60 @@ export function openListeningSocket(
     libc.close(fd);
     throw error;
   }
+}
+
+/**
+ * Why a descriptor that somebody else opened cannot be accepted from; null where it can.
+ *
+ * @returns continues "it": `is a socket that does not listen`
+ */
+export function objectionToListening(libc: Libc, fd: number): string | null {
+  const type = intOption(libc, fd, SO_TYPE);
+  if (type === null) return libc.errno() === EBADF ? "is not open" : "is no socket";
+  const family = intOption(libc, fd, SO_DOMAIN);
+  if (family !== AF_INET && family !== AF_INET6 && family !== AF_UNIX) {
+    return "is neither an IP nor a Unix socket";
+  }
+  if (type !== SOCK_STREAM) return "is no stream socket";
+  return intOption(libc, fd, SO_ACCEPTCONN) === 1 ? null : "is a socket that does not listen";
+}
+
+/**
+ * Makes a listening descriptor that somebody else opened like one of {@link openListeningSocket}.
+ *
+ * @throws {SystemCallError} EBADF, ENOTSOCK, EOPNOTSUPP
+ */
+export function takeOverListeningSocket(libc: Libc, fd: number, backlog: number): void {
+  const doing = `taking over descriptor ${fd}`;
+  closeOnExec(libc, fd);
+  const flags = check(libc, libc.fcntl(fd, F_GETFL, 0), "fcntl", doing);
+  check(libc, libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK), "fcntl", doing);
+  // Only the bound of its queue changes.
+  check(libc, libc.listen(fd, backlog), "listen", doing);
+}
+
+/** No program that is started from now on gets this descriptor, unless it is handed over. */
+export function closeOnExec(libc: Libc, fd: number): void {
+  libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/**
+ * Sends one datagram to a Unix socket, without waiting.
+ *
+ * @param address as `encodeUnixName` makes it
+ * @returns 0, or the errno
+ */
+export function sendDatagram(libc: Libc, address: Uint8Array, bytes: Uint8Array): number {
+  const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return libc.errno();
+  let result: number;
+  do {
+    result = libc.connect(fd, address, address.length);
+    if (result === 0) result = libc.send(fd, bytes, bytes.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (result < 0 && libc.errno() === EINTR);
+  const errno = result < 0 ? libc.errno() : 0;
+  libc.close(fd);
+  return errno;
 }
 
 /** @throws {SystemCallError} ENOBUFS, EBADF */
@@ -188,6 +248,12 @@ export function takeSocketError(libc: Libc, fd: number): number {
   lengthWord[0] = 4;
   words[0] = 0;
   return libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, words, lengthWord) < 0 ? libc.errno() : words[0];
+}
+
+/** A socket option of level SOL_SOCKET; null where the kernel does not say. */
+function intOption(libc: Libc, fd: number, name: number): number | null {
+  lengthWord[0] = 4;
+  return libc.getsockopt(fd, SOL_SOCKET, name, words, lengthWord) < 0 ? null : (words[0] as number);
 }
 
 function setIntOption(

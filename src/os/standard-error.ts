@@ -23,8 +23,26 @@ type WriteSome = (bytes: Buffer) => number;
  * which there is no room is dropped, and the next one that is written says how many were.
  */
 export function openStandardError(): LineWriter {
+  if (isFile()) return writeToFile;
   const write = openNonBlocking();
   return write === null ? (line) => void process.stderr.write(`${line}\n`) : lineWriter(write);
+}
+
+function isFile(): boolean {
+  try {
+    return fstatSync(STANDARD_ERROR).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Always to whichever file is standard error now: it may be replaced (`src/os/error-log.ts`). */
+function writeToFile(line: string): void {
+  try {
+    writeSync(STANDARD_ERROR, `${line}\n`);
+  } catch {
+    // The disk is full, or the file's system is gone; serving goes on.
+  }
 }
 
 /** {@link LineWriter} over `write`. Keeps no more than the rest of one line. */

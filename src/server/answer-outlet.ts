@@ -27,8 +27,8 @@ export interface OutletSettings {
 export interface OutletOwner {
   /** Less waits than before; perhaps nothing. */
   onOutletDrained(): void;
-  /** What waited for the client is lost. */
-  onOutletFailed(error: Error): void;
+  /** There is no file to keep what waits for the client in. `isLost`: some of it is gone. */
+  onOutletFailed(error: Error, isLost: boolean): void;
 }
 
 /** How long a worker waits for a client, before what it makes goes to a file. */
@@ -112,6 +112,9 @@ export class AnswerOutlet implements AnswerSpoolOwner {
   /**
    * Looks at how the client does. Called several times a second.
    *
+   * Without a file (a full disk) a client that is behind holds its worker, which has to end once
+   * others wait: its answer is cut short, so that the others get theirs.
+   *
    * @param othersWait see {@link AnswerOutlet.makeRoom}
    * @returns whether the client takes too little to be waited for
    */
@@ -121,6 +124,7 @@ export class AnswerOutlet implements AnswerSpoolOwner {
     else if (this.#fullSinceMs === null) this.#fullSinceMs = nowMs;
     else if (othersWait || nowMs - this.#fullSinceMs >= PATIENCE_MS) {
       if (this.#beginSpool()) this.#owner.onOutletDrained();
+      else if (this.#isStuck(nowMs, othersWait)) return true;
     }
     return this.#watch.look(this.#givenBytes, nowMs);
   }
@@ -155,11 +159,16 @@ export class AnswerOutlet implements AnswerSpoolOwner {
 
   onSpoolFailed(error: Error, lost: boolean): void {
     this.#spoolFailed = true;
-    if (lost) this.#owner.onOutletFailed(error);
+    this.#owner.onOutletFailed(error, lost);
   }
 
   onSpoolWritten(): void {
     if (!this.full) this.#owner.onOutletDrained();
+  }
+
+  #isStuck(nowMs: number, othersWait: boolean): boolean {
+    const fullSinceMs = this.#fullSinceMs ?? nowMs;
+    return this.#spoolFailed && othersWait && nowMs - fullSinceMs >= PATIENCE_MS;
   }
 
   #hold(bytes: number): void {
@@ -174,9 +183,9 @@ export class AnswerOutlet implements AnswerSpoolOwner {
     try {
       this.#spool = new AnswerSpool(folder, this);
       return true;
-    } catch {
+    } catch (error) {
       // Without a file the worker waits, as it would without the option.
-      this.#spoolFailed = true;
+      this.onSpoolFailed(error instanceof Error ? error : new Error(String(error)), false);
       return false;
     }
   }

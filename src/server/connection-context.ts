@@ -6,19 +6,16 @@ import type { RequestHandler } from "../handlers/handler.ts";
 import type { ErrorPages } from "../http/error-page.ts";
 import type { RequestLimits } from "../http1/receiver.ts";
 import type { ResponseHeadWriter } from "../http1/response.ts";
-import type { SpoolSettings } from "./request-content.ts";
 import type { OutletSettings } from "./answer-outlet.ts";
+import type { IntakeSettings } from "./content-intake.ts";
+import type { FailureReport } from "./failure-report.ts";
 import type { HeldMemory } from "./held-memory.ts";
 import type { ScreeningSettings } from "./screening.ts";
-import type { TransferLimits } from "./transfer-watch.ts";
 
-export interface ConnectionSettings {
+export interface ConnectionSettings extends IntakeSettings {
   readonly request: RequestLimits;
-  readonly spool: SpoolSettings;
   /** From the first byte of a head (or the connection's begin) to its end. */
   readonly headerTimeoutMs: number;
-  /** How fast a request's content must arrive. */
-  readonly contentTransfer: TransferLimits;
   /** How long an idle connection is kept; null: each answer closes its connection. */
   readonly keepAliveTimeoutMs: number | null;
   /** From a request's first byte to its answer's last; null for any time. */
@@ -37,6 +34,7 @@ export interface ConnectionContext extends ScreeningSettings {
   readonly scratch: Buffer;
   readonly heldMemory: HeldMemory;
   readonly log: Log;
+  readonly failures: FailureReport;
   /** Monotonic ms. Between two sweeps the time of the next one, so that no deadline comes early. */
   readonly nowMs: number;
   /** The server is being stopped: answers close their connections. */

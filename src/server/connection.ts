@@ -18,27 +18,27 @@ import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { AnswerFailure, AnswerSink } from "../workers/application-request.ts";
 import { AnswerOutlet, type OutletOwner } from "./answer-outlet.ts";
 import type { ConnectionContext, ServedConnection } from "./connection-context.ts";
+import { ContentIntake } from "./content-intake.ts";
+import { contentFailure, failureAnswer, type RequestFailure } from "./failure-answer.ts";
 import {
   errorAnswer,
-  FAILURE_STATUS,
   gatewayAnswer,
   isWorthTaking,
   withAddedFields,
   type WrittenAnswer,
 } from "./gateway-answer.ts";
 import { Lingering } from "./lingering.ts";
-import { RequestContent } from "./request-content.ts";
+import { ReceivedRequest } from "./received-request.ts";
 import { type FramedRequest, ResponseWriter } from "./response-writer.ts";
 import { Screening } from "./screening.ts";
-import { TransferWatch } from "./transfer-watch.ts";
 
 /** What the connection waits for. */
 type Phase = "idle" | "head" | "content" | "answer" | "lingering" | "closed";
 
-/** Content that waits to be written to its file; beyond it the stream is not read. */
-const SPOOL_PENDING_MAX_BYTES = 1_048_576;
 /** For so long a client may repeat itself at no cost; then its connection takes less memory. */
 const REMEMBERED_MS = 1_000;
+/** What a connection that is one too many gets to ask how the gateway is, which is answered. */
+const ONE_TOO_MANY_MS = 1_000;
 /** Stands for the method of a request that cannot be read: one whose answers have content. */
 const UNKNOWN_METHOD = "GET";
 
@@ -58,10 +58,12 @@ export class HttpConnection
   #forgetAtMs = Infinity;
   /** When the present exchange has taken too long in all. */
   #exchangeEndsMs = Infinity;
+  #isOneTooMany = false;
   #head: RequestHead | null = null;
-  #content: RequestContent | null = null;
-  #contentComplete = false;
-  #contentWatch: TransferWatch | null = null;
+  /** Made for the first request that has content. */
+  #intake: ContentIntake | null = null;
+  /** The present one, once it has arrived whole. */
+  #request: ReceivedRequest | null = null;
   #pending: PendingAnswer | null = null;
   #answerPaused = false;
   #inputEnded = false;
@@ -100,16 +102,20 @@ export class HttpConnection
   /**
    * One connection too many: it gets an honest answer, and the lingering close that lets the client
    * read it.
+   *
+   * @param atOnce else one request is read, since it may be one after the gateway's health
    */
-  turnAway(): void {
-    this.#refuse(503, null);
+  turnAway(atOnce: boolean): void {
+    this.#isOneTooMany = true;
+    if (atOnce) this.#refuse(503, null);
+    else this.#enter("head", ONE_TOO_MANY_MS);
   }
 
   sweep(): void {
     const now = this.#context.nowMs;
     if (now >= this.#forgetAtMs) this.#forget();
     if (now >= this.#deadlineMs) this.#onDeadline();
-    if (this.#phase === "content" && this.#contentWatch?.tooSlow(now) === true) this.#refuseLate();
+    if (this.#phase === "content" && this.#intake?.tooSlow(now) === true) this.#refuseLate();
     if (now >= this.#exchangeEndsMs) this.#onExchangeTooLong();
     // A reset gives the kernel's memory back as well, which a slow reader would hold on to.
     if (this.#outlet.look(now, this.#requests.othersWait)) this.#stream.reset();
@@ -150,32 +156,30 @@ export class HttpConnection
     else if (this.#phase === "lingering" && this.#inputEnded) this.#closeOnceSent();
   }
 
-  onOutletFailed(error: Error): void {
-    this.#context.log.error("an answer could not be kept", { cause: error.message });
-    this.#stream.reset();
+  onOutletFailed(error: Error, isLost: boolean): void {
+    this.#context.failures.addUnkeptAnswer(error, isLost, this.#context.nowMs);
+    if (isLost) this.#stream.reset();
   }
 
   onClose(): void {
     this.#phase = "closed";
     this.#pending?.cancel();
     this.#pending = null;
-    this.#content?.release();
-    this.#content = null;
+    this.#intake?.drop();
     this.#outlet.release();
     this.#context.onClosed(this);
   }
 
   onContentWritten(): void {
     if (this.#phase !== "content") return;
-    if (this.#contentComplete) this.#dispatch();
+    if (this.#intake?.complete === true) this.#dispatch();
     else this.#resumeInput();
   }
 
   onContentFailed(error: Error): void {
-    this.#content = null;
-    if (this.#phase !== "content") return;
-    this.#context.log.error("a request's content could not be kept", { cause: error.message });
-    this.#refuse(507, null);
+    const head = this.#head;
+    if (this.#phase !== "content" || head === null) return;
+    this.#answerAndClose(this.#failed(contentFailure(error), head, error.message), head);
   }
 
   onAnswerHead(
@@ -219,15 +223,14 @@ export class HttpConnection
   }
 
   onAnswerFailure(failure: AnswerFailure | "application-aborted"): void {
+    const head = this.#head;
     this.#pending = null;
     if (this.#response.begun || failure === "application-aborted") {
-      this.#context.log.warn("an answer was cut short", {
-        request: this.#head === null ? null : `${this.#head.method} ${this.#head.rawTarget}`,
-      });
+      if (this.#request !== null) this.#context.failures.addCutShort(this.#request);
       this.#cutShort();
       return;
     }
-    this.#answer(errorAnswer(this.#context.errorPages, FAILURE_STATUS[failure], null));
+    if (head !== null) this.#answer(this.#failed(failure, head));
   }
 
   /** Takes what the receiver has, as far as the present request allows. */
@@ -238,12 +241,7 @@ export class HttpConnection
       while (this.#takeEvent());
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#context.log.info("a request was refused", {
-        status: error.status,
-        code: error.code,
-        cause: error.message,
-        section: error.section,
-      });
+      this.#context.failures.addRefused(error);
       this.#refuse(error.status, error.message);
     } finally {
       this.#advancing = false;
@@ -262,8 +260,7 @@ export class HttpConnection
         this.#takeContent(event.bytes, event.start, event.end);
         return true;
       case "end":
-        this.#contentComplete = true;
-        if (this.#content === null || this.#content.pendingBytes === 0) this.#dispatch();
+        if (this.#intake?.end() !== false) this.#dispatch();
         return true;
       case "need-data":
         this.#awaitMore();
@@ -285,20 +282,22 @@ export class HttpConnection
     const { settings, errorPages } = this.#context;
     this.#forgetAtMs = Infinity;
     this.#head = head;
-    this.#contentComplete = false;
     this.#beginExchange();
     this.#screening.screen(head);
+    const answer = this.#screening.admission?.answer ?? null;
+    if (this.#isOneTooMany && answer?.isHealthAnswer !== true) {
+      this.#answerAndClose(errorAnswer(errorPages, 503, null), head);
+      return;
+    }
     const { framing, expectsContinue } = head.section;
     if (framing.kind === "none") return;
-    const answer = this.#screening.admission?.answer ?? null;
     if (answer !== null && !isWorthTaking(head.section)) {
       this.#answerAndClose(gatewayAnswer(errorPages, answer), head);
       return;
     }
     this.#enter("content", Infinity);
-    this.#contentWatch ??= new TransferWatch(settings.contentTransfer);
-    this.#contentWatch.begin(this.#context.nowMs);
-    this.#content = new RequestContent(settings.spool, this);
+    this.#intake ??= new ContentIntake(settings, this);
+    this.#intake.begin(this.#context.nowMs);
     // A client that sent some of the content already does not wait (RFC 9110 section 10.1.1).
     if (expectsContinue && this.#receiver.bufferedBytes === 0) {
       this.#outlet.write(CONTINUE, 0, CONTINUE.length);
@@ -306,12 +305,8 @@ export class HttpConnection
   }
 
   #takeContent(bytes: Buffer, start: number, end: number): void {
-    if (this.#content === null) return;
-    this.#contentWatch?.moved(end - start, this.#context.nowMs);
-    this.#content.append(bytes, start, end);
-    if (this.#content !== null && this.#content.pendingBytes > SPOOL_PENDING_MAX_BYTES) {
-      this.#pauseInput();
-    }
+    this.#intake?.append(bytes, start, end, this.#context.nowMs);
+    if (this.#intake?.behind === true) this.#pauseInput();
   }
 
   /** The request has arrived whole: hands it on. */
@@ -320,29 +315,33 @@ export class HttpConnection
     if (head === null) return;
     this.#enter("answer", Infinity);
     this.#resumeInput();
-    const { errorPages } = this.#context;
     const answer = this.#screening.admission?.answer ?? null;
     if (answer !== null) {
-      this.#answer(gatewayAnswer(errorPages, answer));
+      this.#answer(gatewayAnswer(this.#context.errorPages, answer));
       return;
     }
-    const content = this.#content;
-    this.#pending = this.#requests.handle(
-      {
-        head,
-        provenance: this.#screening.provenanceOf(head),
-        content: content === null ? null : content.take(),
-        contentLength: head.section.framing.kind === "chunked" ? (content?.lengthBytes ?? 0) : null,
-        trailers: this.#receiver.trailers,
-      },
-      this,
+    const isChunked = head.section.framing.kind === "chunked";
+    this.#request = new ReceivedRequest(
+      head,
+      this.#screening.provenanceOf(head),
+      this.#intake?.take() ?? null,
+      isChunked ? (this.#intake?.lengthBytes ?? 0) : null,
+      this.#receiver.trailers,
     );
-    if (this.#pending === null) {
-      this.#answer(errorAnswer(errorPages, FAILURE_STATUS["queue-full"], null));
-    }
+    this.#pending = this.#requests.handle(this.#request, this);
+    if (this.#pending === null) this.#answer(this.#failed("queue-full", head));
+  }
+
+  /** Has it in the log that the application does not answer this request; what is answered. */
+  #failed(failure: RequestFailure, head: RequestHead, cause?: string): WrittenAnswer {
+    const { failures, errorPages, nowMs } = this.#context;
+    const request = this.#request ?? new ReceivedRequest(head, this.#screening.provenanceOf(head));
+    failures.add(failure, request, nowMs, cause);
+    return failureAnswer(errorPages, failure, request, this.#requests.retryAfterSeconds);
   }
 
   #mayPersist(head: RequestHead): boolean {
+    if (this.#isOneTooMany) return false;
     const more = !(this.#context.draining || this.#inputEnded) || this.#receiver.bufferedBytes > 0;
     return head.section.persistent && more && this.#context.settings.keepAliveTimeoutMs !== null;
   }
@@ -439,9 +438,9 @@ export class HttpConnection
 
   #releaseRequest(): void {
     this.#head = null;
+    this.#request = null;
     this.#screening.admission = null;
-    this.#content?.release();
-    this.#content = null;
+    this.#intake?.drop();
   }
 
   #linger(): void {
@@ -461,7 +460,8 @@ export class HttpConnection
   #onDeadline(): void {
     // Whoever has not begun a request is not owed an answer. Where one is still leaving, the write
     // timeout is what bounds it.
-    if (this.#phase === "head" && !this.#receiver.idle) this.#refuseLate();
+    if (this.#phase === "head" && this.#isOneTooMany) this.#refuse(503, null);
+    else if (this.#phase === "head" && !this.#receiver.idle) this.#refuseLate();
     else this.#closeOnceSent();
   }
 
@@ -476,20 +476,20 @@ export class HttpConnection
     this.#pending?.cancel();
     this.#pending = null;
     if (head === null || this.#response.begun) this.close();
-    else this.#answerAndClose(errorAnswer(this.#context.errorPages, 504, null), head);
+    else this.#answerAndClose(this.#failed("exchange-timed-out", head), head);
   }
 
   #pauseInput(): void {
     if (this.#inputPaused) return;
     this.#inputPaused = true;
-    this.#contentWatch?.hold(this.#context.nowMs);
+    this.#intake?.hold(this.#context.nowMs);
     this.#stream.pauseReading();
   }
 
   #resumeInput(): void {
     if (!this.#inputPaused) return;
     this.#inputPaused = false;
-    this.#contentWatch?.release(this.#context.nowMs);
+    this.#intake?.release(this.#context.nowMs);
     this.#stream.resumeReading();
   }
 

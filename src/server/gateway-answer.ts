@@ -7,7 +7,6 @@ import type { ErrorPages } from "../http/error-page.ts";
 import { listMembers } from "../http/fields.ts";
 import { REASON_PHRASES } from "../http/status.ts";
 import type { HeaderSection } from "../http1/request-head.ts";
-import type { AnswerFailure } from "../workers/application-request.ts";
 
 /** A head and the content directly behind it. */
 export interface WrittenAnswer {
@@ -19,16 +18,8 @@ export interface WrittenAnswer {
   readonly contentEnd: number;
 }
 
-/** The status of the answer where there is none from the application. */
-export const FAILURE_STATUS: Readonly<Record<AnswerFailure, number>> = {
-  "application-error": 500,
-  "worker-exited": 502,
-  "timed-out": 504,
-  "queue-full": 503,
-  "queue-timed-out": 503,
-};
-
 const DROPPED_CONTENT_MAX_BYTES = 65_536;
+/** Where nobody knows better. */
 const RETRY_AFTER_SECONDS = 1;
 const LF = 0x0a;
 const COLON = 0x3a;
@@ -53,16 +44,25 @@ export function errorAnswer(
   return gatewayAnswer(pages, { status, fields: "", detail, content: null });
 }
 
-export function gatewayAnswer(pages: ErrorPages, answer: GatewayAnswer): WrittenAnswer {
+/**
+ * @param more what belongs to this one request: the id that a page shows, and when to come again
+ *   after a 503
+ */
+export function gatewayAnswer(
+  pages: ErrorPages,
+  answer: GatewayAnswer,
+  more: { readonly requestId?: string; readonly retryAfterSeconds?: number } = {},
+): WrittenAnswer {
   const { status, detail } = answer;
-  const page = answer.content === null ? pages.page(status, detail) : null;
+  const { requestId = null, retryAfterSeconds = RETRY_AFTER_SECONDS } = more;
+  const page = answer.content === null ? pages.page(status, detail, requestId) : null;
   const content = page?.content ?? answer.content ?? Buffer.alloc(0);
   // Some errors may be cached by default (RFC 9110 section 15.1): one that an attacker provokes
   // must not reach others by a cache in between.
   const pageLines =
     page === null ? "" : `Content-Type: ${page.contentType}\r\nCache-Control: no-store\r\n`;
   // For those who may come again (RFC 9110 section 10.2.3).
-  const retryLine = status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : "";
+  const retryLine = status === 503 ? `Retry-After: ${retryAfterSeconds}\r\n` : "";
   const head = Buffer.from(
     `${status} ${REASON_PHRASES[status] ?? ""}\r\n${answer.fields}${retryLine}${pageLines}` +
       `Content-Length: ${content.length}\r\n`,

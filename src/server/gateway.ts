@@ -9,17 +9,29 @@ import { PythonApplication } from "../handlers/python-application.ts";
 import type { BindAddress } from "../net/bind-address.ts";
 import { DeadlineSweep } from "../net/deadlines.ts";
 import type { Transport } from "../net/transport.ts";
+import { formatAddress } from "../os/socket-address.ts";
+import type { ReloadOutcome } from "../workers/supervisor-status.ts";
 import { Supervisor, type SupervisorSettings } from "../workers/supervisor.ts";
+import type { WorkerRange } from "../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../workers/zygote.ts";
+import type { ControlSocket } from "./control/control-socket.ts";
+import { type GatewayEvent, type GatewayState, nextGatewayState } from "./gateway-state.ts";
+import type { GatewayStatus } from "./gateway-status.ts";
 import { HttpServer, type HttpServerSettings, SWEEP_INTERVAL_MS } from "./http-server.ts";
 
 export interface GatewaySettings {
+  readonly version: string;
   readonly bind: readonly BindAddress[];
   readonly backlog: number;
   readonly http: HttpServerSettings;
   readonly headerMap: HeaderMap;
   readonly supervisor: SupervisorSettings;
-  /** What accepted requests get to be answered once the gateway is being stopped. */
+  /**
+   * From the moment at which it says that it is not ready any more until it stops accepting; null
+   * for no time.
+   */
+  readonly drainDelayMs: number | null;
+  /** What accepted requests get to be answered once accepting has stopped. */
   readonly gracefulTimeoutMs: number;
 }
 
@@ -29,21 +41,32 @@ const WORKERS_END_MS = 2_000;
 export class Gateway {
   readonly server: HttpServer;
   readonly supervisor: Supervisor;
+  state: GatewayState = "starting";
+  /** Told of source files that the application has imported, or failed to. */
+  onFiles: ((files: readonly string[]) => void) | null = null;
+  /** Where it can be asked and told; null where it cannot. */
+  control: ControlSocket | null = null;
   readonly #transport: Transport;
   readonly #settings: GatewaySettings;
   readonly #log: Log;
   readonly #sweep: DeadlineSweep;
+  readonly #startedAtMs: number;
   #stopped: Promise<void> | null = null;
   #hurried = false;
+  readonly #hurry = Promise.withResolvers<void>();
+  /** Settled when the start is over, however it went. */
+  readonly #startOver = Promise.withResolvers<void>();
 
   constructor(transport: Transport, settings: GatewaySettings, log: Log, clock: Clock) {
     this.#transport = transport;
     this.#settings = settings;
     this.#log = log;
-    this.supervisor = new Supervisor(transport, settings.supervisor, log, () => clock.nowMs());
+    this.#startedAtMs = clock.epochMs();
+    const onFiles = (files: readonly string[]): void => this.onFiles?.(files);
+    this.supervisor = new Supervisor(transport, settings.supervisor, { onFiles }, log, clock);
     const application = new PythonApplication(
       this.supervisor.dispatcher,
-      settings.supervisor.zygote.rootPath,
+      settings.supervisor.generation.zygote.rootPath,
       settings.headerMap,
     );
     this.server = new HttpServer(transport, application, settings.http, log, clock);
@@ -63,18 +86,41 @@ export class Gateway {
       await this.server.listen(this.#settings.bind, this.#settings.backlog);
       this.#sweep.start();
       const files = this.server.listeners.flatMap((listener) => listener.file ?? []);
+      const controlFile = (await this.control?.open()) ?? null;
+      if (controlFile !== null) files.push(controlFile);
       const loaded = await this.supervisor.start(files);
       this.server.start();
+      if (this.state === "starting") this.#take("started");
       return loaded;
     } catch (error) {
       await this.#end(0);
       throw error;
+    } finally {
+      this.#startOver.resolve();
     }
   }
 
   /** Whether somebody has asked it to stop. */
   get stopping(): boolean {
-    return this.#stopped !== null || this.#hurried;
+    return this.state !== "starting" && this.state !== "serving";
+  }
+
+  /** Whether it wants to be sent requests: it has workers for them, and is not being stopped. */
+  get ready(): boolean {
+    return this.state === "serving" && this.supervisor.ready;
+  }
+
+  /**
+   * Brings the application's code as it is now into service. While the first is being imported, it
+   * waits: nobody can tell which of its files are old.
+   */
+  async reload(): Promise<ReloadOutcome> {
+    await this.#startOver.promise;
+    return this.supervisor.reload();
+  }
+
+  scale(range: WorkerRange): void {
+    this.supervisor.scale(range);
   }
 
   /** Answers everything that has been accepted, then ends. A second call waits for the first. */
@@ -85,13 +131,35 @@ export class Gateway {
 
   /** Ends at once; also what `stop` has begun. */
   async stopNow(): Promise<void> {
+    this.#take("hurried");
     this.#hurried = true;
+    this.#hurry.resolve();
     this.server.closeAll();
     await this.#end(0);
   }
 
+  status(): GatewayStatus {
+    const { listeners, connectionCount } = this.server;
+    return {
+      version: this.#settings.version,
+      pid: process.pid,
+      application: this.#settings.supervisor.generation.zygote.reference,
+      startedAtMs: this.#startedAtMs,
+      state: this.state,
+      addresses: listeners.map(({ address }) =>
+        address.family === "unix" ? formatAddress(address) : `http://${formatAddress(address)}`,
+      ),
+      connections: connectionCount,
+      ...this.supervisor.status(),
+    };
+  }
+
   async #stopGracefully(): Promise<void> {
-    const { gracefulTimeoutMs } = this.#settings;
+    const { drainDelayMs, gracefulTimeoutMs } = this.#settings;
+    this.#take("stop-asked");
+    if (drainDelayMs !== null) await this.#wait(drainDelayMs);
+    if (this.#hurried) return;
+    this.#take("delay-over");
     const timer = setTimeout(() => {
       this.#log.warn("not everything was answered within --graceful-timeout", {
         connections: this.server.connectionCount,
@@ -100,11 +168,26 @@ export class Gateway {
     }, gracefulTimeoutMs);
     await this.server.drain();
     clearTimeout(timer);
-    if (!this.#hurried) await this.#end(WORKERS_END_MS);
+    if (this.#hurried) return;
+    this.#take("drained");
+    await this.#end(WORKERS_END_MS);
+  }
+
+  /** Until the time is over, or everything is to end at once. */
+  async #wait(delayMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, delayMs)));
+    await Promise.race([over, this.#hurry.promise]);
+    clearTimeout(timer);
+  }
+
+  #take(event: GatewayEvent): void {
+    this.state = nextGatewayState(this.state, event);
   }
 
   async #end(workersBoundMs: number): Promise<void> {
     this.server.stopListening();
+    this.control?.close();
     await this.supervisor.stop(workersBoundMs);
     this.#sweep.stop();
     this.#transport.close();

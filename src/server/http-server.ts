@@ -27,11 +27,12 @@ import {
   ownOrigin,
   relayedOrigin,
 } from "./connection-origin.ts";
+import { FailureReport } from "./failure-report.ts";
 import { HeldMemory } from "./held-memory.ts";
 import { ProxiedConnection, type ProxiedConnectionOwner } from "./proxied-connection.ts";
 import type { ScreeningSettings } from "./screening.ts";
 
-export interface HttpServerSettings extends ConnectionSettings, ScreeningSettings {
+export interface HttpServerSettings extends ConnectionSettings, Omit<ScreeningSettings, "health"> {
   readonly errorPages: ErrorPages;
   /** Memory for answers that wait for their clients, of all connections together. */
   readonly heldMemoryMaxBytes: number;
@@ -68,8 +69,11 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
   readonly heldMemory: HeldMemory;
   readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   readonly log: Log;
+  readonly failures: FailureReport;
   nowMs: number;
   draining = false;
+  /** Whoever knows how the program is sets it, before {@link HttpServer.start}. */
+  health: AdmissionRule | null = null;
   readonly listeners: Listener[] = [];
   readonly #transport: Transport;
   readonly #clock: Clock;
@@ -99,6 +103,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
     this.#addresses =
       connectionsPerAddressMax === null ? null : new AddressCount(connectionsPerAddressMax);
     this.log = log;
+    this.failures = new FailureReport(log);
     this.#clock = clock;
     this.nowMs = clock.nowMs() + SWEEP_INTERVAL_MS;
     this.headWriter = new ResponseHeadWriter(settings.serverField);
@@ -194,11 +199,12 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
     const turnedAway = this.#turnedAway.size;
     const tooMany =
       connectionsMax !== null && this.#connections.size - turnedAway >= connectionsMax;
+    const isProxied = proxyProtocol !== null && this.provenance.trusts(stream.remoteAddress);
     if (tooMany && turnedAway >= connectionsMax) {
       stream.close();
     } else if (tooMany) {
-      this.#turnAway(new HttpConnection(this, stream, ownEndpoints(stream)), null);
-    } else if (proxyProtocol !== null && this.provenance.trusts(stream.remoteAddress)) {
+      this.#turnAway(new HttpConnection(this, stream, ownEndpoints(stream)), null, isProxied);
+    } else if (isProxied) {
       const connection = new ProxiedConnection(this, stream, proxyProtocol, headerTimeoutMs);
       this.#connections.set(connection, null);
     } else {
@@ -218,14 +224,15 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
       }
     }
     const connection = new HttpConnection(this, stream, endpoints);
-    if (place?.isOneTooMany === true) this.#turnAway(connection, place);
+    if (place?.isOneTooMany === true) this.#turnAway(connection, place, false);
     else this.#connections.set(connection, place);
     return connection;
   }
 
-  #turnAway(connection: HttpConnection, place: AddressPlace | null): void {
+  /** @param isProxied whether something else than a request comes first */
+  #turnAway(connection: HttpConnection, place: AddressPlace | null, isProxied: boolean): void {
     this.#connections.set(connection, place);
     this.#turnedAway.add(connection);
-    connection.turnAway();
+    connection.turnAway(this.health === null || isProxied);
   }
 }

@@ -10,6 +10,8 @@ import type { HeaderSection, RequestHead } from "../http1/request-head.ts";
 
 export interface ScreeningSettings {
   readonly provenance: ProvenanceReader;
+  /** Asked before all others, about requests that none of them should refuse; null for none. */
+  readonly health: AdmissionRule | null;
   /** Asked in this order. */
   readonly admissionRules: readonly AdmissionRule[];
 }
@@ -48,7 +50,8 @@ export class Screening {
 
   /** A request's head has arrived. */
   screen(head: RequestHead): void {
-    const { admissionRules } = this.#settings;
-    this.admission = admit(admissionRules, head, this.provenanceOf(head));
+    const { health, admissionRules } = this.#settings;
+    const provenance = this.provenanceOf(head);
+    this.admission = health?.admit(head, provenance) ?? admit(admissionRules, head, provenance);
   }
 }

@@ -50,6 +50,10 @@ export interface ApplicationRequest {
    * 9.2.2)?
    */
   readonly idempotent: boolean;
+  /** May two workers run it at the same time, since it changes nothing (RFC 9110 section 9.2.1)? */
+  readonly safe: boolean;
+  /** What the request is called in the log and in its client's answer; made at the first use. */
+  readonly id: string;
   /** The request line, for the log. Not escaped. */
   describe(): string;
 }

@@ -7,11 +7,12 @@
  * processes; the supervisor tells it when its worker is gone by closing the stream.
  */
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
-import type { EnvironTemplate, SpooledContent } from "./application-request.ts";
-import type { Job, JobChannel, JobTable } from "./job.ts";
-import { MarshalWriter } from "./marshal-writer.ts";
+import type { ChannelOwner } from "./channel-owner.ts";
+import type { OutcomeCount } from "./generation-watch.ts";
+import type { Job, JobChannel } from "./job.ts";
 import {
   encodeCancel,
+  encodeReopen,
   FLAG_CONTENT_LENGTH,
   FRAME_HEAD_MAX_BYTES,
   FRAME_HEADER_BYTES,
@@ -19,50 +20,32 @@ import {
   FRAME_OFFSET,
   INTERIM_ANSWERS_MAX,
   INTERIM_HEADS_MAX_BYTES,
-  NO_TEMPLATE,
-  TEMPLATES_MAX,
 } from "./protocol.ts";
+import { type PassFile, RequestBatch } from "./request-batch.ts";
+import { parseWorkerReport } from "./worker-report.ts";
 
-/** What a channel needs from the world around it. */
-export interface ChannelOwner {
-  readonly jobs: JobTable;
-  /** Milliseconds, monotonic; may be as old as the last turn. */
-  readonly nowMs: number;
-  /** Calls `flush` once at the end of this turn. */
-  scheduleFlush(channel: WorkerChannel): void;
-  /** The worker's first frame: it can be sent requests. */
-  onReady(channel: WorkerChannel, pid: number): void;
-  /** One request fewer is under way; `elapsedUs` is the application's time for it. */
-  onAnswered(channel: WorkerChannel, elapsedUs: number): void;
-  /**
-   * The stream is closed. `unanswered` are the requests under way, oldest first; only the first can
-   * have begun to be answered, and the last `unreadCount` were not taken in by the worker.
-   */
-  onChannelClosed(
-    channel: WorkerChannel,
-    unanswered: readonly Job[],
-    unreadCount: number,
-    error: Error | null,
-  ): void;
+/** Shared by the channels of one worker; each counts itself in while it has something to do. */
+export interface WorkerLoad {
+  busyChannels: number;
 }
 
-/**
- * Hands a file over to the worker and returns the path that the worker opens, or null when it was
- * sent as a descriptor.
- */
-export type PassFile = (file: SpooledContent) => string | null;
+export interface ChannelSettings {
+  readonly load: WorkerLoad;
+  /** Requests that it may have under way at once; null where that is learnt. */
+  readonly depthMax: number | null;
+  /** Requests in all its life; the channel ends behind the last one's answer. null: no bound. */
+  readonly requestsMax: number | null;
+  /** After so many requests `onRequestsReached` is told, once; null: never. */
+  readonly recycleAfter: number | null;
+}
 
-const REQUEST_TUPLE_LENGTH = 9;
-/**
- * Where a batch's first request is written: behind the frame's length and the list's type and
- * count.
- */
-const BATCH_PREFIX_BYTES = 9;
-const WRITER_CAPACITY_BYTES = 65_536;
-/** A batch buffer that a large request made grow beyond this is given back after it was sent. */
-const WRITER_KEEP_MAX_BYTES = 1_048_576;
+/** What a batch is written to; it grows where it has to. */
+const BATCH_CAPACITY_BYTES = 65_536;
+/** Where one request at a time is sent: there may be many such channels, and short lives. */
+const SINGLE_CAPACITY_BYTES = 4_096;
 
 const EARLY_HINTS = 103;
+const SERVER_ERROR_MIN = 500;
 const INCOMPLETE = -1;
 
 export class WorkerChannel implements ByteStreamHandler, JobChannel {
@@ -73,19 +56,29 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   ready = false;
   /** No new requests: it is being taken out of service. */
   retired = false;
-  /** Its oldest request was taken away from it, which the worker has not answered. */
-  forsaken = false;
+  /** No new requests: its generation has no traffic, now or any more. */
+  resting: boolean;
+  /** Since when its oldest request, which the worker has not answered, is not its own any more. */
+  forsakenAtMs: number | null = null;
+  /** Since when its oldest request is its oldest. */
+  oldestSinceMs = 0;
+  /** Requests that were ever sent to it, probes included. */
+  requestsTaken = 0;
+  /** What became of them, but for probes. */
+  readonly outcomes: OutcomeCount = { answered: 0, failed: 0 };
+  readonly load: WorkerLoad;
+  /** Requests that it may have under way at once, whatever was learnt. */
+  readonly depthMax: number;
   /**
    * Everything that the worker ever sent has been read: an answer that did not come was not given.
    */
   readToEnd = false;
   readonly #owner: ChannelOwner;
   readonly #stream: ByteStream;
-  readonly #passFile: PassFile;
-  readonly #templates: (EnvironTemplate | null)[] = [];
-  #templateHand = 0;
-  #writer = new MarshalWriter(WRITER_CAPACITY_BYTES);
-  #batchLength = 0;
+  readonly #batch: RequestBatch;
+  readonly #requestsMax: number;
+  readonly #recycleAfter: number;
+  #busy = false;
   /** Requests in the batch that was sent last; 0 where something else was sent after it. */
   #lastBatchLength = 0;
   #pausedBy: Job | null = null;
@@ -99,62 +92,93 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   #contentRemaining = 0;
   #frameCompletes = false;
   #frameElapsedUs = 0;
+  /** Whether the head of the present answer has a status that says that the application failed. */
+  #headFails = false;
 
-  constructor(owner: ChannelOwner, index: number, stream: ByteStream, passFile: PassFile) {
+  constructor(
+    owner: ChannelOwner,
+    index: number,
+    stream: ByteStream,
+    passFile: PassFile,
+    settings: ChannelSettings,
+    resting: boolean,
+  ) {
     this.#owner = owner;
     this.index = index;
     this.#stream = stream;
-    this.#passFile = passFile;
+    this.load = settings.load;
+    this.resting = resting;
+    this.depthMax = settings.depthMax ?? Infinity;
+    this.#requestsMax = settings.requestsMax ?? Infinity;
+    this.#recycleAfter = settings.recycleAfter ?? Infinity;
+    const capacityBytes = settings.depthMax === 1 ? SINGLE_CAPACITY_BYTES : BATCH_CAPACITY_BYTES;
+    this.#batch = new RequestBatch(index, passFile, capacityBytes);
     stream.handler = this;
-    this.#writer.length = BATCH_PREFIX_BYTES;
   }
 
   /** Whether a new request can be given to it, as far as the channel can tell. */
   get takesRequests(): boolean {
-    return this.ready && !this.retired && !this.#stream.closed;
+    return !this.resting && this.takesProbes;
+  }
+
+  /** The same, but for its generation's having no traffic. */
+  get takesProbes(): boolean {
+    return (
+      this.ready && !this.retired && this.requestsTaken < this.#requestsMax && !this.#stream.closed
+    );
+  }
+
+  /** Whether it works on what is queued: now, or as soon as it has done what it has. */
+  get isServing(): boolean {
+    if (!this.ready || this.resting || this.forsaken) return false;
+    return this.takesProbes || this.underWay.length > 0;
+  }
+
+  /** Its oldest request was taken away from it, which the worker has not answered. */
+  get forsaken(): boolean {
+    return this.forsakenAtMs !== null;
   }
 
   /** Adds a request to the batch that leaves at the end of this turn. */
   send(job: Job): void {
-    const { request } = job;
     job.state = "sent";
     job.channel = this;
     job.activeAtMs = this.#owner.nowMs;
     job.interimAnswers = 0;
     job.interimHeadsBytes = 0;
     this.underWay.push(job);
-    const writer = this.#writer;
-    writer.tuple(REQUEST_TUPLE_LENGTH);
-    writer.int(job.slot);
-    writer.int(job.generation);
-    this.#writeTemplate(writer, request.template);
-    writer.string(request.path);
-    writer.string(request.query);
-    if (request.rawUri === null) writer.none();
-    else writer.string(request.rawUri);
-    this.#writeContent(writer, request.content);
-    if (request.contentLength === null) writer.none();
-    else writer.string(request.contentLength);
-    if (this.#batchLength++ === 0) this.#owner.scheduleFlush(this);
+    if (!this.#busy) {
+      this.#busy = true;
+      this.load.busyChannels++;
+      this.oldestSinceMs = job.activeAtMs;
+    }
+    if (++this.requestsTaken === this.#recycleAfter) this.#owner.onRequestsReached(this);
+    this.#batch.add(job);
+    if (this.#batch.length === 1) this.#owner.scheduleFlush(this);
   }
 
   /** Sends the batch. */
   flush(): void {
-    const writer = this.#writer;
+    const batch = this.#batch;
     // What cannot leave any more stays a batch, so that its requests are known not to have begun.
-    if (this.#batchLength === 0 || this.#stream.closed) return;
-    const length = writer.length;
-    writer.length = 0;
-    const lengthAt = writer.skip(4);
-    writer.list(this.#batchLength);
-    writer.bytes.writeUInt32LE(length - 4, lengthAt);
-    this.#lastBatchLength = this.#batchLength;
-    this.#batchLength = 0;
-    this.#stream.write(writer.bytes, 0, length);
-    if (writer.bytes.length > WRITER_KEEP_MAX_BYTES) {
-      this.#writer = new MarshalWriter(WRITER_CAPACITY_BYTES);
+    if (batch.length === 0 || this.#stream.closed) return;
+    this.#lastBatchLength = batch.length;
+    batch.sendOver(this.#stream);
+  }
+
+  /**
+   * Takes back what stands behind the oldest request and may move to another worker. This one is
+   * told to leave it out; what it answers all the same is for nobody.
+   */
+  takeBack(): Job[] {
+    this.flush();
+    const moved = this.underWay.filter((job, place) => place > 0 && job.mayMove);
+    for (const job of moved) {
+      const standIn = job.leaveStandIn(this.#owner.jobs);
+      this.underWay[this.underWay.indexOf(job)] = standIn;
+      this.cancelJob(standIn);
     }
-    this.#writer.length = BATCH_PREFIX_BYTES;
+    return moved;
   }
 
   /**
@@ -163,8 +187,18 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
    */
   forsake(): Job | null {
     this.retired = true;
-    this.forsaken = true;
-    return this.underWay.shift() ?? null;
+    this.forsakenAtMs = this.#owner.nowMs;
+    const job = this.underWay.shift() ?? null;
+    if (job !== null) this.#count(job, true);
+    return job;
+  }
+
+  /**
+   * Has the worker open its log file again, by its name: somebody has moved the one that it writes
+   * to.
+   */
+  reopenLog(): void {
+    this.#sendAlone(encodeReopen());
   }
 
   /** Tells the worker to answer what it has and to exit. */
@@ -178,11 +212,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   }
 
   cancelJob(job: Job): void {
-    // A request still in the unsent batch is cancelled all the same: the batch goes first.
-    this.flush();
-    this.#lastBatchLength = 0;
-    const frame = encodeCancel(job.slot, job.generation);
-    this.#stream.write(frame, 0, frame.length);
+    this.#sendAlone(encodeCancel(job.slot, job.generation));
   }
 
   pauseFor(job: Job): void {
@@ -240,9 +270,14 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   onClose(error: Error | null): void {
     const unanswered = this.underWay.splice(0);
     this.#pausedBy = null;
+    this.#becomeIdle();
     // A worker reads a batch whole before it begins it.
     const leftBehind = this.#stream.unreadByPeer ? this.#lastBatchLength : 0;
-    const unreadCount = Math.min(this.#batchLength + leftBehind, unanswered.length);
+    const unreadCount = Math.min(this.#batch.length + leftBehind, unanswered.length);
+    const [oldest] = unanswered;
+    if (oldest !== undefined && unreadCount < unanswered.length && !this.forsaken) {
+      this.#count(oldest, true);
+    }
     this.#owner.onChannelClosed(this, unanswered, unreadCount, this.#violation ?? error);
   }
 
@@ -266,6 +301,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       return headEnd;
     }
     const job = this.underWay[0];
+    if (kind === FRAME_KIND.report) return this.#takeReport(job, bytes, from, headEnd);
     if (
       job === undefined ||
       job.slot !== bytes.readUInt32LE(from + FRAME_OFFSET.slot) ||
@@ -321,6 +357,22 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     return headEnd;
   }
 
+  /** @param oldest the request that the worker may be about to begin, or has begun */
+  #takeReport(oldest: Job | undefined, bytes: Buffer, from: number, headEnd: number): number {
+    if (!this.ready) return this.#broken("a report before it was ready");
+    if (oldest?.answerBegan === true) return this.#broken("a report within an answer");
+    const isPlain =
+      bytes.readUInt32LE(from + FRAME_OFFSET.slot) === 0 &&
+      bytes.readUInt32LE(from + FRAME_OFFSET.generation) === 0 &&
+      bytes.readUInt16LE(from + FRAME_OFFSET.status) === 0 &&
+      bytes.readUInt32LE(from + FRAME_OFFSET.bodyLength) === 0;
+    if (!isPlain) return this.#broken("a report with something else in it");
+    const report = parseWorkerReport(bytes, from + FRAME_HEADER_BYTES, headEnd);
+    if (report === null) return this.#broken("a report that cannot be read");
+    this.#owner.onReport(this, report);
+    return headEnd;
+  }
+
   #takeHead(
     job: Job,
     bytes: Buffer,
@@ -347,6 +399,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     const complete = last && this.#contentRemaining === 0;
     const headStart = from + FRAME_HEADER_BYTES;
     job.answerBegan = true;
+    this.#headFails = status >= SERVER_ERROR_MIN;
     const sink = job.sink;
     if (complete) {
       // The job ends first: what the sink starts in its stead must find this channel free.
@@ -368,6 +421,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
 
   #finish(job: Job, kind: number, elapsedUs: number): void {
     const { sink, answerBegan } = job;
+    // An end without a head is what becomes of a request that nobody waits for any more.
+    if (kind !== FRAME_KIND.end || (!answerBegan && sink !== null)) this.#headFails = true;
     this.#release(job, elapsedUs);
     if (sink === null) return;
     if (kind === FRAME_KIND.end && answerBegan) sink.onAnswerEnd();
@@ -377,10 +432,36 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   #release(job: Job, elapsedUs: number): void {
     this.resumeFor(job);
     this.underWay.shift();
+    this.#count(job, this.#headFails);
+    this.#headFails = false;
     job.finish(this.#owner.jobs);
     const next = this.underWay[0];
-    if (next !== undefined) next.activeAtMs = this.#owner.nowMs;
+    if (next === undefined) this.#becomeIdle();
+    else next.activeAtMs = this.oldestSinceMs = this.#owner.nowMs;
     this.#owner.onAnswered(this, elapsedUs);
+  }
+
+  #becomeIdle(): void {
+    if (!this.#busy) return;
+    this.#busy = false;
+    this.load.busyChannels--;
+    // Behind the last one that it may have: its worker is told to exit.
+    if (this.requestsTaken >= this.#requestsMax) this.#stream.end();
+  }
+
+  /** A probe is the gateway's own question, and says nothing about the clients' requests. */
+  #count(job: Job, failed: boolean): void {
+    if (job.isProbe) return;
+    this.outcomes.answered++;
+    if (failed) this.outcomes.failed++;
+  }
+
+  /** Sends what is no batch. The present batch goes first, so that the order stays. */
+  #sendAlone(frame: Buffer): void {
+    this.flush();
+    // Whether the worker has read that batch cannot be told from what it left unread any more.
+    this.#lastBatchLength = 0;
+    this.#stream.write(frame, 0, frame.length);
   }
 
   /**
@@ -391,36 +472,5 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.#violation = new Error(`the worker sent ${what}`);
     this.#stream.close();
     return INCOMPLETE;
-  }
-
-  #writeTemplate(writer: MarshalWriter, template: EnvironTemplate): void {
-    const known = template.numbers[this.index];
-    if (known !== undefined && this.#templates[known] === template) {
-      writer.int(known);
-      writer.none();
-      return;
-    }
-    if (template.uses++ === 0) {
-      writer.int(NO_TEMPLATE);
-    } else {
-      const number = this.#templateHand;
-      this.#templateHand = (number + 1) % TEMPLATES_MAX;
-      this.#templates[number] = template;
-      template.numbers[this.index] = number;
-      writer.int(number);
-    }
-    writer.encoded(template.encoded);
-  }
-
-  #writeContent(writer: MarshalWriter, content: Buffer | SpooledContent | null): void {
-    if (content === null) {
-      writer.none();
-    } else if (Buffer.isBuffer(content)) {
-      writer.bytesObject(content, 0, content.length);
-    } else {
-      const path = this.#passFile(content);
-      if (path === null) writer.int(content.lengthBytes);
-      else writer.string(path);
-    }
   }
 }

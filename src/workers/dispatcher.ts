@@ -5,11 +5,15 @@
  * Knows channels, not processes: the supervisor adds them, and hears of those that hang.
  */
 import type { AnswerSink, ApplicationRequest } from "./application-request.ts";
-import { type ChannelOwner, WorkerChannel } from "./channel.ts";
-import type { PassFile } from "./channel.ts";
+import { type ChannelSettings, WorkerChannel } from "./channel.ts";
+import type { ChannelOwner } from "./channel-owner.ts";
 import { type Job, Job as NewJob, JobTable } from "./job.ts";
 import { JobQueue } from "./job-queue.ts";
+import { type QueueWait, QueueWaitRecord } from "./queue-wait.ts";
+import type { PassFile } from "./request-batch.ts";
 import { ServiceTime } from "./service-time.ts";
+import { WaitEstimate } from "./wait-estimate.ts";
+import type { WorkerReport } from "./worker-report.ts";
 import type { ByteStream } from "../net/byte-stream.ts";
 
 export interface DispatcherLimits {
@@ -32,16 +36,48 @@ export interface DispatcherEvents {
    * ended.
    */
   onTimedOut(channel: WorkerChannel, job: Job): void;
+  /** `lost` is the request under which its worker died, if there was one. */
   onChannelClosed(channel: WorkerChannel, lost: Job | null, error: Error | null): void;
+  /** The channel has been sent so many requests as its settings name. Told once, when a turn ends. */
+  onRequestsReached(channel: WorkerChannel): void;
+  onReport(channel: WorkerChannel, report: WorkerReport): void;
+}
+
+/** The queue of now. */
+export interface Waiting {
+  /** Requests that wait; those whose client is gone are counted for a moment longer. */
+  readonly count: number;
+  readonly oldestMs: number;
 }
 
 /** A request is not sent to a worker whose present one has been running for longer than this. */
 const RUNNING_MAX_MS = 2;
+/**
+ * A request that stands behind one that has been running for this long goes to another worker. A
+ * worker that is not scheduled for a moment is not meant.
+ */
+const RUNNING_LONG_MS = 50;
+/** How often it is looked for such requests at most. */
+const RELIEF_INTERVAL_MS = 25;
 /** How often a request may be sent to workers that die under it. */
 const DEATHS_MAX = 2;
+/**
+ * A worker that did not answer in time is killed. Where even that does not end it (it waits for a
+ * disk or a network file system, and cannot be interrupted), what stands behind its call is taken
+ * from it after this time.
+ */
+const FORSAKEN_MAX_MS = 5_000;
+/** A request is refused only where its wait would be longer than it may be by this factor. */
+const HOPELESS_FACTOR = 1.5;
+const RETRY_AFTER_MAX_SECONDS = 60;
 
 export class Dispatcher implements ChannelOwner {
   readonly jobs = new JobTable();
+  /**
+   * Channels that there may be soon: as many workers are being started, or will be when requests
+   * wait. A wait is estimated as if they were there already.
+   */
+  channelsExpected = 0;
   readonly #limits: DispatcherLimits;
   readonly #events: DispatcherEvents;
   readonly #now: () => number;
@@ -51,6 +87,10 @@ export class Dispatcher implements ChannelOwner {
   readonly #freeIndexes: number[] = [];
   #indexesUsed = 0;
   readonly #serviceTime = new ServiceTime();
+  readonly #waitEstimate = new WaitEstimate();
+  readonly #queueWait: QueueWaitRecord;
+  readonly #requestsReached: WorkerChannel[] = [];
+  #relievedAtMs = -Infinity;
   #unflushed: WorkerChannel[] = [];
   readonly #flush = (): void => this.#flushAll();
   #nowMs: number;
@@ -65,6 +105,7 @@ export class Dispatcher implements ChannelOwner {
     this.#events = events;
     this.#now = now;
     this.#nowMs = now();
+    this.#queueWait = new QueueWaitRecord(this.#nowMs);
     this.#atTurnEnd = atTurnEnd;
   }
 
@@ -81,30 +122,78 @@ export class Dispatcher implements ChannelOwner {
     return this.jobs.size === 0;
   }
 
+  get waiting(): Waiting {
+    const oldest = this.#queue.peek();
+    const oldestMs = oldest === null ? 0 : this.#now() - oldest.queuedAtMs;
+    return { count: this.#queue.length, oldestMs };
+  }
+
+  /** Time in the queue, of the requests of the last minute. */
+  get queueWait(): QueueWait {
+    return this.#queueWait.summarize(this.#now());
+  }
+
+  /** When one that was refused may come again (RFC 9110 section 10.2.3): 1 to 60. */
+  get retryAfterSeconds(): number {
+    const channels = this.#servingChannels();
+    const waitMs = this.#waitEstimate.waitMs(this.#now(), this.#queue.length, channels) ?? 0;
+    return Math.min(Math.max(Math.ceil(waitMs / 1000), 1), RETRY_AFTER_MAX_SECONDS);
+  }
+
   /**
    * Takes a request on.
    *
-   * @returns the job, or null when the queue is full: the caller answers 503
+   * @returns the job, or null when the queue is full, or when it would wait in it for too long: the
+   *   caller answers 503
    */
   submit(request: ApplicationRequest, sink: AnswerSink): Job | null {
     this.#readClock();
-    const channel = this.#queue.length === 0 ? this.#leastBusy() : null;
-    if (channel === null && !this.#hasRoom()) return null;
+    const channel = this.#queue.length === 0 ? this.#leastBusy(request) : null;
+    if (channel === null && (!this.#hasRoom() || this.#isHopeless())) return null;
     const job = new NewJob(this.jobs, request, sink, this.#nowMs);
-    if (channel === null) this.#queue.push(job);
-    else channel.send(job);
+    if (channel === null) {
+      if (this.#queue.length === 0) this.#waitEstimate.crowdBegins();
+      this.#queue.push(job);
+    } else {
+      this.#queueWait.observeNone(this.#nowMs);
+      channel.send(job);
+    }
+    return job;
+  }
+
+  /**
+   * Asks one worker, past the queue, whether its generation has traffic or not. Where the worker
+   * dies the answer is "worker-exited": nobody else is asked.
+   *
+   * @param channel one that `takesProbes`; any other fails in the same way, when this turn ends
+   */
+  probe(channel: WorkerChannel, request: ApplicationRequest, sink: AnswerSink): Job {
+    this.#readClock();
+    const job = new NewJob(this.jobs, request, sink, this.#nowMs, true);
+    if (channel.takesProbes) channel.send(job);
+    else this.#atTurnEnd(() => job.fail(this.jobs, "worker-exited"));
     return job;
   }
 
   /**
    * Makes a channel of a worker's stream; it gets requests once its worker has said that it is
-   * ready.
+   * ready, and unless it is resting.
    */
-  addChannel(stream: ByteStream, passFile: PassFile): WorkerChannel {
+  addChannel(
+    stream: ByteStream,
+    passFile: PassFile,
+    settings: ChannelSettings,
+    resting: boolean,
+  ): WorkerChannel {
     const index = this.#freeIndexes.pop() ?? this.#indexesUsed++;
-    const channel = new WorkerChannel(this, index, stream, passFile);
+    const channel = new WorkerChannel(this, index, stream, passFile, settings, resting);
     this.#channels.push(channel);
     return channel;
+  }
+
+  /** Serves the queue: some channel's `resting` has been cleared. */
+  takeUp(): void {
+    this.#serveQueue();
   }
 
   scheduleFlush(channel: WorkerChannel): void {
@@ -117,9 +206,22 @@ export class Dispatcher implements ChannelOwner {
     this.#serveQueue();
   }
 
-  onAnswered(_channel: WorkerChannel, elapsedUs: number): void {
-    this.#serviceTime.observe(elapsedUs);
+  onAnswered(channel: WorkerChannel, elapsedUs: number): void {
+    // What code without traffic takes says nothing about the code that has it.
+    if (!channel.resting) {
+      this.#serviceTime.observe(elapsedUs);
+      this.#waitEstimate.observe(this.#nowMs, elapsedUs);
+    }
+    if (this.#nowMs - this.#relievedAtMs >= RELIEF_INTERVAL_MS) this.#relieve();
     if (this.#queue.length > 0) this.#serveQueue();
+  }
+
+  onRequestsReached(channel: WorkerChannel): void {
+    this.#requestsReached.push(channel);
+  }
+
+  onReport(channel: WorkerChannel, report: WorkerReport): void {
+    this.#events.onReport(channel, report);
   }
 
   onChannelClosed(
@@ -138,11 +240,12 @@ export class Dispatcher implements ChannelOwner {
     const suspectCount = this.#suspectCount(channel, readCount);
     unanswered.forEach((job, place) => {
       if (job.sink === null) job.finish(this.jobs);
+      else if (job.isProbe) lost.push(job);
       else if (place >= readCount || this.#mayRunAgain(job, place < suspectCount)) again.push(job);
       else lost.push(job);
     });
     // Its wait begins anew where it had its turn; one that no worker ever took in goes on waiting.
-    for (const job of again) job.requeue(unread.has(job) ? job.queuedAtMs : this.#nowMs);
+    for (const job of again) job.requeue(this.#nowMs, !unread.has(job));
     this.#queue.putBack(again);
     this.#events.onChannelClosed(channel, readCount > 0 ? (unanswered[0] ?? null) : null, error);
     for (const job of lost) job.fail(this.jobs, "worker-exited");
@@ -152,22 +255,34 @@ export class Dispatcher implements ChannelOwner {
   /** Fails what has waited or run for too long. Called several times a second. */
   sweep(): void {
     this.#nowMs = this.#now();
+    for (const job of this.#queue.dropCancelled()) job.finish(this.jobs);
     const queuedBefore = this.#nowMs - this.#limits.queueTimeoutMs;
     for (let job = this.#queue.peek(); job !== null; job = this.#queue.peek()) {
-      if (job.sink !== null && job.queuedAtMs > queuedBefore) break;
-      this.#queue.take();
+      if (job.queuedAtMs > queuedBefore) break;
+      this.#takeFromQueue(job);
       job.fail(this.jobs, "queue-timed-out");
     }
-    const { timeoutMs } = this.#limits;
-    if (timeoutMs === null) return;
-    for (const channel of this.#channels) {
-      const job = channel.underWay[0];
-      if (job === undefined || channel.paused || channel.retired) continue;
-      if (job.activeAtMs > this.#nowMs - timeoutMs) continue;
-      channel.forsake();
-      this.#events.onTimedOut(channel, job);
-      job.fail(this.jobs, "timed-out");
+    for (const channel of this.#channels) this.#sweepChannel(channel);
+    this.#relieve();
+    // The one that was first may have been the only one that had to wait.
+    this.#serveQueue();
+  }
+
+  #sweepChannel(channel: WorkerChannel): void {
+    const { forsakenAtMs } = channel;
+    if (forsakenAtMs !== null) {
+      if (forsakenAtMs <= this.#nowMs - FORSAKEN_MAX_MS) channel.close();
+      return;
     }
+    const { timeoutMs } = this.#limits;
+    const job = channel.underWay[0];
+    if (timeoutMs === null || job === undefined || channel.paused) return;
+    const runningMs = this.#nowMs - job.activeAtMs;
+    if (runningMs < timeoutMs) return;
+    channel.forsake();
+    this.#waitEstimate.observe(this.#nowMs, Math.round(runningMs * 1000));
+    this.#events.onTimedOut(channel, job);
+    job.fail(this.jobs, "timed-out");
   }
 
   /**
@@ -202,6 +317,48 @@ export class Dispatcher implements ChannelOwner {
     return this.#queue.length < this.#limits.queueLengthMax;
   }
 
+  /**
+   * Whether one more would wait for longer than it may, as far as can be told. Where more workers
+   * than requests are there, each is about to get one.
+   */
+  #isHopeless(): boolean {
+    const inFront = this.#queue.length;
+    if (inFront <= this.#channels.length) return false;
+    const boundMs = this.#limits.queueTimeoutMs * HOPELESS_FACTOR;
+    return this.#waitEstimate.exceeds(boundMs, this.#nowMs, inFront, this.#servingChannels());
+  }
+
+  #servingChannels(): number {
+    let count = 0;
+    for (const channel of this.#channels) if (channel.isServing) count++;
+    return Math.max(count, this.channelsExpected);
+  }
+
+  /**
+   * Where a call goes on for long, what stands behind it goes to the front of the queue, if there
+   * is anybody else to take it.
+   */
+  #relieve(): void {
+    this.#relievedAtMs = this.#nowMs;
+    const moved: Job[] = [];
+    for (const channel of this.#channels) {
+      if (channel.underWay.length < 2 || !this.#isStuck(channel)) continue;
+      const isOther = (each: WorkerChannel): boolean => each.takesRequests && !this.#isStuck(each);
+      if (this.#channels.some(isOther)) moved.push(...channel.takeBack());
+    }
+    if (moved.length === 0) return;
+    moved.sort((one, other) => one.queuedAtMs - other.queuedAtMs);
+    for (const job of moved) job.requeue(this.#nowMs, true);
+    this.#queue.putBack(moved);
+    this.#serveQueue();
+  }
+
+  #isStuck(channel: WorkerChannel): boolean {
+    if (channel.forsaken) return true;
+    const hasWork = channel.underWay.length > 0;
+    return hasWork && this.#nowMs - channel.oldestSinceMs >= RUNNING_LONG_MS;
+  }
+
   #serveQueue(): void {
     if (this.#queue.length > 0) this.#readClock();
     for (let job = this.#queue.peek(); job !== null; job = this.#queue.peek()) {
@@ -210,28 +367,48 @@ export class Dispatcher implements ChannelOwner {
         job.finish(this.jobs);
         continue;
       }
-      const channel = this.#leastBusy();
-      if (channel === null || (job.deaths > 0 && channel.underWay.length > 0)) return;
-      this.#queue.take();
+      const channel = this.#leastBusy(job.request);
+      if (channel === null) return;
+      if ((job.deaths > 0 || job.moved) && channel.underWay.length > 0) return;
+      this.#takeFromQueue(job);
       channel.send(job);
     }
   }
 
-  /** The worker that should get the next request, or null where it is better to wait. */
-  #leastBusy(): WorkerChannel | null {
-    const depth = this.#serviceTime.depth;
+  #takeFromQueue(job: Job): void {
+    this.#queue.take();
+    job.leaveQueue(this.#nowMs);
+    this.#queueWait.observe(this.#nowMs, job.waitedMs);
+  }
+
+  /**
+   * The channel that should get the next request, or null where it is better to wait: an idle one
+   * of the worker that is the least busy, else the shortest of those that a request may wait in.
+   */
+  #leastBusy(request: ApplicationRequest): WorkerChannel | null {
+    let idle: WorkerChannel | null = null;
+    let idleLoad = Infinity;
     let best: WorkerChannel | null = null;
-    let bestLength = depth;
+    let bestLength = this.#serviceTime.depth;
     for (const channel of this.#channels) {
       if (!channel.takesRequests) continue;
       const length = channel.underWay.length;
-      if (length === 0) return channel;
-      if (length < bestLength && this.#mayWaitBehind(channel)) {
+      if (length === 0) {
+        const load = channel.load.busyChannels;
+        if (load === 0) return channel;
+        if (load < idleLoad) {
+          idle = channel;
+          idleLoad = load;
+        }
+      } else if (length < bestLength && length < channel.depthMax && this.#mayWaitBehind(channel)) {
         best = channel;
         bestLength = length;
       }
     }
-    return best;
+    if (idle !== null || best === null) return idle;
+    // What cannot be taken back must not stand behind a call that may go on for long, where another
+    // worker could run it.
+    return this.#channels.length === 1 || request.safe ? best : null;
   }
 
   #mayWaitBehind(channel: WorkerChannel): boolean {
@@ -251,5 +428,6 @@ export class Dispatcher implements ChannelOwner {
     const channels = this.#unflushed;
     this.#unflushed = [];
     for (const channel of channels) channel.flush();
+    for (const channel of this.#requestsReached.splice(0)) this.#events.onRequestsReached(channel);
   }
 }

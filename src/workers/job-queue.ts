@@ -30,10 +30,17 @@ export class JobQueue {
 
   /** Takes those out that nobody waits for any more. */
   dropCancelled(): Job[] {
-    const waiting = this.#jobs.slice(this.#front).filter((job) => job !== null);
-    this.#jobs = waiting.filter((job) => job.sink !== null);
+    const cancelled: Job[] = [];
+    const waiting: Job[] = [];
+    for (let place = this.#front; place < this.#jobs.length; place++) {
+      const job = this.#jobs[place];
+      if (job === null || job === undefined) continue;
+      if (job.sink === null) cancelled.push(job);
+      else waiting.push(job);
+    }
+    this.#jobs = waiting;
     this.#front = 0;
-    return waiting.filter((job) => job.sink === null);
+    return cancelled;
   }
 
   take(): Job | null {

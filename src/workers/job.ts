@@ -18,8 +18,9 @@ export interface JobChannel {
 export type JobState = "queued" | "sent" | "done";
 
 export class Job {
-  readonly slot: number;
-  readonly generation: number;
+  /** Its address; another one after {@link leaveStandIn}. */
+  slot: number;
+  generation: number;
   readonly request: ApplicationRequest;
   state: JobState = "queued";
   /** null once nobody waits for the answer. */
@@ -43,14 +44,54 @@ export class Job {
    */
   queuedAtMs: number;
   activeAtMs: number;
+  /** Time in the queue, in ms; known once it has been sent. */
+  waitedMs = 0;
+  /** Sent past the queue, to learn of one worker: no other is of any use. */
+  readonly isProbe: boolean;
+  /** It stood behind a call that went on for long, and was taken back. From then on it is sent alone. */
+  moved = false;
 
-  constructor(jobs: JobTable, request: ApplicationRequest, sink: AnswerSink, nowMs: number) {
+  constructor(
+    jobs: JobTable,
+    request: ApplicationRequest,
+    sink: AnswerSink | null,
+    nowMs: number,
+    isProbe = false,
+  ) {
+    this.isProbe = isProbe;
     this.request = request;
     this.sink = sink;
     this.queuedAtMs = nowMs;
     this.activeAtMs = nowMs;
     this.slot = jobs.add(this);
     this.generation = jobs.generation(this.slot);
+  }
+
+  /**
+   * Whether another worker may run it although the present one may do so, too. Once, and not where
+   * content was handed over, of which there is one.
+   */
+  get mayMove(): boolean {
+    const { request } = this;
+    return (
+      request.safe && request.content === null && this.sink !== null && !this.moved && !this.isProbe
+    );
+  }
+
+  /**
+   * Leaves its worker, which may not know that yet. Its address stays there with a stand-in, whose
+   * answer is for nobody; the job itself gets a new one.
+   */
+  leaveStandIn(jobs: JobTable): Job {
+    const standIn = new Job(jobs, this.request, null, this.queuedAtMs);
+    const { slot, generation } = standIn;
+    standIn.slot = this.slot;
+    standIn.generation = this.generation;
+    standIn.state = "sent";
+    this.slot = slot;
+    this.generation = generation;
+    this.moved = true;
+    return standIn;
   }
 
   /** Nobody waits for the answer any more: the client is gone. */
@@ -71,11 +112,22 @@ export class Job {
     this.channel?.resumeFor(this);
   }
 
-  /** Takes the job back from a channel that is gone. */
-  requeue(nowMs: number): void {
+  /**
+   * Takes the job back from a channel that is gone.
+   *
+   * @param wasRead whether its worker had taken it in: then it has had its turn, and its wait begins
+   *   anew; else it goes on waiting
+   */
+  requeue(nowMs: number, wasRead: boolean): void {
     this.state = "queued";
     this.channel = null;
-    this.queuedAtMs = nowMs;
+    if (wasRead) this.queuedAtMs = nowMs;
+    else this.waitedMs = 0;
+  }
+
+  /** Ends its wait in the queue. */
+  leaveQueue(nowMs: number): void {
+    this.waitedMs += nowMs - this.queuedAtMs;
   }
 
   /** Ends the job without (the rest of) an answer. The caller takes it out of wherever it waits. */
@@ -94,4 +146,5 @@ export class Job {
   }
 }
 
+/** Gives addresses out. Frames are matched with a channel's own jobs; nothing is looked up in it. */
 export class JobTable extends SlotTable<Job> {}

@@ -13,6 +13,7 @@ export const FRAME_KIND = {
   error: 6,
   ready: 7,
   interim: 8,
+  report: 9,
 } as const;
 
 export const FRAME_HEADER_BYTES = 32;
@@ -55,6 +56,11 @@ const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
 
 export function isIdempotent(method: string): boolean {
   return IDEMPOTENT_METHODS.has(method);
+}
+
+/** The methods that change nothing (RFC 9110 section 9.2.1). */
+export function isSafe(method: string): boolean {
+  return method !== "PUT" && method !== "DELETE" && IDEMPOTENT_METHODS.has(method);
 }
 
 /**
@@ -146,12 +152,20 @@ export function encodeEnviron(
 
 /** The frame `("cancel", slot, generation)`. */
 export function encodeCancel(slot: number, generation: number): Buffer {
+  return encodeMessage("cancel", [slot, generation]);
+}
+
+/** The frame `("reopen",)`. */
+export function encodeReopen(): Buffer {
+  return encodeMessage("reopen", []);
+}
+
+function encodeMessage(name: string, numbers: readonly number[]): Buffer {
   const writer = new MarshalWriter(64);
   const lengthAt = writer.skip(4);
-  writer.tuple(3);
-  writer.string("cancel");
-  writer.int(slot);
-  writer.int(generation);
+  writer.tuple(1 + numbers.length);
+  writer.string(name);
+  for (const number of numbers) writer.int(number);
   writer.bytes.writeUInt32LE(writer.length - 4, lengthAt);
   return writer.bytes.subarray(0, writer.length);
 }

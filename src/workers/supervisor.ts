@@ -1,360 +1,378 @@
 /**
- * Keeps the number of workers that was asked for: starts the zygote, has it fork, replaces what
- * dies, ends what hangs.
+ * Which generation has the traffic: starts the first one, brings up a new one beside it, moves the
+ * traffic when that one is ready, watches it for a while, and moves it back where it fails.
  *
- * The gateway is the grandparent of the workers: the zygote forks and reaps them and reports both.
- * Here is the parent's-eye view, a handle for each worker, and the decisions.
+ * The gateway is the grandparent of the workers; `generation.ts` has what concerns one import of
+ * the code, `dispatcher.ts` the requests. Nothing here waits by itself: time passes by `sweep`.
  */
-import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
+import { OperatorError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Transport, WorkerLink } from "../net/transport.ts";
+import type { Transport } from "../net/transport.ts";
 import type { FileIdentity } from "../net/unix-socket-file.ts";
 import type { WorkerChannel } from "./channel.ts";
 import { Dispatcher, type DispatcherEvents, type DispatcherLimits } from "./dispatcher.ts";
+import { Generation, type GenerationEvents, type GenerationSettings } from "./generation.ts";
+import { type GenerationRecord, GenerationWatch } from "./generation-watch.ts";
 import type { Job } from "./job.ts";
-import { RespawnPause } from "./respawn-pause.ts";
-import { nextWorkerState, type WorkerState } from "./worker-state.ts";
-import {
-  type LoadedApplication,
-  type ProcessEnd,
-  Zygote,
-  type ZygoteEvents,
-  type ZygoteSettings,
-} from "./zygote.ts";
+import { difference } from "./recent-record.ts";
+import type { ReloadOutcome, ReloadStatus, SupervisorStatus } from "./supervisor-status.ts";
+import type { WorkerReport } from "./worker-report.ts";
+import { type WorkerRange, WorkerScaling } from "./worker-scaling.ts";
+import type { LoadedApplication, ZygoteSettings } from "./zygote.ts";
 
 export interface SupervisorSettings {
-  readonly workers: number;
-  readonly zygote: Omit<ZygoteSettings, "socketFiles">;
+  readonly workers: WorkerRange;
+  readonly generation: Omit<GenerationSettings, "zygote" | "settleMs"> & {
+    readonly zygote: Omit<ZygoteSettings, "socketFiles" | "generation">;
+  };
   readonly limits: DispatcherLimits;
+  /** How long a new generation is watched, and the one before it kept; null for neither. */
+  readonly watchWindowMs: number | null;
 }
 
-/** A worker as its grandparent sees it. */
-interface WorkerHandle {
-  readonly number: number;
-  readonly link: WorkerLink;
-  readonly bornAtMs: number;
-  state: WorkerState;
-  pid: number | null;
-  channel: WorkerChannel | null;
-  wasReady: boolean;
-  /** Why it is being ended, for the log; null where it ends by itself. */
-  reason: string | null;
-  /** When a worker that was asked to end is killed; null where it was not asked. */
-  killAtMs: number | null;
+/** What those who brought the supervisor up may want to hear. */
+export interface SupervisorEvents {
+  /** Source files that were imported, or that an import has failed in. */
+  onFiles(files: readonly string[]): void;
 }
 
-const SIGABRT = 6;
-const SIGKILL = 9;
-/** From SIGABRT, which has the worker write its stacks, to SIGKILL. */
-const ABORT_TO_KILL_MS = 1_000;
+/** A generation that has just been given the traffic, and the one that had it before. */
+interface Watched {
+  readonly before: Generation;
+  readonly watch: GenerationWatch;
+  /** What had become of its requests when it was given the traffic. */
+  readonly atPromotion: GenerationRecord;
+}
+
 /**
- * How long the channel of a worker that has been reaped stays open: its last answers may still be
- * in it. It would close by itself, but for a program that the application started and that holds
- * its other end.
+ * Workers of a new generation must live for so long before they are given the traffic. Code that
+ * ends at once is not put before anybody.
  */
-const LAST_WORDS_MS = 1_000;
-/** So many workers may end before they are ready; then the start has failed. */
-const DEATHS_AT_START_MAX = 3;
-/** How long the zygote may take to end everything that it started. */
-const ZYGOTE_END_BOUND_MS = 2_000;
+const SETTLE_MS = 300;
 
-export class Supervisor implements ZygoteEvents, DispatcherEvents {
+export class Supervisor implements GenerationEvents, DispatcherEvents {
   readonly dispatcher: Dispatcher;
   readonly #transport: Transport;
   readonly #settings: SupervisorSettings;
+  readonly #events: SupervisorEvents;
   readonly #log: Log;
   readonly #now: () => number;
-  readonly #handles = new Map<number, WorkerHandle>();
-  readonly #respawnPause = new RespawnPause();
-  #zygote: Zygote | null = null;
-  #zygoteBornAtMs = 0;
-  #workersBorn = 0;
-  readonly #respawnTimers = new Set<NodeJS.Timeout>();
-  #stopping = false;
-  /** Settled when all workers are ready, or cannot get so; null before the start and after it. */
-  #starting: PromiseWithResolvers<void> | null = null;
-  #started = false;
-  #deathsAtStart = 0;
+  readonly #epochMs: () => number;
+  readonly #scaling: WorkerScaling;
+  /** All that have not ended, by number. */
+  readonly #generations = new Map<number, Generation>();
+  #serving: Generation | null = null;
+  #watched: Watched | null = null;
+  #generationsMade = 0;
+  #reloading: Promise<ReloadOutcome> | null = null;
+  /** Somebody has asked for another reload while one was under way. */
+  #reloadingNext: Promise<ReloadOutcome> | null = null;
+  #lastReload: ReloadStatus | null = null;
   #socketFiles: readonly FileIdentity[] = [];
-  #onWorkersGone: (() => void) | null = null;
+  #stopping = false;
+  #onAllEnded: (() => void) | null = null;
 
-  constructor(transport: Transport, settings: SupervisorSettings, log: Log, now: () => number) {
+  constructor(
+    transport: Transport,
+    settings: SupervisorSettings,
+    events: SupervisorEvents,
+    log: Log,
+    clock: { nowMs(): number; epochMs(): number },
+  ) {
     this.#transport = transport;
     this.#settings = settings;
+    this.#events = events;
     this.#log = log;
-    this.#now = now;
-    this.dispatcher = new Dispatcher(settings.limits, this, now, (task) =>
+    this.#now = () => clock.nowMs();
+    this.#epochMs = () => clock.epochMs();
+    this.#scaling = new WorkerScaling(settings.workers);
+    this.dispatcher = new Dispatcher(settings.limits, this, this.#now, (task) =>
       transport.atTurnEnd(task),
     );
+  }
+
+  /** Whether somebody can take a request. */
+  get ready(): boolean {
+    return (this.#serving?.pool.readyCount ?? 0) > 0;
   }
 
   /**
    * Loads the application and waits for all workers.
    *
-   * @param socketFiles files of the listening sockets, for the zygote to remove should the gateway
+   * @param socketFiles files of the listening sockets, for the zygotes to remove should the gateway
    *   be killed
    * @throws {OperatorError} exit status 2, 3 or 4: the application was not loaded; 3: its workers
    *   do not start
    */
   async start(socketFiles: readonly FileIdentity[]): Promise<LoadedApplication> {
     this.#socketFiles = socketFiles;
-    const zygote = this.#startZygote();
-    const loaded = await zygote.loaded;
-    this.#starting = Promise.withResolvers();
-    for (let count = 0; count < this.#settings.workers; count++) this.#fork();
-    const { startTimeoutMs } = this.#settings.zygote;
-    const timer = setTimeout(() => this.#startTimedOut(startTimeoutMs), startTimeoutMs);
-    try {
-      await this.#starting.promise;
-    } finally {
-      clearTimeout(timer);
-      this.#starting = null;
-    }
-    this.#started = true;
-    return loaded;
+    const generation = this.#makeGeneration(0);
+    const application = await generation.start(this.#scaling.target);
+    this.#promote(generation);
+    return application;
   }
 
-  /** What the application registered for a fork may hang, in the zygote too: it is not asked. */
-  #startTimedOut(startTimeoutMs: number): void {
-    const seconds = startTimeoutMs / 1000;
-    this.#starting?.reject(
-      cannotStart(`they were not ready within ${seconds} s; see --start-timeout`),
-    );
-    this.#zygote?.kill();
+  /**
+   * Brings the code as it is now into service, beside the code that serves. Where that does not
+   * work, everything stays as it is. Asked for while one is under way, it is done once more.
+   */
+  reload(): Promise<ReloadOutcome> {
+    if (this.#reloading === null) {
+      this.#reloading = this.#reload().finally(() => (this.#reloading = null));
+      return this.#reloading;
+    }
+    this.#reloadingNext ??= this.#reloading.then(() => {
+      this.#reloadingNext = null;
+      return this.reload();
+    });
+    return this.#reloadingNext;
+  }
+
+  /** From now on there are so many workers. */
+  scale(range: WorkerRange): void {
+    this.#scaling.setRange(range);
+    this.#log.info("the number of workers is changed", { min: range.min, max: range.max });
+    this.#applyTarget(this.#scaling.target);
+  }
+
+  get workerRange(): WorkerRange {
+    return this.#scaling.range;
+  }
+
+  reopenLogs(): void {
+    for (const generation of this.#generations.values()) generation.reopenLogs();
   }
 
   /** Ends what has waited, run, started or ended for too long. Called several times a second. */
   sweep(): void {
     this.dispatcher.sweep();
-    const now = this.#now();
-    const { startTimeoutMs } = this.#settings.zygote;
-    for (const handle of this.#handles.values()) {
-      if (handle.killAtMs !== null && now >= handle.killAtMs) {
-        handle.killAtMs = now + ABORT_TO_KILL_MS;
-        this.#zygote?.signal(handle.number, SIGKILL);
-      }
-      if (handle.state === "starting" && now - handle.bornAtMs > startTimeoutMs) {
-        this.#takeOut(handle, `was not ready within ${startTimeoutMs / 1000} s`, SIGKILL);
-        this.#checkZygoteForks(handle);
-      }
-    }
+    for (const generation of this.#generations.values()) generation.sweep();
+    if (this.#stopping) return;
+    this.#judge();
+    this.#scale();
   }
 
   /**
-   * A zygote that has not forked a worker in all that time never will, and cannot end one either.
-   * While there are others they go on serving; then it is replaced.
-   */
-  #checkZygoteForks({ pid }: WorkerHandle): void {
-    const serving = [...this.#handles.values()].some(({ state }) => state === "ready");
-    if (pid !== null || serving) return;
-    this.#log.error("the zygote does not fork");
-    this.#zygote?.kill();
-  }
-
-  /**
-   * Ends all workers and the zygote.
+   * Ends all workers and zygotes.
    *
    * @param boundMs what the workers get to finish by themselves; 0 kills them
    */
   async stop(boundMs: number): Promise<void> {
     this.#stopping = true;
-    for (const timer of this.#respawnTimers) clearTimeout(timer);
-    const gone = new Promise<void>((resolve) => (this.#onWorkersGone = resolve));
-    for (const handle of this.#handles.values()) {
-      handle.state = nextWorkerState(handle.state, "taken-out");
-      handle.channel?.end();
-    }
-    this.#checkWorkersGone();
-    const timer = setTimeout(() => this.#onWorkersGone?.(), boundMs);
-    await gone;
+    this.#watched = null;
+    const allEnded = new Promise<void>((resolve) => (this.#onAllEnded = resolve));
+    for (const generation of this.#generations.values()) generation.dismiss();
+    this.#checkAllEnded();
+    const timer = setTimeout(() => {
+      for (const generation of this.#generations.values()) generation.kill();
+    }, boundMs);
+    await allEnded;
     clearTimeout(timer);
-    await this.#zygote?.end(ZYGOTE_END_BOUND_MS);
-    for (const handle of this.#handles.values()) handle.link.close();
   }
 
-  onForked(worker: number, pid: number): void {
-    const handle = this.#handles.get(worker);
-    if (handle !== undefined) handle.pid = pid;
+  status(): SupervisorStatus {
+    const { waiting, queueWait } = this.dispatcher;
+    return {
+      queue: { waiting: waiting.count, oldestMs: waiting.oldestMs, wait: queueWait },
+      workers: { ...this.#scaling.range, target: this.#scaling.target },
+      generations: [...this.#generations.values()].map((generation) => generation.status()),
+      lastReload: this.#lastReload,
+    };
   }
 
-  onForkFailed(worker: number, message: string): void {
-    const handle = this.#handles.get(worker);
-    if (handle === undefined) return;
-    this.#log.error("a worker could not be forked", { cause: message });
-    this.#reaped(handle);
+  onFiles(files: readonly string[]): void {
+    this.#events.onFiles(files);
   }
 
-  onExited(worker: number, end: ProcessEnd): void {
-    const handle = this.#handles.get(worker);
-    if (handle === undefined) return;
-    if (this.#started && !this.#stopping) {
-      this.#log.error("a worker ended", {
-        pid: handle.pid,
-        ...(end.signal === null ? { status: end.status } : { signal: end.signal }),
-        ...(handle.reason === null ? {} : { reason: handle.reason }),
-      });
-    }
-    if (!handle.wasReady && ++this.#deathsAtStart >= DEATHS_AT_START_MAX) {
-      this.#starting?.reject(cannotStart(`they end ${describeEnd(end)}`));
-    }
-    this.#reaped(handle);
+  onLost(generation: Generation): void {
+    const { before } = this.#watched ?? {};
+    if (before === undefined) return;
+    if (generation === this.#serving) this.#rollBack("its zygote ended");
+    else if (generation === before) this.#watched = null;
   }
 
-  onGone(description: string): void {
-    this.#zygote = null;
-    for (const handle of this.#handles.values()) {
-      handle.state = nextWorkerState(handle.state, "reaped");
-      handle.link.close();
-    }
-    this.#handles.clear();
-    for (const timer of this.#respawnTimers) clearTimeout(timer);
-    this.#respawnTimers.clear();
-    this.#checkWorkersGone();
-    this.#starting?.reject(cannotStart(`the zygote ${description}`));
-    if (this.#stopping || !this.#started) return;
-    this.#log.error("the zygote ended, and its workers with it", { how: description });
-    this.#later(this.#now() - this.#zygoteBornAtMs, () => void this.#restartZygote());
+  onEnded(generation: Generation): void {
+    this.#generations.delete(generation.number);
+    this.#checkAllEnded();
   }
 
   onChannelReady(channel: WorkerChannel, pid: number): void {
-    const handle = this.#handleOf(channel);
-    if (handle === null) return;
-    handle.pid ??= pid;
-    handle.wasReady = true;
-    handle.state = nextWorkerState(handle.state, "said-ready");
-    const ready = [...this.#handles.values()].filter(({ state }) => state === "ready").length;
-    if (ready === this.#settings.workers) this.#starting?.resolve();
+    const generation = this.#generationOf(channel);
+    const handle = generation?.pool.handleOf(channel) ?? null;
+    if (handle !== null) generation?.pool.channelReady(handle, pid);
   }
 
   onTimedOut(channel: WorkerChannel, job: Job): void {
-    const handle = this.#handleOf(channel);
-    this.#log.error("the application did not answer in time; its worker is replaced", {
-      request: job.request.describe(),
-      pid: handle?.pid ?? null,
-    });
-    if (handle !== null) this.#takeOut(handle, "did not answer in time", SIGABRT);
+    const generation = this.#generationOf(channel);
+    const handle = generation?.pool.handleOf(channel) ?? null;
+    if (handle !== null) generation?.pool.timedOut(handle, job);
   }
 
   onChannelClosed(channel: WorkerChannel, lost: Job | null, error: Error | null): void {
-    const handle = this.#handleOf(channel);
-    if (this.#stopping || handle === null) return;
-    if (lost !== null) {
-      this.#log.error("a worker was lost while it had a request", {
-        request: lost.request.describe(),
-        pid: handle.pid,
-      });
+    const generation = this.#generationOf(channel);
+    const handle = generation?.pool.handleOf(channel) ?? null;
+    if (handle !== null) generation?.pool.channelClosed(handle, channel, lost, error);
+  }
+
+  onRequestsReached(channel: WorkerChannel): void {
+    const generation = this.#generationOf(channel);
+    const handle = generation?.pool.handleOf(channel) ?? null;
+    if (handle !== null) generation?.pool.requestsReached(handle);
+  }
+
+  onReport(channel: WorkerChannel, report: WorkerReport): void {
+    if (report.kind === "files") {
+      this.onFiles(report.files);
+      return;
     }
-    const reason = error === null ? "closed its channel" : error.message;
-    this.#takeOut(handle, reason, null);
+    const generation = this.#generationOf(channel);
+    const handle = generation?.pool.handleOf(channel) ?? null;
+    if (handle !== null) generation?.pool.grewTooLarge(handle, report);
   }
 
-  #startZygote(): Zygote {
-    this.#zygoteBornAtMs = this.#now();
-    this.#zygote = new Zygote(
-      this.#transport,
-      { ...this.#settings.zygote, socketFiles: this.#socketFiles },
-      this,
-    );
-    return this.#zygote;
-  }
-
-  async #restartZygote(): Promise<void> {
-    const zygote = this.#startZygote();
+  async #reload(): Promise<ReloadOutcome> {
+    if (this.#stopping) return { kind: "stopping" };
+    const beganAtMs = this.#now();
+    const generation = this.#makeGeneration(this.#settings.watchWindowMs === null ? 0 : SETTLE_MS);
+    const { number } = generation;
+    this.#log.info("a new generation is being made ready", { generation: number });
     try {
-      await zygote.loaded;
+      const { kind } = await generation.start(this.#scaling.target);
+      if (this.#stopping) return { kind: "stopping" };
+      this.#promote(generation);
+      const tookMs = Math.round(this.#now() - beganAtMs);
+      this.#log.info("the new generation serves", { generation: number, kind, tookMs });
+      this.#noteReload(number, "serving", null, null);
+      return { kind: "serving", generation: number };
     } catch (error) {
-      // `onGone` follows and tries again, later each time.
-      this.#log.error("the application did not load", { cause: String(error) });
-      return;
+      if (!(error instanceof OperatorError)) throw error;
+      if (this.#stopping) return { kind: "stopping" };
+      const { message: why, details } = error;
+      const goesOn = this.#serving?.number ?? null;
+      this.#log.error(
+        "the new generation is not fit to serve, so the old one goes on",
+        { generation: number, serving: goesOn, why },
+        details,
+      );
+      this.#noteReload(number, "failed", why, details);
+      return { kind: "failed", generation: number, why, details };
     }
-    for (let count = 0; count < this.#settings.workers; count++) this.#fork();
   }
 
-  #fork(): void {
-    void this.#transport.createWorkerLink().then(
-      (link) => this.#forkOver(link),
-      (error: unknown) => {
-        this.#log.error("no link for a worker could be made", { cause: String(error) });
-        this.#later(0, () => this.#fork());
-      },
-    );
-  }
-
-  #forkOver(link: WorkerLink): void {
-    const zygote = this.#zygote;
-    const enough = this.#handles.size >= this.#settings.workers;
-    if (zygote === null || this.#stopping || enough) {
-      link.close();
-      return;
-    }
-    const number = ++this.#workersBorn;
-    const handle: WorkerHandle = {
+  #makeGeneration(settleMs: number): Generation {
+    const number = ++this.#generationsMade;
+    const { zygote, ...rest } = this.#settings.generation;
+    const generation = new Generation(
       number,
-      link,
-      bornAtMs: this.#now(),
-      state: "starting",
-      pid: null,
-      channel: null,
-      wasReady: false,
-      reason: null,
-      killAtMs: null,
-    };
-    this.#handles.set(number, handle);
-    link.onStream((stream) => {
-      handle.channel = this.dispatcher.addChannel(stream, (file) => link.passFile(file));
+      this.#transport,
+      this.dispatcher,
+      {
+        ...rest,
+        zygote: { ...zygote, generation: number, socketFiles: this.#socketFiles },
+        settleMs,
+      },
+      this,
+      this.#log,
+      this.#now,
+    );
+    this.#generations.set(number, generation);
+    return generation;
+  }
+
+  /** Moves the traffic. The one that had it is kept for as long as this one is watched. */
+  #promote(generation: Generation): void {
+    const before = this.#serving;
+    // One that was watched until now is what is gone back to from now on.
+    this.#watched?.before.dismiss();
+    this.#watched = null;
+    before?.rest();
+    generation.promote();
+    this.#serving = generation;
+    // The number may have changed while it was getting ready.
+    generation.pool.scaleTo(this.#scaling.target);
+    this.dispatcher.takeUp();
+    if (before === null) return;
+    const { watchWindowMs } = this.#settings;
+    if (watchWindowMs === null) {
+      before.dismiss();
+      return;
+    }
+    const watch = new GenerationWatch(this.#now() + watchWindowMs, before.recentRecord);
+    this.#watched = { before, watch, atPromotion: generation.pool.record };
+  }
+
+  #judge(): void {
+    const watched = this.#watched;
+    const serving = this.#serving;
+    if (watched === null || serving === null) return;
+    const record = difference(serving.pool.record, watched.atPromotion);
+    const verdict = watched.watch.judge(this.#now(), record);
+    if (verdict.kind === "failing") this.#rollBack(verdict.why);
+    if (verdict.kind !== "passed") return;
+    this.#watched = null;
+    watched.before.dismiss();
+    this.#log.info("the new generation has stood its watch", { generation: serving.number });
+  }
+
+  /** Gives the traffic back to the generation that had it before. */
+  #rollBack(why: string): void {
+    const failing = this.#serving;
+    const before = this.#watched?.before;
+    if (failing === null || before === undefined) return;
+    this.#watched = null;
+    failing.rest();
+    before.promote();
+    this.#serving = before;
+    before.pool.scaleTo(this.#scaling.target);
+    this.dispatcher.takeUp();
+    failing.dismiss();
+    this.#log.error("the new generation fails, so the old one serves again", {
+      generation: failing.number,
+      serving: before.number,
+      why,
     });
-    zygote.fork(number, link);
+    this.#noteReload(failing.number, "rolled-back", why, null);
   }
 
-  /**
-   * No more requests for this worker; it is told to end, by a signal or by the end of its channel.
-   */
-  #takeOut(handle: WorkerHandle, reason: string, signal: number | null): void {
-    handle.state = nextWorkerState(handle.state, "taken-out");
-    handle.reason ??= reason;
-    handle.killAtMs ??= this.#now() + ABORT_TO_KILL_MS;
-    if (handle.channel !== null) handle.channel.retired = true;
-    if (signal !== null) this.#zygote?.signal(handle.number, signal);
+  #noteReload(
+    generation: number,
+    outcome: ReloadStatus["outcome"],
+    why: string | null,
+    details: string | null,
+  ): void {
+    this.#lastReload = { atMs: this.#epochMs(), generation, outcome, why, details };
   }
 
-  #reaped(handle: WorkerHandle): void {
-    handle.state = nextWorkerState(handle.state, "reaped");
-    handle.link.close();
-    this.#handles.delete(handle.number);
-    const { channel } = handle;
-    if (channel !== null) setTimeout(() => channel.close(), LAST_WORDS_MS).unref();
-    if (this.#stopping) this.#checkWorkersGone();
-    else this.#later(this.#now() - handle.bornAtMs, () => this.#fork());
+  #scale(): void {
+    const pool = this.#serving?.pool;
+    if (pool === undefined) return;
+    const { count, oldestMs } = this.dispatcher.waiting;
+    const before = this.#scaling.target;
+    const target = this.#scaling.decide({
+      nowMs: this.#now(),
+      waiting: count,
+      oldestWaitMs: oldestMs,
+      busy: pool.busyCount,
+      starting: pool.startingCount,
+    });
+    if (target === before) return;
+    this.#log.info("the number of workers changes by itself", { from: before, to: target });
+    this.#applyTarget(target);
   }
 
-  /** Starts something anew after a pause that grows while what is started keeps dying at once. */
-  #later(livedMs: number, start: () => void): void {
-    const pauseMs = this.#respawnPause.afterDeath(livedMs);
-    if (pauseMs > 0 && this.#started) this.#log.warn("workers keep ending at once", { pauseMs });
-    const timer = setTimeout(() => {
-      this.#respawnTimers.delete(timer);
-      if (!this.#stopping) start();
-    }, pauseMs);
-    this.#respawnTimers.add(timer);
+  #applyTarget(target: number): void {
+    this.#serving?.pool.scaleTo(target);
+    this.#watched?.before.pool.scaleTo(target);
   }
 
-  #handleOf(channel: WorkerChannel): WorkerHandle | null {
-    for (const handle of this.#handles.values()) if (handle.channel === channel) return handle;
+  #generationOf(channel: WorkerChannel): Generation | null {
+    for (const generation of this.#generations.values()) {
+      if (generation.pool.handleOf(channel) !== null) return generation;
+    }
     return null;
   }
 
-  #checkWorkersGone(): void {
-    if (this.#stopping && this.#handles.size === 0) this.#onWorkersGone?.();
+  #checkAllEnded(): void {
+    if (this.#generations.size === 0) this.#onAllEnded?.();
   }
-}
-
-function cannotStart(why: string): OperatorError {
-  return new OperatorError(
-    EXIT_STATUS.moduleNotLoaded,
-    `the application was imported, but its workers do not start: ${why}`,
-  );
-}
-
-function describeEnd({ status, signal }: ProcessEnd): string {
-  return signal === null ? `with status ${status}` : `by signal ${signal}`;
 }

@@ -1,27 +1,41 @@
 /**
  * The states of a worker as the gateway sees it, and the one table of how it gets from one to the
- * next.
+ * next. `docs/states.md` is drawn from it.
  */
 import { invariant } from "../base/errors.ts";
 
-export type WorkerState = "starting" | "ready" | "ending" | "exited";
+export type WorkerState =
+  /** Its zygote was asked to fork it. */
+  | "starting"
+  /** It takes requests. */
+  | "ready"
+  /** It takes requests until another one is ready in its place. */
+  | "leaving"
+  /** It gets no more requests, and finishes what it holds. */
+  | "ending"
+  /** It is gone, and nothing is left to reap. */
+  | "exited";
 
 export type WorkerEvent =
-  /** Its first frame came: the application is loaded and requests are welcome. */
+  /** The first frame came on each of its channels: requests are welcome. */
   | "said-ready"
-  /** It gets no more requests: asked to end, hung, or its channel closed. */
+  /** It has served its time or its share, or grown too large: another is to take its place. */
+  | "outlived"
+  /** It gets no more requests: asked to end, hung, or a channel of it closed. */
   | "taken-out"
   /** Its parent reaped it, or it was never born. */
   | "reaped";
 
-const TRANSITIONS: Readonly<
+export const WORKER_TRANSITIONS: Readonly<
   Record<WorkerState, Readonly<Record<WorkerEvent, WorkerState | null>>>
 > = {
-  starting: { "said-ready": "ready", "taken-out": "ending", reaped: "exited" },
-  ready: { "said-ready": null, "taken-out": "ending", reaped: "exited" },
+  starting: { "said-ready": "ready", outlived: null, "taken-out": "ending", reaped: "exited" },
+  ready: { "said-ready": null, outlived: "leaving", "taken-out": "ending", reaped: "exited" },
+  // It goes on taking requests until the one that takes its place is ready.
+  leaving: { "said-ready": null, outlived: "leaving", "taken-out": "ending", reaped: "exited" },
   // A worker that was told to end while it was starting may still say that it is ready.
-  ending: { "said-ready": "ending", "taken-out": "ending", reaped: "exited" },
-  exited: { "said-ready": null, "taken-out": "exited", reaped: null },
+  ending: { "said-ready": "ending", outlived: "ending", "taken-out": "ending", reaped: "exited" },
+  exited: { "said-ready": null, outlived: null, "taken-out": "exited", reaped: null },
 };
 
 /**
@@ -29,7 +43,7 @@ const TRANSITIONS: Readonly<
  * cannot be trusted
  */
 export function nextWorkerState(state: WorkerState, event: WorkerEvent): WorkerState {
-  const next = TRANSITIONS[state][event];
+  const next = WORKER_TRANSITIONS[state][event];
   invariant(next !== null, `a worker that is ${state} cannot be ${event}`);
   return next;
 }

@@ -11,6 +11,9 @@ import type { FileIdentity } from "../net/unix-socket-file.ts";
 /** One control line at most; a traceback is the longest thing that comes. */
 const CONTROL_LINE_MAX_BYTES = 4_194_304;
 const NEWLINE = 0x0a;
+const SIGABRT = 6;
+
+export type WorkerClass = "process" | "thread" | "request";
 
 export interface ZygoteSettings {
   readonly python: string;
@@ -23,6 +26,18 @@ export interface ZygoteSettings {
   readonly rootPath: string;
   readonly version: string;
   readonly multiprocess: boolean;
+  readonly workerClass: WorkerClass;
+  /** Channels of each worker: one, but for class `thread`. */
+  readonly threads: number;
+  /** Of functions that are called in the life of a worker; null for none. */
+  readonly hooks: string | null;
+  /** Resident bytes beyond which a worker says so; null for never. */
+  readonly maxRssBytes: number | null;
+  /** Whether it tells which source files are imported, now and later. */
+  readonly reportFiles: boolean;
+  /** Opened anew by path when it is told to; null where standard error goes elsewhere. */
+  readonly errorLog: string | null;
+  readonly generation: number;
   /** Files of our listening sockets, which it removes if the gateway does not get to do so. */
   readonly socketFiles: readonly FileIdentity[];
   /** Bound of the import. */
@@ -37,6 +52,10 @@ export interface LoadedApplication {
   readonly python: string;
   readonly executable: string;
   readonly pid: number;
+  /** Has a worker write the stacks of its threads, and go on. */
+  readonly dumpSignal: number;
+  /** Source files that were imported; empty where nobody asked for them. */
+  readonly files: readonly string[];
 }
 
 /** How a process ended: exactly one of the two is not null. */
@@ -46,6 +65,8 @@ export interface ProcessEnd {
 }
 
 export interface ZygoteEvents {
+  /** Source files that were imported, or that an import has failed in; before `loaded` settles. */
+  onFiles(files: readonly string[]): void;
   onForked(worker: number, pid: number): void;
   onForkFailed(worker: number, message: string): void;
   onExited(worker: number, end: ProcessEnd): void;
@@ -96,8 +117,19 @@ export class Zygote implements ByteStreamHandler {
       rootPath: settings.rootPath,
       version: settings.version,
       multiprocess: settings.multiprocess,
+      workerClass: settings.workerClass,
+      threads: settings.threads,
+      hooks: settings.hooks,
+      maxRssBytes: settings.maxRssBytes,
+      reportFiles: settings.reportFiles,
+      errorLog: settings.errorLog,
+      generation: settings.generation,
       socketFiles: settings.socketFiles,
     });
+  }
+
+  get pid(): number | null {
+    return this.#child.pid ?? null;
   }
 
   /** @throws {OperatorError} exit status 2, 3 or 4: the application was not loaded */
@@ -105,9 +137,21 @@ export class Zygote implements ByteStreamHandler {
     return this.#loaded.promise;
   }
 
-  /** Asks for a worker; `onForked` or `onForkFailed` follows. */
-  fork(worker: number, link: WorkerLink): void {
-    link.sendOffer(this.#control, encodeLine({ type: "fork", worker, link: link.offer }));
+  /**
+   * Asks for a worker; `onForked` or `onForkFailed` follows.
+   *
+   * @param links one for each channel, at least one
+   */
+  fork(worker: number, links: readonly WorkerLink[]): void {
+    links.forEach((link, place) => {
+      const type = place === links.length - 1 ? "fork" : "channel";
+      link.sendOffer(this.#control, encodeLine({ type, worker, link: link.offer }));
+    });
+  }
+
+  /** Has the log file opened anew, here and in whatever is forked from now on. */
+  reopenLog(): void {
+    this.#say({ type: "reopen" });
   }
 
   signal(worker: number, signal: number): void {
@@ -161,9 +205,11 @@ export class Zygote implements ByteStreamHandler {
     switch (message["type"]) {
       case "loaded":
         this.#importing = false;
+        this.#events.onFiles(readFiles(message));
         this.#loaded.resolve(readLoaded(message));
         break;
       case "failed":
+        this.#events.onFiles(readFiles(message));
         this.#loaded.reject(readFailure(message));
         break;
       case "forked":
@@ -238,7 +284,14 @@ function readLoaded(message: Readonly<Record<string, unknown>>): LoadedApplicati
     python: String(message["python"]),
     executable: String(message["executable"]),
     pid: Number(message["pid"]),
+    dumpSignal: numberOrNull(message["dumpSignal"]) ?? SIGABRT,
+    files: readFiles(message),
   };
+}
+
+function readFiles(message: Readonly<Record<string, unknown>>): string[] {
+  const files = message["files"];
+  return Array.isArray(files) ? files.filter((file) => typeof file === "string") : [];
 }
 
 function readFailure(message: Readonly<Record<string, unknown>>): OperatorError {

@@ -28,6 +28,7 @@ describe("who is believed", () => {
       host: "shop.portico.dev",
       forwarded: false,
       contradictory: false,
+      requestId: null,
       overrides: new Map(claims.map((line) => [line.split(":")[0]?.toLowerCase(), null])),
     });
   });
@@ -239,6 +240,7 @@ describe("Forwarded (RFC 7239)", () => {
       host: "www.example",
       forwarded: true,
       contradictory: false,
+      requestId: null,
     });
     assert.deepEqual([...overrides], [["forwarded", value.slice(value.indexOf('for="203'))]]);
   });

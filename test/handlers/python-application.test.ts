@@ -23,7 +23,7 @@ const PROVENANCE = new ProvenanceReader(new IpNetworks([], false));
 /** A request without content. */
 function requestFor(head: RequestHead): HandledRequest {
   const provenance = PROVENANCE.read(head, ENDPOINTS);
-  return { head, provenance, content: null, contentLength: null, trailers: [] };
+  return { id: "id", head, provenance, content: null, contentLength: null, trailers: [] };
 }
 
 /** A client whose connection the handler has opened, with a worker behind it. */

@@ -21,6 +21,7 @@ export const PROVENANCE: Provenance = {
   host: "a",
   forwarded: false,
   contradictory: false,
+  requestId: null,
   overrides: new Map(),
 };
 

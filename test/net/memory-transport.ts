@@ -9,6 +9,8 @@ import { MemoryStream } from "./memory-stream.ts";
 
 export class MemoryListener implements Listener {
   readonly file = null;
+  readonly descriptor = null;
+  shared = false;
   readonly address: SocketAddress = { family: "inet", host: "127.0.0.1", port: 8000 };
   readonly effectiveBacklog = 128;
   /** Connections that the kernel holds and nobody has accepted. */
@@ -64,6 +66,10 @@ export class MemoryTransport implements Transport {
     const listener = new MemoryListener();
     this.listeners.push(listener);
     return listener;
+  }
+
+  adopt(): Promise<Listener> {
+    throw new Error("there are no descriptors in memory");
   }
 
   atTurnEnd(task: () => void): void {

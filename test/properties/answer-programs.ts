@@ -143,6 +143,7 @@ function stepsOf(program: AnswerProgram): ((sink: AnswerSink) => void)[] {
 /** Gives the answers of {@link programFor}, or others, when it is told to. */
 export class ProgramHandler implements RequestHandler, ConnectionHandler {
   readonly othersWait = false;
+  readonly retryAfterSeconds = 1;
 
   forget(): void {}
 

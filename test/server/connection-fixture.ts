@@ -11,6 +11,7 @@ import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { ownEndpoints } from "../../src/server/connection-origin.ts";
 import { HeldMemory } from "../../src/server/held-memory.ts";
+import { FailureReport } from "../../src/server/failure-report.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext, ConnectionSettings } from "../../src/server/connection-context.ts";
 import type { ScreeningSettings } from "../../src/server/screening.ts";
@@ -42,6 +43,7 @@ export const SETTINGS: ConnectionSettings = {
 };
 
 export const SCREENING: ScreeningSettings = {
+  health: null,
   provenance: new ProvenanceReader(new IpNetworks([], false)),
   admissionRules: [new SecuredTargets(), new ServedMethods(["TRACE"])],
 };
@@ -73,8 +75,10 @@ export class ConnectionFixture implements ConnectionContext {
   readonly heldMemory = new HeldMemory(1e9);
   readonly errorPages = new ErrorPages("text", null);
   readonly provenance = SCREENING.provenance;
+  readonly health: AdmissionRule | null;
   readonly admissionRules: readonly AdmissionRule[];
   readonly log = new RecordingLog();
+  readonly failures = new FailureReport(this.log);
   nowMs = 0;
   draining = false;
   readonly client = new MemoryStream();
@@ -84,7 +88,9 @@ export class ConnectionFixture implements ConnectionContext {
   constructor(
     settings: Partial<ConnectionSettings> = {},
     admissionRules: readonly AdmissionRule[] = SCREENING.admissionRules,
+    health: AdmissionRule | null = null,
   ) {
+    this.health = health;
     this.admissionRules = admissionRules;
     this.settings = { ...SETTINGS, ...settings };
     this.connection = new HttpConnection(this, this.client, ownEndpoints(this.client));

@@ -361,7 +361,7 @@ test("OPTIONS * is answered by the server itself", () => {
 
 test("one connection too many is told so, and can read it", () => {
   const fixture = new ConnectionFixture();
-  fixture.connection.turnAway();
+  fixture.connection.turnAway(true);
   assertRefused(fixture, 503);
   fixture.client.deliver(get("/"));
   assert.equal(fixture.handler.answers.length, 0);

@@ -70,6 +70,7 @@ export class PlayedAnswer implements PendingAnswer {
 
 export class PlayedHandler implements RequestHandler, ConnectionHandler {
   readonly othersWait = false;
+  readonly retryAfterSeconds = 7;
 
   forget(): void {}
 

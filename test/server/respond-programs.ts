@@ -171,6 +171,7 @@ const NOBODY: PendingAnswer = { cancel() {}, pause() {}, resume() {} };
 /** Answers in later turns, as the contract of a handler demands: call {@link turn} for that. */
 export class RespondHandler implements RequestHandler, ConnectionHandler {
   readonly othersWait = false;
+  readonly retryAfterSeconds = 1;
 
   forget(): void {}
 

@@ -1,7 +1,9 @@
 /** A channel between a played worker and an owner that only writes down what it is told. */
-import { type ChannelOwner, WorkerChannel } from "../../src/workers/channel.ts";
+import { type ChannelSettings, WorkerChannel } from "../../src/workers/channel.ts";
+import type { ChannelOwner } from "../../src/workers/channel-owner.ts";
 import type { ApplicationRequest, SpooledContent } from "../../src/workers/application-request.ts";
 import { Job, JobTable } from "../../src/workers/job.ts";
+import type { WorkerReport } from "../../src/workers/worker-report.ts";
 import { FakeWorker, readyFrame } from "./fake-worker.ts";
 import { RecordingSink } from "./recording-sink.ts";
 import { makeRequest } from "./request.ts";
@@ -12,6 +14,17 @@ export interface ClosedChannel {
   readonly unanswered: readonly Job[];
   readonly unsentCount: number;
   readonly error: Error | null;
+}
+
+/** Of a worker with one channel, without any bound. */
+export function plainSettings(other: Partial<ChannelSettings> = {}): ChannelSettings {
+  return {
+    load: { busyChannels: 0 },
+    depthMax: null,
+    requestsMax: null,
+    recycleAfter: null,
+    ...other,
+  };
 }
 
 export class ChannelFixture implements ChannelOwner {
@@ -27,17 +40,23 @@ export class ChannelFixture implements ChannelOwner {
   /** What the link says to a file that is passed: a path, or null for a descriptor. */
   filePath: string | null = null;
   closed: ClosedChannel | null = null;
+  /** How many requests had been sent when it was told that enough had been. */
+  readonly reachedAt: number[] = [];
+  readonly reports: WorkerReport[] = [];
+  readonly settings: ChannelSettings;
 
-  constructor() {
-    this.channel = new WorkerChannel(this, 0, this.worker.stream, (file) => {
+  constructor(other: Partial<ChannelSettings> = {}) {
+    this.settings = plainSettings(other);
+    const passFile = (file: SpooledContent): string | null => {
       this.passedFiles.push(file);
       return this.filePath;
-    });
+    };
+    this.channel = new WorkerChannel(this, 0, this.worker.stream, passFile, this.settings, false);
   }
 
   /** With a worker that has said that it is ready. */
-  static ready(): ChannelFixture {
-    const fixture = new ChannelFixture();
+  static ready(other: Partial<ChannelSettings> = {}): ChannelFixture {
+    const fixture = new ChannelFixture(other);
     fixture.worker.send(readyFrame(WORKER_PID));
     return fixture;
   }
@@ -52,6 +71,14 @@ export class ChannelFixture implements ChannelOwner {
 
   onAnswered(_channel: WorkerChannel, elapsedUs: number): void {
     this.elapsedUs.push(elapsedUs);
+  }
+
+  onRequestsReached(channel: WorkerChannel): void {
+    this.reachedAt.push(channel.requestsTaken);
+  }
+
+  onReport(_channel: WorkerChannel, report: WorkerReport): void {
+    this.reports.push(report);
   }
 
   onChannelClosed(

@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 
 import type { ApplicationRequest } from "../../src/workers/application-request.ts";
-import type { WorkerChannel } from "../../src/workers/channel.ts";
+import type { ChannelSettings, WorkerChannel } from "../../src/workers/channel.ts";
 import {
   Dispatcher,
   type DispatcherEvents,
   type DispatcherLimits,
 } from "../../src/workers/dispatcher.ts";
 import type { Job } from "../../src/workers/job.ts";
+import type { WorkerReport } from "../../src/workers/worker-report.ts";
+import { plainSettings } from "./channel-fixture.ts";
 import { FakeWorker, readyFrame, responseFrame } from "./fake-worker.ts";
 import { RecordingSink } from "./recording-sink.ts";
 import { makeRequest } from "./request.ts";
@@ -31,6 +33,10 @@ export class DispatcherFixture implements DispatcherEvents {
   readonly timedOut: string[] = [];
   readonly closed: { readonly lost: string | null; readonly error: Error | null }[] = [];
   readonly channels = new Map<FakeWorker, WorkerChannel>();
+  /** Those that have been sent as many requests as they were to be told of. */
+  readonly reached: WorkerChannel[] = [];
+  readonly reports: WorkerReport[] = [];
+  onRequestsReached = (channel: WorkerChannel): void => void this.reached.push(channel);
   #turnEndTasks: (() => void)[] = [];
 
   constructor(limits: Partial<DispatcherLimits> = {}) {
@@ -52,26 +58,43 @@ export class DispatcherFixture implements DispatcherEvents {
     this.closed.push({ lost: lost === null ? null : lost.request.describe(), error });
   }
 
+  onReport(_channel: WorkerChannel, report: WorkerReport): void {
+    this.reports.push(report);
+  }
+
   endTurn(): void {
     while (this.#turnEndTasks.length > 0) {
       for (const task of this.#turnEndTasks.splice(0)) task();
     }
   }
 
-  addWorker(): FakeWorker {
-    const worker = this.addStartingWorker();
+  addWorker(settings: Partial<ChannelSettings> = {}, resting = false): FakeWorker {
+    const worker = this.addStartingWorker(settings, resting);
     worker.send(readyFrame(1));
     this.endTurn();
     return worker;
   }
 
-  addStartingWorker(): FakeWorker {
+  addStartingWorker(settings: Partial<ChannelSettings> = {}, resting = false): FakeWorker {
     const worker = new FakeWorker();
+    const { stream } = worker;
     this.channels.set(
       worker,
-      this.dispatcher.addChannel(worker.stream, () => null),
+      this.dispatcher.addChannel(stream, () => null, plainSettings(settings), resting),
     );
     return worker;
+  }
+
+  /** The channels of one worker with threads: they share its load. */
+  addThreads(count: number, resting = false): FakeWorker[] {
+    const load = { busyChannels: 0 };
+    return Array.from({ length: count }, () => this.addWorker({ load, depthMax: 1 }, resting));
+  }
+
+  channelOf(worker: FakeWorker): WorkerChannel {
+    const channel = this.channels.get(worker);
+    assert.ok(channel !== undefined, "the worker has a channel");
+    return channel;
   }
 
   /** Submits within the present turn. */
@@ -88,6 +111,19 @@ export class DispatcherFixture implements DispatcherEvents {
     const submitted = requests.map((request) => this.submit(request));
     this.endTurn();
     return submitted;
+  }
+
+  /** Asks one worker, within the present turn. */
+  probe(worker: FakeWorker, request: string | ApplicationRequest): Submitted {
+    const made = typeof request === "string" ? makeRequest(request) : request;
+    const sink = new RecordingSink();
+    return { sink, job: this.dispatcher.probe(this.channelOf(worker), made, sink) };
+  }
+
+  /** Whether a request is refused at once. Where it is not, it stays. */
+  refuses(request: string | ApplicationRequest): boolean {
+    const made = typeof request === "string" ? makeRequest(request) : request;
+    return this.dispatcher.submit(made, new RecordingSink()) === null;
   }
 
   /** The worker answers its request with that place. */

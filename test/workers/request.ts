@@ -19,11 +19,13 @@ export function makeRequest(
     content: null,
     contentLength: null,
     idempotent: true,
+    safe: true,
+    id: `id of ${path}`,
     describe: () => path,
     ...other,
   };
 }
 
 export function makePost(path: string): ApplicationRequest {
-  return makeRequest(path, { idempotent: false });
+  return makeRequest(path, { idempotent: false, safe: false });
 }

@@ -81,4 +81,20 @@ export const APPLICATION_OPTIONS = {
       "behind a proxy that serves it below a path.",
     since: "0.1.0",
   },
+  readyPath: {
+    kind: "text",
+    group: "Application",
+    flag: "--ready-path",
+    placeholder: "PATH|URL",
+    fallback: null,
+    pattern: /^(?:https?:\/\/[^/\s]+)?\/[!-~]*$/,
+    expects: "a path, or a URL with a host that the application knows",
+    summary: "what the application must answer before it is sent traffic",
+    help:
+      "Each worker of new code is asked with GET, at the start and at each reload, and is ready " +
+      "once it answers with a status below 400; the bound is --start-timeout. The Host is " +
+      "`localhost`, or that of the URL: Django refuses what is not among its ALLOWED_HOSTS. The " +
+      "request does not pass through any rule of the gateway.",
+    since: "0.1.0",
+  },
 } as const satisfies Record<string, OptionSpec>;

@@ -21,6 +21,42 @@ export const GENERAL_OPTIONS = {
       "and the environment override it.",
     since: "0.1.0",
   },
+  controlSocket: {
+    kind: "text",
+    group: "General",
+    flag: "--control-socket",
+    placeholder: "PATH",
+    fallback: "auto",
+    words: ["auto"],
+    offAllowed: true,
+    pattern: /^[^\0]+$/,
+    expects: "a path",
+    alsoCalled: ["--no-control-socket", "--control-socket-path"],
+    summary: "Unix socket for portico reload, stop, status and scale",
+    help:
+      "`auto`: `portico-PID.sock` in `$RUNTIME_DIRECTORY`, else `$XDG_RUNTIME_DIR/portico`, else " +
+      "`/run/portico` for root, else `portico-UID` in the folder for temporary files. Only the " +
+      "user that Portico runs as, and root, can connect. Where none can be made, as on a read-only " +
+      "file system, one line says so, and the signals are left. [commands.md](commands.md).",
+    since: "0.1.0",
+  },
+  errorLog: {
+    kind: "text",
+    group: "General",
+    flag: "--error-log",
+    placeholder: "FILE",
+    fallback: null,
+    pattern: /^[^\0]+$/,
+    expects: "a file",
+    alsoCalled: ["--error-logfile", "--log-file"],
+    summary: "file for what would go to standard error",
+    help:
+      "The log, and what the application writes to standard error. Appended to; made where it is " +
+      "not there. The signal USR1 opens it anew, in all processes, after it was moved away: " +
+      "logrotate without `copytruncate`. Without it USR1 does nothing. gunicorn " +
+      "`--error-logfile`.",
+    since: "0.1.0",
+  },
   errorFormat: {
     kind: "choice",
     group: "General",

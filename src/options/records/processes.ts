@@ -7,23 +7,100 @@ import type { OptionSpec } from "../option-spec.ts";
 
 export const PROCESSES_OPTIONS = {
   workers: {
-    kind: "integer",
+    kind: "text",
     group: "Processes",
     flag: "--workers",
     short: "-w",
-    placeholder: "COUNT",
+    placeholder: "COUNT|MIN..MAX",
     fallback: "auto",
-    min: 1,
-    max: 512,
-    words: ["auto"],
+    pattern: /^(?:auto|[1-9]\d{0,2}(?:\.\.[1-9]\d{0,2})?)$/,
+    expects: "auto, a number from 1 to 512, or a range such as 2..8",
     environmentAliases: [{ name: "WEB_CONCURRENCY", prefix: "" }],
     alsoCalled: ["--processes", "--worker-processes"],
     summary: "worker processes",
     help:
       "Each answers one request at a time. `auto`: one for each CPU that this process may use, " +
       "by affinity and by cgroup quota, so a container gets what it was given. More help where " +
-      "the application waits for a database; each costs memory. WEB_CONCURRENCY is honoured. " +
-      "gunicorn and uvicorn 1.",
+      "the application waits for a database; each costs memory. With a range, workers are forked " +
+      "while requests wait, and ended when they have had nothing to do for 10 to 20 s. " +
+      "WEB_CONCURRENCY is honoured. gunicorn and uvicorn 1.",
+    since: "0.1.0",
+  },
+  workerClass: {
+    kind: "choice",
+    group: "Processes",
+    flag: "--worker-class",
+    short: "-k",
+    placeholder: "CLASS",
+    fallback: "process",
+    words: ["process", "thread", "request"],
+    summary: "what answers a request",
+    help:
+      "`process`: a worker that answers one request after the other. `thread`: a worker with " +
+      "--threads threads, for applications that wait much and are thread-safe. `request`: a " +
+      "fresh fork of the imported application for each request, of which at most --workers live " +
+      "at once: nothing that one request does can reach the next.",
+    since: "0.1.0",
+  },
+  threads: {
+    kind: "integer",
+    group: "Processes",
+    flag: "--threads",
+    placeholder: "COUNT",
+    fallback: 1,
+    min: 1,
+    max: 64,
+    alsoCalled: ["--blocking-threads"],
+    summary: "threads of each worker of class thread",
+    help:
+      "More than one chooses --worker-class thread where no class is given, as with gunicorn. " +
+      "Threads share a worker's memory and its one interpreter lock: they help where the " +
+      "application waits, not where it computes.",
+    since: "0.1.0",
+  },
+  requestsMax: {
+    kind: "integer",
+    group: "Processes",
+    flag: "--max-requests",
+    placeholder: "COUNT",
+    fallback: null,
+    min: 1,
+    max: 1_000_000_000,
+    offAllowed: true,
+    alsoCalled: ["--limit-max-requests"],
+    summary: "requests after which a worker is replaced",
+    help:
+      "Against applications that leak. The one in its place is ready before it leaves, so that " +
+      "nobody waits; until then it goes on. gunicorn off.",
+    since: "0.1.0",
+  },
+  requestsJitter: {
+    kind: "integer",
+    group: "Processes",
+    flag: "--max-requests-jitter",
+    placeholder: "COUNT",
+    fallback: null,
+    min: 0,
+    max: 1_000_000_000,
+    alsoCalled: ["--limit-max-requests-jitter"],
+    summary: "so many requests more at most, by chance (default: a tenth of --max-requests)",
+    help: "Keeps workers that were forked together from being replaced together.",
+    since: "0.1.0",
+  },
+  rssMaxBytes: {
+    kind: "bytes",
+    group: "Processes",
+    flag: "--max-rss",
+    fallback: null,
+    min: 1_048_576,
+    max: 1_099_511_627_776,
+    offAllowed: true,
+    alsoCalled: ["--workers-max-rss"],
+    summary: "resident memory beyond which a worker is replaced",
+    help:
+      "Looked at between requests, on Linux; shared pages count, so what the import takes is in " +
+      "it. The log names the routes whose requests made it grow. The one in its place is ready " +
+      "before it leaves.",
     since: "0.1.0",
   },
   queueLengthMax: {

@@ -14,15 +14,18 @@ export const SOCKETS_OPTIONS = {
     placeholder: "ADDRESS",
     fallback: ["127.0.0.1:8000"],
     pattern: /^[^\0]+$/,
-    expects: "HOST:PORT, :PORT, [IPV6]:PORT or unix:PATH",
+    expects: "HOST:PORT, :PORT, [IPV6]:PORT, unix:PATH or fd://NUMBER",
     separator: ",",
     environmentAliases: [{ name: "PORT", prefix: "0.0.0.0:" }],
-    alsoCalled: ["--host", "--port", "--listen", "--http", "--http-socket", "--uds"],
-    summary: "HOST:PORT, :PORT, [IPV6]:PORT or unix:PATH; repeatable",
+    alsoCalled: ["--host", "--port", "--listen", "--http", "--http-socket", "--uds", "--fd"],
+    summary: "HOST:PORT, :PORT, [IPV6]:PORT, unix:PATH or fd://N; repeatable",
     help:
       "Where to listen. Port 0 lets the kernel choose. The default is reached from this machine " +
       "only, on purpose. Where PORT is set, as hosting platforms do, the default becomes " +
-      "`0.0.0.0:$PORT` (gunicorn does the same). Parted by commas in the environment.",
+      "`0.0.0.0:$PORT` (gunicorn does the same). `fd://3` is a listening stream socket that " +
+      "Portico was started with as descriptor 3. Where systemd passes sockets (LISTEN_FDS), they " +
+      "are what is listened on in place of the default; beside any `--bind`, only those that an " +
+      "`fd://` names. Parted by commas in the environment.",
     since: "0.1.0",
   },
   backlog: {

@@ -35,6 +35,37 @@ export const TIME_OPTIONS = {
       "that do not get ready: then the start fails.",
     since: "0.1.0",
   },
+  watchWindowMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--watch-window",
+    fallback: 10 * SECOND,
+    min: SECOND,
+    max: DAY,
+    offAllowed: true,
+    summary: "time for which new code is watched after a reload",
+    help:
+      "The old workers are kept for so long, without traffic. If the new ones fail where the old " +
+      "did not (a larger share of 5xx, or workers that end by themselves), the old serve again, " +
+      "and the log says why. It costs their memory meanwhile. `off` ends the old ones as soon as " +
+      "they have answered what they hold.",
+    since: "0.1.0",
+  },
+  lifetimeMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--max-lifetime",
+    fallback: null,
+    min: SECOND,
+    max: 365 * DAY,
+    offAllowed: true,
+    alsoCalled: ["--workers-lifetime"],
+    summary: "age at which a worker is replaced",
+    help:
+      "Less up to a tenth by chance, so that workers do not leave together. The one in its place " +
+      "is ready before it leaves.",
+    since: "0.1.0",
+  },
   timeoutMs: {
     kind: "duration",
     group: "Time",

@@ -1,0 +1,127 @@
+"""A worker that calls the operator's `pre_request` and `post_request`.
+
+Only where there is one of them; any other worker pays nothing for it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from portico_worker.hooks import call
+from portico_worker.worker import Worker
+from portico_worker.wsgi import Answer
+
+if TYPE_CHECKING:
+    from portico_worker import wire
+    from portico_worker.hooks import Hooks, HookWorker
+    from portico_worker.worker import Application, Environ
+
+# What the gateway answers where the application does not.
+FAILURE = "500 Internal Server Error"
+
+
+class Request:
+    """What a hook knows as `request`; `pre_request` may leave there what `post_request` needs."""
+
+    def __init__(self, environ: Environ) -> None:
+        # A copy: the application may put anything into its own.
+        self._environ = environ.copy()
+        self.method: str = environ["REQUEST_METHOD"]
+        self.path: str = environ["PATH_INFO"]
+        self.query: str = environ["QUERY_STRING"]
+        self.uri: str = environ["RAW_URI"]
+
+    @cached_property
+    def headers(self) -> list[tuple[str, str]]:
+        """The fields, names in capitals, as pairs."""
+        return [
+            (name.removeprefix("HTTP_").replace("_", "-"), value)
+            for name, value in self._environ.items()
+            if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH")
+        ]
+
+
+class Response:
+    """What a hook knows as `response`: what the application answered with."""
+
+    def __init__(self) -> None:
+        self.status = FAILURE
+        self.headers: list[tuple[str, str]] = []
+        # Bytes of content that went to the gateway.
+        self.sent = 0
+
+    @property
+    def status_code(self) -> int:
+        return int(self.status[:3])
+
+
+class CountingAnswer(Answer):
+    """Counts the bytes of content."""
+
+    sent_bytes: int | None = None
+
+    def _frame(self, kind: bytes, content: bytes | memoryview) -> None:
+        self.sent_bytes = (self.sent_bytes or 0) + len(content)
+        super()._frame(kind, content)
+
+
+class HookedWorker(Worker):
+    """Answers one request after the other, each between its hooks."""
+
+    answer_type = CountingAnswer
+    _answer: CountingAnswer
+
+    def __init__(
+        self,
+        channel: wire.Channel,
+        application: Application,
+        base: Environ,
+        hooks: Hooks,
+        hook_worker: HookWorker,
+    ) -> None:
+        super().__init__(channel, self._between_hooks, base)
+        self._hooked_application = application
+        self._hooks = hooks
+        self._hook_worker = hook_worker
+        # Of the present request, once the application has been called.
+        self._present: tuple[Request, Environ, Response] | None = None
+
+    def _between_hooks(self, environ: Environ, start_response: Any) -> Any:
+        request, response = Request(environ), Response()
+        self._present = (request, environ, response)
+        if self._hooks.pre_request is not None:
+            call(self._hooks.pre_request, self._hook_worker, request)
+
+        def noting(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            write = start_response(status, headers, exc_info)
+            response.status, response.headers = status, headers
+            return write
+
+        return self._hooked_application(environ, noting)
+
+    def _run_batch(self, batch: list[Any]) -> None:
+        post_request = self._hooks.post_request
+        if post_request is None:
+            super()._run_batch(batch)
+            return
+        # One by one: the hook is for an answer that has left.
+        for request in batch:
+            self._present = None
+            self._answer.sent_bytes = None
+            try:
+                super()._run_batch([request])
+            finally:
+                self._call_post_request(post_request)
+
+    def _call_post_request(self, post_request: Any) -> None:
+        if self._present is None:
+            # The application was not called: its content could not be opened.
+            return
+        request, environ, response = self._present
+        sent, head = self._answer.sent_bytes, self._answer.head
+        if sent is None:
+            # The simplest answers are made without a call; their head is still there.
+            sent = 0 if head is None else head.content_length
+        response.sent = sent or 0
+        call(post_request, self._hook_worker, request, environ, response)

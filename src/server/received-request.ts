@@ -1,0 +1,44 @@
+/**
+ * A request that has arrived whole, as its handler gets it, and the name by which it can be found
+ * again: in the answer, in the log, and by whoever reports that it failed.
+ */
+import { randomUUID } from "node:crypto";
+import type { HandledRequest } from "../handlers/handler.ts";
+import type { Provenance } from "../handlers/provenance.ts";
+import type { RequestHead } from "../http1/request-head.ts";
+import type { TrailerField } from "../http1/trailer-section.ts";
+import type { SpooledContent } from "../workers/application-request.ts";
+
+const NO_TRAILERS: readonly TrailerField[] = [];
+
+export class ReceivedRequest implements HandledRequest {
+  readonly head: RequestHead;
+  readonly provenance: Provenance;
+  readonly content: Buffer | SpooledContent | null;
+  readonly contentLength: number | null;
+  readonly trailers: readonly TrailerField[];
+  #id: string | null = null;
+
+  constructor(
+    head: RequestHead,
+    provenance: Provenance,
+    content: Buffer | SpooledContent | null = null,
+    contentLength: number | null = null,
+    trailers: readonly TrailerField[] = NO_TRAILERS,
+  ) {
+    this.head = head;
+    this.provenance = provenance;
+    this.content = content;
+    this.contentLength = contentLength;
+    this.trailers = trailers;
+  }
+
+  /**
+   * What a trusted proxy calls it, else a name of our own, which is made only when somebody asks:
+   * most requests are never spoken of again.
+   */
+  get id(): string {
+    this.#id ??= this.provenance.requestId ?? randomUUID();
+    return this.#id;
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * What the gateway owes to the system around it, and when: descriptors that others have opened, the
+ * user it becomes, the PID file, the service manager, orphans.
+ *
+ * Owns the order of these steps; each of them is made elsewhere.
+ */
+import type { BindAddress } from "../net/bind-address.ts";
+import type { Listener, Transport } from "../net/transport.ts";
+import type { OrphanReaper } from "../os/orphans.ts";
+import type { PidFile } from "../os/pid-file.ts";
+import { becomeIdentity, giveFile, type Identity } from "../os/privileges.ts";
+import type { ServiceManager } from "../os/service-manager.ts";
+import type { Inheritance } from "./inheritance.ts";
+
+export interface SurroundingsSettings {
+  readonly inheritance: Inheritance | null;
+  /** Whom to become; null: remain. */
+  readonly identity: Identity | null;
+  /** Files that were made before, and are to be that user's. */
+  readonly filesToGive: readonly string[];
+  readonly pidFile: PidFile | null;
+  readonly serviceManager: ServiceManager;
+  /** Null where none come here. */
+  readonly reaper: OrphanReaper | null;
+}
+
+export class Surroundings {
+  readonly #settings: SurroundingsSettings;
+  #pidFile: PidFile | null = null;
+
+  constructor(settings: SurroundingsSettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * A listening socket: inherited, or new.
+   *
+   * @throws {OperatorError} exit status 1: as {@link Transport.listen}
+   */
+  listen(transport: Transport, address: BindAddress, backlog: number): Promise<Listener> {
+    const { inheritance } = this.#settings;
+    return inheritance?.listen(transport, address, backlog) ?? transport.listen(address, backlog);
+  }
+
+  /**
+   * All sockets are bound, and no code of the application is loaded yet.
+   *
+   * @throws {OperatorError} exit status 1: the PID file is another's, or the user cannot be become
+   */
+  onBound(listeners: readonly Listener[]): void {
+    const { inheritance, identity, filesToGive, pidFile } = this.#settings;
+    inheritance?.closeUnclaimed();
+    pidFile?.check(inheritance?.predecessor ?? null);
+    // As long as there is a predecessor, it is the one to send signals to.
+    if (inheritance === null) this.#writePidFile();
+    if (identity === null) return;
+    const socketFiles = listeners.flatMap(({ file }) => file?.path ?? []);
+    for (const file of [...socketFiles, ...filesToGive]) giveFile(file, identity);
+    becomeIdentity(identity);
+  }
+
+  /**
+   * The gateway accepts.
+   *
+   * @param status for people, as `systemctl status` shows it
+   * @throws {OperatorError} exit status 1: the PID file cannot be written
+   */
+  async onServing(status: string): Promise<void> {
+    const { inheritance, serviceManager } = this.#settings;
+    if (inheritance !== null) {
+      await inheritance.announce();
+      this.#writePidFile();
+    }
+    serviceManager.ready(status);
+  }
+
+  onReloading(): void {
+    this.#settings.serviceManager.reloading();
+  }
+
+  onReloaded(status: string): void {
+    this.#settings.serviceManager.ready(status);
+  }
+
+  onStopping(status: string): void {
+    this.#settings.serviceManager.stopping(status);
+  }
+
+  /** Another process serves in this one's place. */
+  onHandedOver(successor: number): void {
+    this.#settings.serviceManager.handOver(successor);
+    this.#pidFile = null;
+  }
+
+  /** Called several times a second by the event loop. */
+  sweep(nowMs: number): void {
+    this.#settings.serviceManager.sweep(nowMs);
+    this.#settings.reaper?.sweep(nowMs);
+  }
+
+  /** The process ends, whatever for. */
+  onExit(): void {
+    this.#pidFile?.removeIfOurs();
+  }
+
+  #writePidFile(): void {
+    const { inheritance, pidFile } = this.#settings;
+    pidFile?.write(inheritance?.predecessor ?? null);
+    this.#pidFile = pidFile;
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * A worker as the gateway, its grandparent, sees it. Owns what is known of one worker; decides
+ * nothing.
+ */
+import type { WorkerLink } from "../net/transport.ts";
+import type { WorkerChannel, WorkerLoad } from "./channel.ts";
+import { nextWorkerState, type WorkerEvent, type WorkerState } from "./worker-state.ts";
+
+export class WorkerHandle {
+  readonly number: number;
+  readonly bornAtMs: number;
+  /** When another is to take its place; null for never. */
+  readonly expiresAtMs: number | null;
+  /** One for each channel. */
+  readonly links: readonly WorkerLink[];
+  readonly load: WorkerLoad = { busyChannels: 0 };
+  /** Those that exist already: a worker comes to life channel by channel. */
+  readonly channels: WorkerChannel[] = [];
+  state: WorkerState = "starting";
+  /** null until its parent has said it. */
+  pid: number | null = null;
+  #readyCount = 0;
+  /** Why it is being ended or replaced, for the log; null where it ends by itself. */
+  reason: string | null = null;
+  /** Whether it ends because we want it to: then nobody needs to hear of it. */
+  asked = false;
+  /** When a worker that was asked to end is killed; null where it was not asked. */
+  killAtMs: number | null = null;
+
+  constructor(
+    number: number,
+    links: readonly WorkerLink[],
+    bornAtMs: number,
+    expiresAtMs: number | null,
+  ) {
+    this.number = number;
+    this.links = links;
+    this.bornAtMs = bornAtMs;
+    this.expiresAtMs = expiresAtMs;
+  }
+
+  /** @throws where the event is impossible in its present state */
+  take(event: WorkerEvent): void {
+    this.state = nextWorkerState(this.state, event);
+  }
+
+  /** One more of its channels said that it is ready. @returns whether all have now */
+  channelIsReady(): boolean {
+    return ++this.#readyCount === this.links.length;
+  }
+
+  /** Requests that it was ever sent. */
+  get requestsTaken(): number {
+    return this.channels.reduce((sum, channel) => sum + channel.requestsTaken, 0);
+  }
+
+  /** Whether it has a request under way. */
+  get busy(): boolean {
+    return this.channels.some((channel) => channel.underWay.length > 0);
+  }
+
+  /** Whether it counts as one of those that are there to take requests, now or soon. */
+  get isInService(): boolean {
+    return this.state === "starting" || this.state === "ready";
+  }
+
+  closeLinks(): void {
+    for (const link of this.links) link.close();
+  }
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { GenerationWatch, type GenerationRecord } from "../../src/workers/generation-watch.ts";
+
+const ENDS_AT_MS = 10_000;
+const GOOD: GenerationRecord = { answered: 1_000, failed: 0, crashes: 0 };
+
+function judge(before: GenerationRecord, record: GenerationRecord, nowMs = 1_000): string {
+  return new GenerationWatch(ENDS_AT_MS, before).judge(nowMs, record).kind;
+}
+
+test("without failures the watch is undecided until its end, and then passed", () => {
+  const record = { answered: 50, failed: 0, crashes: 0 };
+  assert.equal(judge(GOOD, record, ENDS_AT_MS - 1), "undecided");
+  assert.equal(judge(GOOD, record, ENDS_AT_MS), "passed");
+});
+
+test("a site without traffic passes", () => {
+  const nothing = { answered: 0, failed: 0, crashes: 0 };
+  assert.equal(judge(nothing, nothing, ENDS_AT_MS), "passed");
+});
+
+test("where each request fails, three are enough", () => {
+  assert.equal(judge(GOOD, { answered: 2, failed: 2, crashes: 0 }), "undecided");
+  assert.equal(judge(GOOD, { answered: 3, failed: 3, crashes: 0 }), "failing");
+});
+
+test("where some fail, five are needed, and a tenth more of all than before", () => {
+  assert.equal(judge(GOOD, { answered: 12, failed: 4, crashes: 0 }), "undecided");
+  assert.equal(judge(GOOD, { answered: 15, failed: 5, crashes: 0 }), "failing");
+  assert.equal(judge(GOOD, { answered: 51, failed: 5, crashes: 0 }), "undecided");
+});
+
+test("what failed before just as often is nobody's fault", () => {
+  const bad = { answered: 100, failed: 90, crashes: 0 };
+  assert.equal(judge(bad, { answered: 20, failed: 19, crashes: 0 }), "undecided");
+  assert.equal(judge(bad, { answered: 20, failed: 19, crashes: 0 }, ENDS_AT_MS), "passed");
+});
+
+test("it says how many failed, and how many did before", () => {
+  const watch = new GenerationWatch(ENDS_AT_MS, { answered: 200, failed: 2, crashes: 0 });
+  const verdict = watch.judge(0, { answered: 10, failed: 8, crashes: 0 });
+  assert.equal(verdict.kind, "failing");
+  assert.match(verdict.kind === "failing" ? verdict.why : "", /8 of 10 requests.*80 %.*1 %/);
+});
+
+test("three workers that end by themselves are too many, unless half as many did before", () => {
+  assert.equal(judge(GOOD, { answered: 9, failed: 0, crashes: 2 }), "undecided");
+  assert.equal(judge(GOOD, { answered: 9, failed: 0, crashes: 3 }), "failing");
+  assert.equal(judge({ ...GOOD, crashes: 2 }, { answered: 9, failed: 0, crashes: 3 }), "undecided");
+  assert.equal(judge({ ...GOOD, crashes: 2 }, { answered: 9, failed: 0, crashes: 4 }), "failing");
+});
+
+test("a failure in the last moment counts", () => {
+  assert.equal(judge(GOOD, { answered: 9, failed: 9, crashes: 0 }, ENDS_AT_MS + 1), "failing");
+});
