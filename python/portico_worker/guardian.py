@@ -27,6 +27,7 @@ GATEWAY_END_BOUND_S = 2.0
 ZYGOTE_END_BOUND_S = 1.0
 POLL_INTERVAL_S = 0.02
 PATH_MAX_BYTES = 4096
+STANDARD_STREAMS = range(3)
 # After each look at a socket that seems to be listened on; 0.4 s together.
 PROBE_PAUSES_S = (0.01, 0.02, 0.04, 0.08, 0.25)
 
@@ -44,12 +45,23 @@ def fork_guardian(control: socket.socket, gateway: int, socket_files: list[dict[
         try:
             if os.fork() == 0:
                 os.close(zygote_lives)
+                leave_standard_streams()
                 watch(control.fileno(), zygote_ended, gateway, socket_files)
         finally:
             os._exit(0)
     os.waitpid(child, 0)
     os.close(zygote_ended)
     return zygote_lives
+
+
+def leave_standard_streams() -> None:
+    """Lets go of a log that may be rotated, and of pipes whose readers wait for their end."""
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for descriptor in STANDARD_STREAMS:
+        os.dup2(nothing, descriptor)
+    # It is one of the three where that had been closed.
+    if nothing not in STANDARD_STREAMS:
+        os.close(nothing)
 
 
 def watch(

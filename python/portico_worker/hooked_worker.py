@@ -14,7 +14,7 @@ from portico_worker.wsgi import Answer
 
 if TYPE_CHECKING:
     from portico_worker import wire
-    from portico_worker.hooks import Hooks, HookWorker
+    from portico_worker.hooks import WorkerHooks
     from portico_worker.worker import Application, Environ
 
 # What the gateway answers where the application does not.
@@ -57,9 +57,18 @@ class Response:
 
 
 class CountingAnswer(Answer):
-    """Counts the bytes of content."""
+    """Remembers how it went, and counts the bytes of content."""
 
     sent_bytes: int | None = None
+    failed = False
+
+    def forget(self) -> None:
+        self.sent_bytes = None
+        self.failed = False
+
+    def fail(self) -> None:
+        self.failed = not self.head_sent
+        super().fail()
 
     def _frame(self, kind: bytes, content: bytes | memoryview) -> None:
         self.sent_bytes = (self.sent_bytes or 0) + len(content)
@@ -77,13 +86,12 @@ class HookedWorker(Worker):
         channel: wire.Channel,
         application: Application,
         base: Environ,
-        hooks: Hooks,
-        hook_worker: HookWorker,
+        error_log: str | None,
+        hooks: WorkerHooks,
     ) -> None:
-        super().__init__(channel, self._between_hooks, base)
+        super().__init__(channel, self._between_hooks, base, error_log)
         self._hooked_application = application
         self._hooks = hooks
-        self._hook_worker = hook_worker
         # Of the present request, once the application has been called.
         self._present: tuple[Request, Environ, Response] | None = None
 
@@ -91,7 +99,7 @@ class HookedWorker(Worker):
         request, response = Request(environ), Response()
         self._present = (request, environ, response)
         if self._hooks.pre_request is not None:
-            call(self._hooks.pre_request, self._hook_worker, request)
+            call(self._hooks.pre_request, self._hooks.worker, request)
 
         def noting(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             write = start_response(status, headers, exc_info)
@@ -108,7 +116,7 @@ class HookedWorker(Worker):
         # One by one: the hook is for an answer that has left.
         for request in batch:
             self._present = None
-            self._answer.sent_bytes = None
+            self._answer.forget()
             try:
                 super()._run_batch([request])
             finally:
@@ -124,4 +132,6 @@ class HookedWorker(Worker):
             # The simplest answers are made without a call; their head is still there.
             sent = 0 if head is None else head.content_length
         response.sent = sent or 0
-        call(post_request, self._hook_worker, request, environ, response)
+        if self._answer.failed:
+            response.status, response.headers = FAILURE, []
+        call(post_request, self._hooks.worker, request, environ, response)

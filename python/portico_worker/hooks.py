@@ -1,7 +1,7 @@
 """Functions of the operator's that are called as processes and requests come and go (`--hooks`).
 
-Finds them in a module or a file, and calls each with what it expects. Written so that the files that
-OpenTelemetry's and Prometheus' guides give for gunicorn work as they are.
+Finds them in a module or a file, and calls each with what it expects. Written so that the files
+that OpenTelemetry's and Prometheus' guides give for gunicorn work as they are.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Callable
 
+from portico_worker.gunicorn_names import GUNICORN_HOOKS, GUNICORN_SETTINGS
 from portico_worker.loading import EXIT_MODULE_NOT_LOADED, LoadError, did_you_mean, raised
 from portico_worker.wsgi import log, write_error
 
@@ -35,40 +36,6 @@ HOOKS = (
     "post_request",
     "worker_exit",
     "child_exit",
-)
-# What an operator's configuration for gunicorn may hold besides, and nothing here reads.
-NEVER_CALLED = frozenset(
-    (
-        "nworkers_changed",
-        "on_exit",
-        "on_reload",
-        "on_starting",
-        "pre_exec",
-        "pre_fork",
-        "ssl_context",
-        "when_ready",
-        "worker_abort",
-        "worker_int",
-    )
-)
-NEVER_READ = frozenset(
-    (
-        "access_log_format accesslog backlog bind ca_certs capture_output certfile chdir check_config"
-        " ciphers config control_socket daemon default_proc_name dirty_apps dirty_threads"
-        " dirty_timeout dirty_workers disable_redirect_access_to_syslog"
-        " do_handshake_on_connect dogstatsd_tags enable_stdio_inheritance errorlog"
-        " forwarded_allow_ips forwarder_headers graceful_timeout group header_map"
-        " http_protocols initgroups keepalive keyfile limit_request_field_size"
-        " limit_request_fields limit_request_line logconfig logconfig_dict logconfig_json"
-        " logger_class loglevel max_requests max_requests_jitter no_control_socket paste"
-        " permit_obsolete_folding permit_unconventional_http_method"
-        " permit_unconventional_http_version pidfile preload_app print_config proc_name"
-        " proxy_allow_ips proxy_protocol pythonpath raw_env raw_paste_global_conf reload"
-        " reload_engine reload_extra_files reuse_port root_path secure_scheme_headers sendfile"
-        " spew statsd_host statsd_prefix strip_header_spaces suppress_ragged_eofs syslog"
-        " syslog_addr syslog_facility syslog_prefix threads timeout tmp_upload_dir umask"
-        " user worker_class worker_connections worker_tmp_dir workers wsgi_app"
-    ).split()
 )
 # How alike a function's name and a hook's are where the first is taken for a slip of the pen.
 ALIKE = 0.8
@@ -91,7 +58,7 @@ class StandardErrorHandler(logging.Handler):
 
 def make_logger() -> logging.Logger:
     """A logger of nobody's: no configuration of the application's silences or doubles it."""
-    logger = logging.Logger("portico", logging.INFO)
+    logger = logging.Logger("portico", logging.INFO)  # noqa: LOG001 - on purpose, see above
     logger.addHandler(StandardErrorHandler())
     return logger
 
@@ -115,29 +82,53 @@ class HookWorker:
 
 
 class Hooks:
-    """The hooks of one generation. Those that are not there are None."""
+    """The hooks of one generation, in its zygote."""
 
     def __init__(self, module: ModuleType, generation: int) -> None:
-        logger = make_logger()
-        self.server = Server(logger, generation)
+        self.server = Server(make_logger(), generation)
         self._found = {name: value for name in HOOKS if callable(value := vars(module).get(name))}
-        self.pre_request = self._found.get("pre_request")
-        self.post_request = self._found.get("post_request")
+
+    @property
+    def around_requests(self) -> bool:
+        return "pre_request" in self._found or "post_request" in self._found
+
+    def of_worker(self, number: int) -> WorkerHooks:
+        """For the worker that this process is."""
+        worker = HookWorker(self.server.log, number, os.getpid())
+        return WorkerHooks(self.server, worker, self._found)
+
+    def bury_worker(self, number: int, pid: int) -> None:
+        """In the zygote, when it has reaped that worker."""
+        if "child_exit" in self._found:
+            worker = HookWorker(self.server.log, number, pid)
+            call(self._found["child_exit"], self.server, worker, ends=True)
+
+
+class WorkerHooks:
+    """The hooks as one worker calls them. Those that are not there are None."""
+
+    def __init__(self, server: Server, worker: HookWorker, found: dict[str, Hook]) -> None:
+        self.worker = worker
+        self.pre_request = found.get("pre_request")
+        self.post_request = found.get("post_request")
         if self.post_request is not None:
             self.post_request = with_fewer_arguments(self.post_request)
+        self._server = server
+        self._found = found
 
-    def worker(self, number: int, pid: int) -> HookWorker:
-        return HookWorker(self.server.log, number, pid)
+    @property
+    def around_requests(self) -> bool:
+        return self.pre_request is not None or self.post_request is not None
 
-    def begin_worker(self, worker: HookWorker) -> None:
-        """In the worker, before it says that it is ready.
+    def begin(self) -> None:
+        """Before the worker says that it is ready.
 
         Raises what a hook raises, with its traceback written: such a worker is not to serve.
         """
         for name, arguments in (
-            ("post_fork", (self.server, worker)),
-            ("worker_ready", (worker,)),
-            ("post_worker_init", (worker,)),
+            ("post_fork", (self._server, self.worker)),
+            ("worker_ready", (self.worker,)),
+            ("post_worker_init", (self.worker,)),
         ):
             if name in self._found:
                 try:
@@ -146,15 +137,10 @@ class Hooks:
                     write_error(describe(name, error))
                     raise
 
-    def end_worker(self, worker: HookWorker) -> None:
-        """In the worker, when it has served its last request."""
+    def end(self) -> None:
+        """When the worker has served its last request."""
         if "worker_exit" in self._found:
-            call(self._found["worker_exit"], self.server, worker)
-
-    def bury_worker(self, number: int, pid: int) -> None:
-        """In the zygote, when it has reaped the worker."""
-        if "child_exit" in self._found:
-            call(self._found["child_exit"], self.server, self.worker(number, pid), ends=True)
+            call(self._found["worker_exit"], self._server, self.worker)
 
 
 def call(hook: Hook, *arguments: Any, ends: bool = False) -> None:
@@ -164,10 +150,8 @@ def call(hook: Hook, *arguments: Any, ends: bool = False) -> None:
     """
     try:
         hook(*arguments)
-    except Exception as error:  # noqa: BLE001 - any; it is reported
-        write_error(describe(getattr(hook, "__name__", "?"), error))
     except BaseException as error:
-        if not ends:
+        if not (ends or isinstance(error, Exception)):
             raise
         write_error(describe(getattr(hook, "__name__", "?"), error))
 
@@ -240,7 +224,7 @@ def warnings(name: str, module: ModuleType) -> list[str]:
     lines: list[str] = []
     ignored: list[str] = []
     for entry, value in vars(module).items():
-        if entry in NEVER_CALLED or entry in NEVER_READ:
+        if entry in GUNICORN_HOOKS or entry in GUNICORN_SETTINGS:
             ignored.append(entry)
         elif (
             entry not in HOOKS

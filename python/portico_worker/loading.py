@@ -254,7 +254,7 @@ def search(module: ModuleType, module_name: str) -> tuple[str, Any]:
     raise LoadError(
         EXIT_NOT_AN_APPLICATION,
         f"{module_name} has none of {tried}; name the callable, as in {module_name}:NAME"
-        f"{found_callables(module)}",
+        f"{found_instead(module, module_name)}",
     )
 
 
@@ -274,7 +274,7 @@ def resolve(module: ModuleType, module_name: str, reference: str, attribute: Att
             found = getattr(found, name)
         except AttributeError:
             names = [candidate for candidate in dir(found) if not candidate.startswith("_")]
-            listed = found_callables(module) if found is module else ""
+            listed = found_instead(module, module_name) if found is module else ""
             raise LoadError(
                 EXIT_NOT_AN_APPLICATION, f"{at} has no {name!r}{did_you_mean(name, names)}{listed}"
             ) from None
@@ -308,6 +308,30 @@ def call_factory(
         return factory(*arguments, **keywords)
     except BaseException as error:  # noqa: BLE001 - as in import_module
         raised(f"{reference} raised", error)
+
+
+def found_instead(module: ModuleType, name: str) -> str:
+    """What the reader has to know of a module that does not have what was asked for."""
+    return f"{shadows(module, name)}{found_callables(module)}"
+
+
+def shadows(module: ModuleType, name: str) -> str:
+    """Says which file was imported, where the reader will have meant another.
+
+    The interpreter had a module of that name already, such as `site`, before anybody looked into
+    the application's folder.
+    """
+    path = name.replace(".", os.sep)
+    imported = getattr(module, "__file__", None)
+    for entry in sys.path:
+        for form in (f"{path}.py", os.path.join(path, "__init__.py")):
+            file = os.path.join(os.path.abspath(entry), form)
+            if not os.path.isfile(file):
+                continue
+            if imported is not None and os.path.samefile(file, imported):
+                return ""
+            return f"; imported was {imported or 'what is built into Python'}, not {file}"
+    return ""
 
 
 def found_callables(module: ModuleType) -> str:

@@ -145,9 +145,13 @@ class ReportingChannel(wire.Channel):
     """A channel that reports before it waits for requests, when all answers have left."""
 
     def __init__(
-        self, stream: socket.socket, files: socket.socket | None, reports: Reports
+        self,
+        stream: socket.socket,
+        files: socket.socket | None,
+        buffer_bytes: int,
+        reports: Reports,
     ) -> None:
-        super().__init__(stream, files)
+        super().__init__(stream, files, buffer_bytes)
         self._reports = reports
         # The path of the last request that was begun and not yet accounted for.
         self._path: str | None = None
@@ -169,14 +173,14 @@ class ReportingChannel(wire.Channel):
 
     def receive(self) -> Any:
         size, files = self._reports.size, self._reports.files
-        if size is not None:
-            # Not before the first request: a worker that begins too large would be replaced for ever.
-            if self._path is not None:
-                size.end_request(self._path)
-                self._path = None
-                report = size.report()
-                if report is not None:
-                    self._send_report(encode(report))
+        # Not before the first request: one worker after the other that begins too large would be
+        # replaced before it has done anything.
+        if size is not None and self._path is not None:
+            size.end_request(self._path)
+            self._path = None
+            report = size.report()
+            if report is not None:
+                self._send_report(encode(report))
         if files is not None:
             for head in in_reports(files.report()):
                 self._send_report(head)

@@ -1,6 +1,7 @@
 """Which source files the application is made of, and how Python keeps what it made of them.
 
-The gateway watches these files in development, and starts a new generation when one of them changes.
+The gateway watches these files in development, and starts a new generation when one of them is
+changed.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def keep_no_fresh_bytecode() -> None:
         if not (str(path).endswith(BYTECODE_SUFFIX) and is_fresh_bytecode(data, time.time())):
             keep(self, path, data, **more)
 
-    loader.set_data = set_data  # type: ignore[assignment, method-assign]
+    loader.set_data = set_data  # type: ignore[method-assign]
 
 
 def is_fresh_bytecode(data: Any, now: float) -> bool:

@@ -36,6 +36,8 @@ unpack_length = struct.Struct("<I").unpack_from
 
 LENGTH_BYTES = 4
 RECEIVE_BUFFER_BYTES = 262_144
+# Enough for one request; a large buffer costs a process that has just been forked 100 us.
+REQUEST_BUFFER_BYTES = 16_384
 # The gateway bounds what it sends by its own limits, far below this; a longer frame is a mistake.
 FRAME_MAX_BYTES = 1 << 30
 FILE_DESCRIPTORS_MAX = 1
@@ -71,7 +73,12 @@ def disowned(*_: object) -> NoReturn:
 class Channel:
     """One serial conversation with the gateway."""
 
-    def __init__(self, stream: socket.socket, files: socket.socket | None) -> None:
+    def __init__(
+        self,
+        stream: socket.socket,
+        files: socket.socket | None,
+        buffer_bytes: int = RECEIVE_BUFFER_BYTES,
+    ) -> None:
         for each in (stream, files):
             if each is not None:
                 # The application may have called socket.setdefaulttimeout, which holds for these.
@@ -80,7 +87,7 @@ class Channel:
         self._files = files
         self._receive_into: Callable[..., int] = stream.recv_into
         self._send_all: Callable[..., None] = stream.sendall
-        self._buffer = bytearray(RECEIVE_BUFFER_BYTES)
+        self._buffer = bytearray(buffer_bytes)
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0

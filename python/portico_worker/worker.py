@@ -1,9 +1,8 @@
 """A worker: takes batches of requests off its channel, calls the application, sends the answers.
 
-Serial: a process that answers several requests at once has a worker in each of its threads, and they
-share nothing. The loop is written for speed where it runs once a request: names are
-locals, an environ is one `dict.copy`, answers of a batch leave together. How an answer is made is
-`wsgi.py`'s.
+Serial: a process that answers several requests at once has a worker in each of its threads, and
+they share nothing. The loop is written for speed where it runs once a request: names are locals, an
+environ is one `dict.copy`, answers of a batch leave together. How an answer is made is `wsgi.py`'s.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ FLUSH_INTERVAL_S = 0.0002
 # The gateway's bound on template numbers, docs/worker-protocol.md.
 TEMPLATES_MAX = 4096
 # What the gateway says when the error log's file has been renamed.
-REOPEN = ("reopen",)
+REOPEN = "reopen"
 FOLDER = os.path.dirname(__file__)
 # What Python says where (scope, receive, send) was called with (environ, start_response). A wrapper
 # that takes any arguments hides it from whoever looks at the application before.
@@ -120,7 +119,7 @@ class Worker:
                     return
                 if type(message) is list:
                     self._run_batch(message)
-                elif message == REOPEN:
+                elif message[0] == REOPEN:
                     self._reopen()
                 # Anything else is a cancellation, of a request that has been answered already.
         except wire.ChannelClosed:
@@ -281,7 +280,7 @@ class Worker:
         while message is not None:
             if type(message) is list:
                 self._backlog.append(message)
-            elif message == REOPEN:
+            elif message[0] == REOPEN:
                 self._reopen()
             else:
                 _, cancelled_slot, cancelled_generation = message

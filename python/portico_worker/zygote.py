@@ -10,9 +10,8 @@ has them, and a worker closes what is the zygote's.
 
 from __future__ import annotations
 
-import atexit
+import codecs
 import contextlib
-import faulthandler
 import gc
 import json
 import os
@@ -21,17 +20,29 @@ import shutil
 import signal
 import socket
 import sys
-from typing import Any, NoReturn
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from portico_worker import guardian, loading, wire
-from portico_worker.worker import Worker, base_environ
+from portico_worker import (
+    error_log,
+    guardian,
+    loading,
+    source_files,
+    stack_dump,
+    wire,
+    worker_process,
+)
+from portico_worker.start import REQUEST, THREAD, Start
+from portico_worker.worker import base_environ
+from portico_worker.worker_process import Link, Program
 from portico_worker.wsgi import log
 
-STANDARD_ERROR = 2
+if TYPE_CHECKING:
+    from portico_worker.hooks import Hooks
+
 CONTROL_READ_BYTES = 65_536
 DESCRIPTORS_PER_READ_MAX = 64
-DESCRIPTORS_PER_WORKER = 2
-PR_SET_PDEATHSIG = 1
+DESCRIPTORS_PER_CHANNEL = 2
 # The gateway decides when anything ends; a terminal or a service manager signals the whole group.
 SIGNALS_FOR_THE_GATEWAY = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
@@ -50,22 +61,24 @@ def main(control_descriptor: int) -> None:
         # A handler, not SIG_IGN: programs that the application starts would inherit that.
         signal.signal(number, ignore)
     zygote = Zygote(control)
-    start = zygote.receive_start()
-    zygote.socket_files = start["socketFiles"]
+    settings = Start.read(zygote.receive_start())
+    zygote.socket_files = settings.socket_files
     if leads_group:
         # Where the system has no room for it, the start is better than its guard.
         with contextlib.suppress(OSError):
             zygote.lifeline = guardian.fork_guardian(control, gateway, zygote.socket_files)
+    stack_dump.install()
     try:
-        application = load(start)
+        hooks, application = load(settings)
     except loading.LoadError as error:
         zygote.say(
             type="failed",
             exitStatus=error.exit_status,
             message=error.message,
             details=error.details,
+            **files_of(settings, error),
         )
-        flush_standard_streams()
+        worker_process.flush_standard_streams()
         os._exit(error.exit_status)
     zygote.say(
         type="loaded",
@@ -74,23 +87,74 @@ def main(control_descriptor: int) -> None:
         reference=application.reference,
         python=".".join(str(part) for part in sys.version_info[:3]),
         executable=sys.executable,
+        dumpSignal=stack_dump.dump_signal(),
+        **files_of(settings, None),
     )
+    # Once more: the application may have had handlers of its own put in their place.
+    stack_dump.install()
+    program = prepare(settings, hooks, application.call)
     # What the import left is shared with every worker; frozen, the collector does not write to its
     # pages.
     gc.collect()
     gc.freeze()
-    flush_standard_streams()
-    zygote.run(
-        application.call,
-        base_environ(start["rootPath"], start["version"], start["multiprocess"]),
-    )
+    worker_process.flush_standard_streams()
+    zygote.run(program)
 
 
-def load(start: dict[str, Any]) -> loading.Application:
-    """Imports the application; the working folder and `--pythonpath` go in front of `sys.path`."""
+def load(settings: Start) -> tuple[Hooks | None, loading.Application]:
+    """Imports hooks and application.
+
+    The working folder and `--pythonpath` go in front of `sys.path`. Raises LoadError.
+    """
+    source_files.keep_no_fresh_bytecode()
     # As absolute paths: the application may change its working folder.
-    sys.path[:0] = [os.getcwd(), *(os.path.abspath(entry) for entry in start["pythonpath"])]
-    return loading.load(start["reference"])
+    sys.path[:0] = [os.getcwd(), *(os.path.abspath(entry) for entry in settings.pythonpath)]
+    loaded: Hooks | None = None
+    if settings.hooks is not None:
+        from portico_worker import hooks  # noqa: PLC0415 - it imports logging, which takes time
+
+        loaded = hooks.load(settings.hooks, settings.generation)
+    return loaded, loading.load(settings.reference)
+
+
+def files_of(settings: Start, error: BaseException | None) -> dict[str, list[str]]:
+    """The source files to watch, where the gateway wants to know them."""
+    if not settings.report_files:
+        return {}
+    files = source_files.imported() | source_files.named_by(error)
+    module, _, _ = settings.reference.partition(":")
+    for path in (module, settings.hooks or ""):
+        if path.endswith(source_files.SOURCE_SUFFIX):
+            # It may not be there yet.
+            files.add(os.path.abspath(path))
+    return {"files": source_files.listed(files)}
+
+
+def prepare(settings: Start, hooks: Hooks | None, application: Any) -> Program:
+    """Imports and makes once what every worker would have to import and make."""
+    # Programs may want all warnings to be errors, and Python 3.12 warns whoever forks in a process
+    # with several threads; what the application may have started is the application's to know.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=__name__)
+    files = None
+    if settings.max_rss_bytes is not None or settings.report_files:
+        from portico_worker import reporting  # noqa: PLC0415 - only where it is on
+
+        files = reporting.FileWatch() if settings.report_files else None
+    if hooks is not None and hooks.around_requests:
+        import portico_worker.hooked_worker  # noqa: F401, PLC0415
+    if settings.worker_class == THREAD:
+        import threading  # noqa: F401, PLC0415
+    if settings.worker_class == REQUEST:
+        # Loaded when it is first used, as by Werkzeug in a first request; here each is the first.
+        codecs.lookup("idna")
+    base = base_environ(
+        settings.root_path,
+        settings.version,
+        settings.multiprocess or settings.worker_class == REQUEST,
+        multithread=settings.worker_class == THREAD,
+        run_once=settings.worker_class == REQUEST,
+    )
+    return Program(settings, application, base, hooks, files, worker_process.parent_death_signal())
 
 
 class Zygote:
@@ -102,6 +166,9 @@ class Zygote:
         self._descriptors: list[int] = []
         # Number of each worker that lives, by PID.
         self._workers: dict[int, int] = {}
+        # Channels of workers that are still to be forked, by the workers' numbers.
+        self._links: dict[int, list[Link]] = {}
+        self._wake: tuple[int, ...] = ()
         self._link_folder: str | None = None
         # Files of the gateway's listening sockets, removed here if it is killed.
         self.socket_files: list[dict[str, Any]] = []
@@ -120,7 +187,7 @@ class Zygote:
             if not self._receive():
                 os._exit(0)
 
-    def run(self, application: Any, base: dict[str, Any]) -> NoReturn:
+    def run(self, program: Program) -> NoReturn:
         """Forks and reaps until the control socket ends, then ends everything. Does not return."""
         wake_reader, wake_writer = os.pipe()
         for descriptor in (wake_reader, wake_writer):
@@ -129,25 +196,25 @@ class Zygote:
         # The application may have blocked it; then nobody would hear of a worker's end.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
-        open_here = (wake_reader, wake_writer)
+        self._wake = (wake_reader, wake_writer)
         # Not select(2): the application may have so many files open that ours have high numbers.
         waiting = select.poll()
         waiting.register(self._control, select.POLLIN)
         waiting.register(wake_reader, select.POLLIN)
         # What the application started while it was imported may have ended before anybody listened.
-        self._reap()
+        self._reap(program.hooks)
         while True:
             # PEP 475: poll is called again by itself after EINTR; SIGCHLD ends it by the pipe.
             readable = [descriptor for descriptor, _ in waiting.poll()]
             if wake_reader in readable:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake_reader, CONTROL_READ_BYTES)
-                self._reap()
+                self._reap(program.hooks)
             if self._control.fileno() in readable:
                 if not self._receive():
                     self._end()
                 for message in self._messages():
-                    self._obey(message, application, base, open_here)
+                    self._obey(message, program)
 
     def _receive(self) -> bool:
         """Reads once. False at end of file.
@@ -156,7 +223,10 @@ class Zygote:
         """
         try:
             data, descriptors, _, _ = socket.recv_fds(
-                self._control, CONTROL_READ_BYTES, DESCRIPTORS_PER_READ_MAX
+                self._control,
+                CONTROL_READ_BYTES,
+                DESCRIPTORS_PER_READ_MAX,
+                wire.RECEIVE_CLOSED_ON_EXEC,
             )
         except OSError:
             # Also where the application has closed the descriptor, or put a file in its place.
@@ -171,50 +241,51 @@ class Zygote:
         *lines, self._received = self._received.split(b"\n")
         return [json.loads(line) for line in lines]
 
-    def _obey(
-        self,
-        message: dict[str, Any],
-        application: Any,
-        base: dict[str, Any],
-        open_here: tuple[int, ...],
-    ) -> None:
-        if message["type"] == "fork":
-            self._fork(message, application, base, open_here)
-        elif message["type"] == "signal":
+    def _obey(self, message: dict[str, Any], program: Program) -> None:
+        kind = message["type"]
+        if kind == "channel":
+            links = self._links.setdefault(message["worker"], [])
+            links.append(self._take_link(message["link"]))
+        elif kind == "fork":
+            link = self._take_link(message["link"])
+            links = [*self._links.pop(message["worker"], []), link]
+            self._fork(message["worker"], links, program)
+        elif kind == "signal":
             for pid, number in self._workers.items():
                 if number == message["worker"]:
                     os.kill(pid, message["signal"])
-        elif message["type"] == "end":
+        elif kind == "reopen":
+            failure = error_log.reopen(program.settings.error_log)
+            if failure is not None:
+                log(failure)
+        elif kind == "end":
             self.socket_files = []
 
-    def _fork(
-        self,
-        message: dict[str, Any],
-        application: Any,
-        base: dict[str, Any],
-        open_here: tuple[int, ...],
-    ) -> None:
-        link = message["link"]
-        own: list[int] = []
-        if link["kind"] == "descriptors":
-            own = self._descriptors[:DESCRIPTORS_PER_WORKER]
-            del self._descriptors[:DESCRIPTORS_PER_WORKER]
-        else:
-            self._keep_link_folder(os.path.dirname(link["path"]))
+    def _take_link(self, offer: dict[str, Any]) -> Link:
+        if offer["kind"] != "descriptors":
+            self._keep_link_folder(os.path.dirname(offer["path"]))
+            return Link(offer, [])
+        own = self._descriptors[:DESCRIPTORS_PER_CHANNEL]
+        del self._descriptors[:DESCRIPTORS_PER_CHANNEL]
+        return Link(offer, own)
+
+    def _fork(self, number: int, links: list[Link], program: Program) -> None:
+        """links: one for each channel, in the order of their threads."""
         parent = os.getpid()
+        own = [descriptor for link in links for descriptor in link.descriptors]
         try:
             pid = os.fork()
         except OSError as error:
             for descriptor in own:
                 os.close(descriptor)
-            self.say(type="fork-failed", worker=message["worker"], message=str(error))
+            self.say(type="fork-failed", worker=number, message=str(error))
             return
         if pid == 0:
-            run_worker(self, parent, link, own, application, base, open_here)
+            worker_process.run(program, number, parent, links, self._close_in_child)
         for descriptor in own:
             os.close(descriptor)
-        self._workers[pid] = message["worker"]
-        self.say(type="forked", worker=message["worker"], pid=pid)
+        self._workers[pid] = number
+        self.say(type="forked", worker=number, pid=pid)
 
     def _keep_link_folder(self, folder: str) -> None:
         """Keeps in mind, and tells the guardian, what is to be removed at the end."""
@@ -226,15 +297,19 @@ class Zygote:
             with contextlib.suppress(OSError):
                 os.write(self.lifeline, os.fsencode(folder))
 
-    def close_in_child(self) -> None:
-        """Closes what is the zygote's: control socket, lifeline, descriptors for other workers."""
+    def _close_in_child(self) -> None:
+        """Closes what is the zygote's: its sockets and pipes, and what is for other workers."""
         self._control.close()
+        for descriptor in (*self._wake, *self._descriptors):
+            os.close(descriptor)
         if self.lifeline is not None:
             os.close(self.lifeline)
-        for descriptor in self._descriptors:
-            os.close(descriptor)
+        for links in self._links.values():
+            for link in links:
+                for descriptor in link.descriptors:
+                    os.close(descriptor)
 
-    def _reap(self) -> None:
+    def _reap(self, hooks: Hooks | None) -> None:
         """Reports all children that have exited.
 
         Signals are not queued: one SIGCHLD can stand for several.
@@ -258,6 +333,8 @@ class Zygote:
                 status=None if killed else os.WEXITSTATUS(status),
                 signal=os.WTERMSIG(status) if killed else None,
             )
+            if hooks is not None:
+                hooks.bury_worker(worker, pid)
 
     def _end(self) -> NoReturn:
         """The gateway is gone or done: nothing that it started stays."""
@@ -275,78 +352,6 @@ class Zygote:
             # guardian: this is the last line.
             guardian.end_group()
         os._exit(0)
-
-
-def run_worker(
-    zygote: Zygote,
-    parent: int,
-    link: dict[str, Any],
-    own: list[int],
-    application: Any,
-    base: dict[str, Any],
-    open_here: tuple[int, ...],
-) -> NoReturn:
-    """What the child does after fork: it is a worker, and never returns into the zygote's code."""
-    status = 1
-    try:
-        die_with_parent(parent)
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for descriptor in open_here:
-            os.close(descriptor)
-        zygote.close_in_child()
-        # SIGABRT from the gateway has the stacks of all threads written, even while C code holds
-        # the interpreter. To the descriptor: an application can put anything into sys.stderr.
-        faulthandler.enable(file=STANDARD_ERROR, all_threads=True)
-        channel = open_channel(link, own)
-        os.register_at_fork(after_in_child=channel.disown)
-        Worker(channel, application, base).serve()
-        status = 0
-    except SystemExit as error:
-        # As sys.exit has it: no argument is success, and one that is no number is a failure.
-        status = error.code if isinstance(error.code, int) else int(error.code is not None)
-    except BaseException as error:  # noqa: BLE001 - the process ends here in any case, and says why
-        log(f"worker {os.getpid()} ends: {type(error).__name__}: {error}")
-    finally:
-        # The end of a process as the application knows it: its atexit functions run, its streams
-        # are flushed.
-        with contextlib.suppress(BaseException):
-            atexit._run_exitfuncs()  # noqa: SLF001 - what a process that was not forked would do
-        flush_standard_streams()
-        os._exit(status & 0xFF)
-
-
-def open_channel(link: dict[str, Any], own: list[int]) -> wire.Channel:
-    if link["kind"] == "descriptors":
-        stream, files = (socket.socket(fileno=descriptor) for descriptor in own)
-        return wire.Channel(stream, files)
-    stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    stream.connect(link["path"])
-    stream.sendall(link["token"].encode("ascii"))
-    return wire.Channel(stream, None)
-
-
-def die_with_parent(parent: int) -> None:
-    """Asks the kernel to kill this process when its parent dies (prctl(2)).
-
-    Linux only, best effort. The parent may have died before the kernel was asked; then there is
-    nobody to wait for.
-    """
-    try:
-        import ctypes  # noqa: PLC0415 - some interpreters are built without it
-
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-    except (ImportError, OSError, AttributeError):
-        return
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def flush_standard_streams() -> None:
-    """So that what is buffered is written once, not once by each child."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
 
 
 def ignore(_number: int, _frame: Any) -> None:

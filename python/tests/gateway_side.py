@@ -13,7 +13,7 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from portico_worker.wire import Channel
 from portico_worker.worker import Worker, base_environ
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 TIMEOUT_S = 20.0
-RESPONSE, HEAD, CHUNK, END, ABORT, ERROR, READY, INTERIM = range(1, 9)
+RESPONSE, HEAD, CHUNK, END, ABORT, ERROR, READY, INTERIM, REPORT = range(1, 10)
 LAST_KINDS = frozenset((RESPONSE, END, ABORT, ERROR))
 
 FIELDS = {
@@ -111,8 +111,15 @@ class Gateway:
     `stderr` is what was written to standard error meanwhile; `raised` is what `serve` ended with.
     """
 
-    def __init__(self, application: Any, *, expect: type[BaseException] | None = None) -> None:
+    def __init__(
+        self,
+        application: Any,
+        *,
+        expect: type[BaseException] | None = None,
+        make: Callable[[Channel, Any, dict[str, Any]], Worker] = Worker,
+    ) -> None:
         self.expect = expect
+        self._make = make
         self.stream, stream = socket.socketpair()
         self.files, files = socket.socketpair()
         self.stream.settimeout(TIMEOUT_S)
@@ -162,7 +169,7 @@ class Gateway:
         stream, files = self._theirs
         try:
             base = base_environ("", "0.0.0", multiprocess=True)
-            Worker(Channel(stream, files), self._application, base).serve()
+            self._make(Channel(stream, files), self._application, base).serve()
         except BaseException as error:  # noqa: BLE001 - the test looks at it
             self.raised = error
         stream.shutdown(socket.SHUT_RDWR)

@@ -29,6 +29,7 @@ class Starting(ZygoteCase):
                 "reference": "application:app",
                 "python": ".".join(map(str, sys.version_info[:3])),
                 "executable": sys.executable,
+                "dumpSignal": 62 if sys.platform == "linux" else signal.SIGUSR2,
             },
         )
 

@@ -16,7 +16,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Callable
 
-from tests.gateway_side import READY, RESPONSE, TIMEOUT_S, request
+from tests.gateway_side import READY, REPORT, RESPONSE, TIMEOUT_S, request
 
 PROGRAM = str(Path(__file__).parent.parent / "portico_worker")
 START = {
@@ -111,6 +111,8 @@ class WorkerEnd:
     def __init__(self, stream: socket.socket, files: socket.socket | None = None) -> None:
         self.stream = stream
         self.files = files
+        # Of the frame that was read last.
+        self.head = b""
         stream.settimeout(TIMEOUT_S)
 
     def read(self, size: int) -> bytes:
@@ -128,19 +130,32 @@ class WorkerEnd:
         if not data:
             return None
         slot, _, _, size, kind, _, _, head_size, _ = struct.unpack("<IIIIBBHIQ", data)
-        self.read(head_size)
+        self.head = self.read(head_size)
         return slot, kind, self.read(size)
 
+    def report(self) -> dict[str, Any]:
+        """What the next frame, a report, says."""
+        self.expect_kind(REPORT)
+        report: dict[str, Any] = json.loads(self.head)
+        return report
+
+    def expect_kind(self, kind: int) -> bytes:
+        """The content of the next frame, which is of that kind."""
+        frame = self.frame()
+        assert frame is not None
+        assert frame[1] == kind, frame
+        return frame[2]
+
     def send(self, path: str, query: str = "") -> None:
-        data = marshal.dumps([request(1, 1, path=path, query=query)], 2)
-        self.stream.sendall(struct.pack("<I", len(data)) + data)
+        self.say([request(1, 1, path=path, query=query)])
 
     def ask(self, path: str) -> bytes:
         self.send(path)
-        frame = self.frame()
-        assert frame is not None
-        assert frame[1] == RESPONSE
-        return frame[2]
+        return self.expect_kind(RESPONSE)
+
+    def say(self, value: Any) -> None:
+        data = marshal.dumps(value, 2)
+        self.stream.sendall(struct.pack("<I", len(data)) + data)
 
     def close(self) -> None:
         self.stream.close()
@@ -176,6 +191,7 @@ class ZygoteCase(unittest.TestCase):
         self.addCleanup(zygote.wait, TIMEOUT_S)
         self.addCleanup(control.close)
         self.addCleanup(self.lines.close)
+        self.zygote = zygote
         self.say(**{**START, "reference": reference, **more})
         return zygote
 
@@ -203,18 +219,30 @@ class ZygoteCase(unittest.TestCase):
 
     def fork(self, number: int) -> tuple[int, WorkerEnd]:
         """A worker by descriptors; its PID and our end, after it has said that it is ready."""
+        pid, [end] = self.fork_with_channels(number, 1)
+        return pid, end
+
+    def fork_with_channels(self, number: int, count: int) -> tuple[int, list[WorkerEnd]]:
+        """The same with several channels, in their order."""
+        ends = [self.offer("channel", number) for _ in range(count - 1)]
+        ends.append(self.offer("fork", number))
+        forked = self.expect("forked")
+        self.assertEqual(forked["worker"], number)
+        for end in ends:
+            self.assertEqual(end.frame(), (forked["pid"], READY, b""))
+        return forked["pid"], ends
+
+    def offer(self, kind: str, number: int) -> WorkerEnd:
+        """Sends a message with both descriptors of a channel; returns our end."""
         pairs = [socket.socketpair(), socket.socketpair()]
-        message = {"type": "fork", "worker": number, "link": {"kind": "descriptors"}}
+        message = {"type": kind, "worker": number, "link": {"kind": "descriptors"}}
         descriptors = [theirs.fileno() for _, theirs in pairs]
         socket.send_fds(self.control, [json.dumps(message).encode() + b"\n"], descriptors)
         for _, theirs in pairs:
             theirs.close()
-        forked = self.expect("forked")
-        self.assertEqual(forked["worker"], number)
         end = WorkerEnd(pairs[0][0], pairs[1][0])
         self.addCleanup(end.close)
-        self.assertEqual(end.frame(), (forked["pid"], READY, b""))
-        return forked["pid"], end
+        return end
 
     def end_control(self) -> None:
         self.lines.close()

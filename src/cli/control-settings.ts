@@ -26,7 +26,7 @@ export function controlSocket(
   { env, isSuccessor, stop }: ControlContext,
   log: Log,
 ): ControlSocket {
-  const { startTimeoutMs, timeoutMs, controlSocket: choice } = options;
+  const { startTimeoutMs, timeoutMs } = options;
   // An import, then workers; and where it is asked, an answer of the application. One reload may
   // have to wait for another, or for the start.
   const generationMs = 2 * startTimeoutMs + (timeoutMs ?? startTimeoutMs);
@@ -36,6 +36,7 @@ export function controlSocket(
     reloadWithinMs: 2 * generationMs,
     workersMax: WORKERS_MAX,
   });
+  const choice = options.controlSocket;
   const isPath = choice !== null && choice !== AUTOMATIC;
   return new ControlSocket(
     { choice: isPath ? path.resolve(choice) : choice, env, isSuccessor },

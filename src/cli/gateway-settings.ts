@@ -16,7 +16,6 @@ import { SecuredTargets } from "../handlers/secured-targets.ts";
 import type { IpNetworks } from "../http/ip-network.ts";
 import { ErrorPages } from "../http/error-page.ts";
 import type { RequestLimits } from "../http1/receiver.ts";
-import { parseBindAddress } from "../net/bind-address.ts";
 import type { Transport } from "../net/transport.ts";
 import { isDefault, type Options } from "../options/registry.ts";
 import type { GatewaySettings } from "../server/gateway.ts";
@@ -26,6 +25,7 @@ import type { PythonInterpreter } from "../workers/python-interpreter.ts";
 import { readEdgeRules } from "./edge-policy-settings.ts";
 import { readErrorPage } from "./error-page-file.ts";
 import { readinessTarget, workerLife } from "./worker-settings.ts";
+import type { SystemSettings } from "./system-settings.ts";
 import { readBelievedFields, readHostPatterns, readNetworks } from "./proxy-settings.ts";
 
 /** What a run is made of, once the command line has been understood. */
@@ -49,14 +49,18 @@ export function gatewaySettings(
   run: Run,
   transport: Transport,
   env: NodeJS.ProcessEnv,
+  system: SystemSettings,
   report: RefusalReport,
 ): GatewaySettings {
   const { options } = run;
   const life = workerLife(options);
   return {
     version: run.version,
-    drainDelayMs: null,
-    bind: options.bind.map((text) => parseBindAddress(text)),
+    drainDelayMs: options.drainDelayMs,
+    health: { livez: options.livezPath, readyz: options.readyzPath },
+    bind: system.bind,
+    surroundings: system.surroundings,
+    succession: system.succession,
     backlog: options.backlog,
     gracefulTimeoutMs: options.gracefulTimeoutMs,
     http: httpSettings(options, transport, report),
@@ -79,7 +83,7 @@ export function gatewaySettings(
           multiprocess: run.workers.range.max > 1 || life.workerClass === "request",
           workerClass: life.workerClass,
           threads: life.threads,
-          hooks: null,
+          hooks: options.hooks?.endsWith(".py") ? path.resolve(options.hooks) : options.hooks,
           maxRssBytes: options.rssMaxBytes,
           reportFiles: false,
           errorLog: options.errorLog === null ? null : path.resolve(options.errorLog),

@@ -7,7 +7,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
-import { createLog } from "../base/log.ts";
+import { createLog, type Log } from "../base/log.ts";
+import { PatientClock } from "../base/patient-clock.ts";
 import { RefusalReport } from "../handlers/refusal-report.ts";
 import { openTransport } from "../net/open-transport.ts";
 import { helpText } from "../options/help.ts";
@@ -29,6 +30,7 @@ import { gatewaySettings, type Run } from "./gateway-settings.ts";
 import { parseWorkerRange, WORKERS_MAX } from "./worker-settings.ts";
 import { handleSignals, stopAndExit } from "./signals.ts";
 import { startUpReport } from "./start-up-report.ts";
+import { applicationEnvironment, takeSystemSettings } from "./system-settings.ts";
 
 /** Standard error as a file; null where it is what the program was started with. */
 let errorLog: ErrorLog | null = null;
@@ -96,18 +98,27 @@ function readWorkers(text: string): Run["workers"] {
   return { range: { min: workers, max: workers }, reason };
 }
 
-/** Serves until a signal, or somebody over the control socket, says otherwise. */
+/**
+ * Serves until a signal, or somebody over the control socket, says otherwise.
+ *
+ * @param env what the application may see of the environment
+ */
 async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const { options } = run;
   if (options.errorLog !== null) errorLog = ErrorLog.open(options.errorLog);
   const log = createLog(openStandardError(), realClock, options.quiet ? "warn" : "info");
+  const system = takeSystemSettings(options, process.env, log);
+  process.on("exit", () => system.surroundings.onExit());
   const transport = openTransport(options.transport, log);
   raiseDescriptorLimit(log);
-  const settings = gatewaySettings(run, transport, env, new RefusalReport(log, realClock));
-  const gateway = new Gateway(transport, settings, log, realClock);
-  handleSignals(gateway, log, { workersMax: WORKERS_MAX, reopenLogs: () => reopenLogs(gateway, log) });
+  const settings = gatewaySettings(run, transport, env, system, new RefusalReport(log, realClock));
+  const gateway = new Gateway(transport, settings, log, new PatientClock(realClock));
+  handleSignals(gateway, log, {
+    workersMax: WORKERS_MAX,
+    reopenLogs: () => reopenLogs(gateway, log),
+  });
   const stop = (): void => stopAndExit(gateway);
-  const isSuccessor = false;
+  const { isSuccessor } = system;
   gateway.control = controlSocket(gateway, options, settings, { env, isSuccessor, stop }, log);
   const application = await gateway.start().catch((error: unknown) => {
     if (gateway.stopping) return null;
@@ -159,12 +170,15 @@ async function main(): Promise<void> {
   // A reader that went away (`portico ... | head`) is no reason to stop serving.
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});
+  // Where nobody listens to it, Node takes it as the wish for a debugger, and opens a port.
+  process.on("SIGUSR1", () => {});
   try {
     const argv = process.argv.slice(2);
+    const env = applicationEnvironment(process.env);
     const command = commandOf(argv);
-    const run = command === null ? prepare(argv, process.env) : null;
+    const run = command === null ? prepare(argv, env) : null;
     if (command !== null) await carryOut(command, argv);
-    if (run !== null) await serve(run, process.env);
+    if (run !== null) await serve(run, env);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     const details = error.details === null ? "" : `${error.details.trimEnd()}\n`;

@@ -20,8 +20,8 @@ export function stopAndExit(gateway: Gateway): void {
 
 /**
  * TERM and INT answer what was accepted, then exit 0; a second INT, or QUIT, ends at once. HUP
- * brings in new code; TTIN and TTOU want a worker more, or fewer; USR1 opens logs anew. WINCH means
- * nothing: a terminal sends it when its window changes.
+ * brings in new code; TTIN and TTOU want a worker more, or fewer; USR1 opens logs anew; USR2
+ * starts another portico in this one's place. WINCH means nothing: a terminal sends it when its window changes.
  */
 export function handleSignals(gateway: Gateway, log: Log, actions: SignalActions): void {
   let interrupted = false;
@@ -35,6 +35,8 @@ export function handleSignals(gateway: Gateway, log: Log, actions: SignalActions
   process.on("SIGTERM", stop);
   process.on("SIGQUIT", stopNow);
   process.on("SIGINT", () => {
+    // Whoever sits in front of it waits for nobody else to hear of it.
+    gateway.skipDrainDelay();
     if (interrupted) stopNow();
     else stop();
     interrupted = true;
@@ -42,6 +44,11 @@ export function handleSignals(gateway: Gateway, log: Log, actions: SignalActions
   process.on("SIGHUP", () => void gateway.reload());
   process.on("SIGTTIN", () => shift(1));
   process.on("SIGTTOU", () => shift(-1));
+  process.on("SIGUSR2", () => {
+    void gateway.handOver().then((ended) => {
+      if (ended) process.exit(EXIT_STATUS.clean);
+    });
+  });
   process.on("SIGUSR1", () => actions.reopenLogs());
   process.on("uncaughtException", (error) => {
     log.error("the gateway failed", {}, error.stack ?? String(error));

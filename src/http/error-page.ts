@@ -89,7 +89,7 @@ function fill(template: PageTemplate, values: Readonly<Record<string, string>>):
   return { contentType: template.contentType, content: Buffer.from(text) };
 }
 
-function escapeHtml(text: string): string {
+export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => HTML_ESCAPES[char] ?? char);
 }
 

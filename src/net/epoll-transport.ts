@@ -28,6 +28,7 @@ import {
   type FileIdentity,
   identifyFile,
   inspectSocketPath,
+  nameOf,
   removeStaleSocket,
 } from "./unix-socket-file.ts";
 
@@ -88,7 +89,8 @@ export class EpollTransport implements Transport {
     const objection = objectionToListening(libc, descriptor);
     if (objection !== null) throw cannotAdopt(descriptor, objection);
     takeOverListeningSocket(libc, descriptor, backlog);
-    return this.#listenerOf(descriptor, localAddressOf(libc, descriptor), backlog, file);
+    const bound = nameOf(file) ?? localAddressOf(libc, descriptor);
+    return this.#listenerOf(descriptor, bound, backlog, file);
   }
 
   atTurnEnd(task: () => void): void {

@@ -5,7 +5,7 @@ import { closeSync } from "node:fs";
 import type { Server, Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import { connectionsLeft } from "../os/descriptors.ts";
-import { formatAddress, type SocketAddress } from "../os/socket-address.ts";
+import { formatAddress, type SocketAddress, unmapIPv4 } from "../os/socket-address.ts";
 import type { ByteStream } from "./byte-stream.ts";
 import { NodeStream } from "./node-stream.ts";
 import type { Listener } from "./transport.ts";
@@ -17,7 +17,7 @@ const EXHAUSTION_LOG_INTERVAL_MS = 60_000;
 const QUIET_TURNS = 3;
 
 export class NodeListener implements Listener {
-  readonly address: SocketAddress;
+  address: SocketAddress;
   readonly effectiveBacklog: number;
   shared = false;
   readonly #server: Server;
@@ -81,6 +81,7 @@ export class NodeListener implements Listener {
     if (this.#adopted !== null) {
       this.#server.listen({ fd: this.#adopted, backlog: this.effectiveBacklog });
       this.#adopted = null;
+      this.address = boundAddress(this.#server, this.address);
     }
     for (const socket of this.#waiting.splice(0)) this.#take(socket);
   }
@@ -153,4 +154,12 @@ export class NodeListener implements Listener {
       address: formatAddress(this.address),
     });
   };
+}
+
+/** Where the server is bound, as far as Node tells: nothing of Unix sockets. */
+export function boundAddress(server: Server, otherwise: SocketAddress): SocketAddress {
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") return otherwise;
+  const family = bound.family === "IPv6" ? "inet6" : "inet";
+  return unmapIPv4({ family, host: bound.address, port: bound.port });
 }

@@ -7,12 +7,12 @@ import { fstatSync, renameSync, rmSync, type Stats } from "node:fs";
 import { connect, createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import type { Log } from "../base/log.ts";
 import { systemLibraries } from "../os/libc.ts";
-import { type SocketAddress, UNIX_PATH_MAX_BYTES, unmapIPv4 } from "../os/socket-address.ts";
+import { type SocketAddress, UNIX_PATH_MAX_BYTES } from "../os/socket-address.ts";
 import { closeOnExec, localAddressOf, objectionToListening } from "../os/sockets.ts";
 import { effectiveBacklog, leavesIPv4Alone } from "./accept-queue.ts";
 import { type BindAddress, resolveBindAddress } from "./bind-address.ts";
 import { cannotAdopt, listenError } from "./listen-error.ts";
-import { NodeListener } from "./node-listener.ts";
+import { boundAddress, NodeListener } from "./node-listener.ts";
 import { NodeStream } from "./node-stream.ts";
 import { WorkerLinkServer } from "./node-worker-link.ts";
 import type { Listener, SpawnedProcess, SpawnOptions, Transport, WorkerLink } from "./transport.ts";
@@ -21,6 +21,7 @@ import {
   type FileIdentity,
   identifyFile,
   inspectSocketPath,
+  nameOf,
   type ProbeResult,
   removeStaleSocket,
 } from "./unix-socket-file.ts";
@@ -82,9 +83,9 @@ export class NodeTransport implements Transport {
   }
 
   async adopt(descriptor: number, backlog: number, file: FileIdentity | null): Promise<Listener> {
-    const address = inspectDescriptor(descriptor);
+    const bound = inspectDescriptor(descriptor);
     const server = createServer(SERVER_SETTINGS);
-    return this.#listenerOf(server, address, backlog, file, descriptor);
+    return this.#listenerOf(server, nameOf(file) ?? bound, backlog, file, descriptor);
   }
 
   atTurnEnd(task: () => void): void {
@@ -222,10 +223,4 @@ async function clearSocketPath(path: string): Promise<void> {
     });
   });
   removeStaleSocket(path, probe);
-}
-
-function boundAddress(server: Server, wanted: SocketAddress): SocketAddress {
-  const bound = server.address();
-  if (bound === null || typeof bound === "string" || wanted.family === "unix") return wanted;
-  return unmapIPv4({ family: wanted.family, host: bound.address, port: bound.port });
 }

@@ -5,6 +5,7 @@
 import { lstatSync, statSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { OperatorError } from "../base/errors.ts";
+import type { SocketAddress } from "../os/socket-address.ts";
 import { cannotListen, listenError } from "./listen-error.ts";
 
 /** How a connection attempt to an existing socket file ended. */
@@ -68,6 +69,11 @@ export function removeStaleSocket(path: string, probe: ProbeResult): void {
 export function identifyFile(path: string): FileIdentity | null {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found === undefined ? null : { path, device: found.dev, inode: found.ino };
+}
+
+/** The address that the file stands for: what the kernel knows may be the name that it once had. */
+export function nameOf(file: FileIdentity | null): SocketAddress | null {
+  return file === null ? null : { family: "unix", path: file.path };
 }
 
 /**

@@ -17,6 +17,7 @@ import { POLICY_OPTIONS } from "./records/policy.ts";
 import { TIME_OPTIONS } from "./records/time.ts";
 import { SIZE_OPTIONS } from "./records/size.ts";
 import { SYSTEM_OPTIONS } from "./records/system.ts";
+import { HEALTH_OPTIONS } from "./records/health.ts";
 import { GENERAL_OPTIONS } from "./records/general.ts";
 
 export const OPTIONS = {
@@ -28,6 +29,7 @@ export const OPTIONS = {
   ...TIME_OPTIONS,
   ...SIZE_OPTIONS,
   ...SYSTEM_OPTIONS,
+  ...HEALTH_OPTIONS,
   ...GENERAL_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;
 

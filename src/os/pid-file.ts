@@ -7,10 +7,14 @@
  */
 import {
   closeSync,
+  existsSync,
   fchownSync,
   ftruncateSync,
+  linkSync,
   openSync,
   readFileSync,
+  renameSync,
+  rmSync,
   truncateSync,
   unlinkSync,
   writeSync,
@@ -23,8 +27,6 @@ export type ProcessKind = "portico" | "other" | "gone";
 
 /** Bound of what a PID file may hold; anything longer is another kind of file. */
 const CONTENT_MAX_CHARS = 32;
-/** A file that comes back each time it is removed is somebody else's at work. */
-const ATTEMPTS_MAX = 3;
 
 export class PidFile {
   readonly #path: string;
@@ -71,28 +73,53 @@ export class PidFile {
   }
 
   /**
-   * Writes this process's PID.
+   * Writes this process's PID. Whoever reads finds the one before, or this one, and never half of
+   * it.
    *
    * @throws {OperatorError} as {@link check}; or the file cannot be written
    */
   write(predecessor: number | null): void {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        this.#writeTo(openSync(this.#path, "wx", 0o644));
-        return;
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code !== "EEXIST" || attempt === ATTEMPTS_MAX) throw this.#unwritable(code);
-      }
+    const draft = `${this.#path}.${process.pid}`;
+    try {
+      rmSync(draft, { force: true });
+      this.#writeTo(openSync(draft, "wx", 0o644), this.#owner);
+    } catch (error) {
+      this.#writeInPlace(predecessor, codeOf(error));
+      return;
+    }
+    try {
+      if (this.#link(draft)) return;
       this.check(predecessor);
-      if (this.#remove()) continue;
-      // The folder is not ours, the file is: a process that was root at first made it.
-      try {
-        this.#writeTo(openSync(this.#path, "r+"));
-        return;
-      } catch (error) {
-        throw this.#unwritable((error as NodeJS.ErrnoException).code);
-      }
+      renameSync(draft, this.#path);
+    } catch (error) {
+      throw error instanceof OperatorError ? error : this.#unwritable(codeOf(error));
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  }
+
+  /** @returns false where there is such a file already */
+  #link(draft: string): boolean {
+    try {
+      linkSync(draft, this.#path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      // Not every file system has links.
+      if (existsSync(this.#path)) return false;
+      renameSync(draft, this.#path);
+      return true;
+    }
+  }
+
+  /** Where the folder is not ours, but the file is: a process that was root at first made it. */
+  #writeInPlace(predecessor: number | null, why: string | undefined): void {
+    if (!existsSync(this.#path)) throw this.#unwritable(why);
+    this.check(predecessor);
+    try {
+      this.#writeTo(openSync(this.#path, "r+"), null);
+    } catch {
+      throw this.#unwritable(why);
     }
   }
 
@@ -100,27 +127,30 @@ export class PidFile {
   removeIfOurs(): void {
     try {
       if (readFileSync(this.#path, "latin1").trim() !== String(process.pid)) return;
-      // Where the folder is not ours, it at least names nobody.
-      if (!this.#remove()) truncateSync(this.#path);
     } catch {
-      // It is gone, or closed to us; there is nothing left to do.
+      return;
     }
-  }
-
-  #remove(): boolean {
     try {
       unlinkSync(this.#path);
-      return true;
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === "ENOENT";
+    } catch {
+      this.#empty();
     }
   }
 
-  #writeTo(descriptor: number): void {
+  /** Where the folder is not ours, the file at least names nobody. */
+  #empty(): void {
     try {
-      ftruncateSync(descriptor);
-      writeSync(descriptor, `${process.pid}\n`, 0);
-      if (this.#owner !== null) fchownSync(descriptor, this.#owner.uid, this.#owner.gid);
+      truncateSync(this.#path);
+    } catch {
+      // It is closed to us as well; it names a process that is gone.
+    }
+  }
+
+  #writeTo(descriptor: number, owner: Identity | null): void {
+    try {
+      const length = writeSync(descriptor, `${process.pid}\n`, 0);
+      ftruncateSync(descriptor, length);
+      if (owner !== null) fchownSync(descriptor, owner.uid, owner.gid);
     } finally {
       closeSync(descriptor);
     }
@@ -128,13 +158,17 @@ export class PidFile {
 
   #unwritable(code: string | undefined): OperatorError {
     return this.#refusal(
-      `it cannot be written (${code}); choose a folder that is there and that this user may write to`,
+      `it cannot be written (${code ?? "unknown error"}); choose a folder that is there and that this user may write to`,
     );
   }
 
   #refusal(why: string): OperatorError {
     return new OperatorError(EXIT_STATUS.failure, `--pid-file ${this.#path}: ${why}`);
   }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }
 
 /** Tells by proc(5) what runs under a number; where that is not there, whatever runs counts. */

@@ -6,9 +6,11 @@
  * Node offers that in one way only: to become the user, for a moment and by effective identity
  * alone, and to look around.
  */
-import { lchownSync } from "node:fs";
+import { fchownSync, fstatSync, lchownSync, lstatSync } from "node:fs";
 import os from "node:os";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
+
+const STANDARD_ERROR = 2;
 
 /** Whom to become. */
 export interface Identity {
@@ -81,9 +83,14 @@ export function becomeIdentity({ uid, gid, userName }: Identity): void {
   );
 }
 
-/** The file then is the user's that this process becomes. Does not follow a link. */
-export function giveFile(path: string, identity: Identity): void {
-  lchownSync(path, identity.uid, identity.gid);
+/** A Unix socket's file then is the user's that this process becomes. */
+export function giveSocketFile(path: string, { uid, gid }: Identity): void {
+  if (lstatSync(path).isSocket()) lchownSync(path, uid, gid);
+}
+
+/** So is the file that standard error goes to, so that it can be opened again; not a terminal. */
+export function giveStandardError({ uid, gid }: Identity): void {
+  if (fstatSync(STANDARD_ERROR).isFile()) fchownSync(STANDARD_ERROR, uid, gid);
 }
 
 /** What is left of the identity before, in words; null for nothing. */

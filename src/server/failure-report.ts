@@ -28,7 +28,7 @@ export class FailureReport {
     if (floods && !this.#hasRoom(nowMs)) return;
     const leftOut = floods && this.#leftOut > 0 ? this.#leftOut : undefined;
     if (floods) this.#leftOut = 0;
-    this.#log[floods ? "warn" : "error"]("a request failed", {
+    this.#log[status === 503 ? "warn" : "error"]("a request failed", {
       ...shown(request),
       status,
       failure,

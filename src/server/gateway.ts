@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { HeaderMap } from "../handlers/header-map.ts";
+import { type HealthPaths, HealthRule } from "../handlers/health-rule.ts";
 import { PythonApplication } from "../handlers/python-application.ts";
 import type { BindAddress } from "../net/bind-address.ts";
 import { DeadlineSweep } from "../net/deadlines.ts";
@@ -17,6 +18,9 @@ import type { LoadedApplication } from "../workers/zygote.ts";
 import type { ControlSocket } from "./control/control-socket.ts";
 import { type GatewayEvent, type GatewayState, nextGatewayState } from "./gateway-state.ts";
 import type { GatewayStatus } from "./gateway-status.ts";
+import { Succession, type SuccessionSettings } from "./succession.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { ListeningPlace } from "./takeover.ts";
 import { HttpServer, type HttpServerSettings, SWEEP_INTERVAL_MS } from "./http-server.ts";
 
 export interface GatewaySettings {
@@ -24,6 +28,7 @@ export interface GatewaySettings {
   readonly bind: readonly BindAddress[];
   readonly backlog: number;
   readonly http: HttpServerSettings;
+  readonly health: HealthPaths;
   readonly headerMap: HeaderMap;
   readonly supervisor: SupervisorSettings;
   /**
@@ -33,6 +38,8 @@ export interface GatewaySettings {
   readonly drainDelayMs: number | null;
   /** What accepted requests get to be answered once accepting has stopped. */
   readonly gracefulTimeoutMs: number;
+  readonly surroundings: Surroundings;
+  readonly succession: SuccessionSettings;
 }
 
 /** What workers get to end once nothing is under way. */
@@ -51,6 +58,10 @@ export class Gateway {
   readonly #log: Log;
   readonly #sweep: DeadlineSweep;
   readonly #startedAtMs: number;
+  readonly #surroundings: Surroundings;
+  readonly #succession: Succession;
+  /** Another process accepts from the sockets: nobody has to be told to go elsewhere. */
+  #handedOver = false;
   #stopped: Promise<void> | null = null;
   #hurried = false;
   readonly #hurry = Promise.withResolvers<void>();
@@ -62,6 +73,8 @@ export class Gateway {
     this.#settings = settings;
     this.#log = log;
     this.#startedAtMs = clock.epochMs();
+    this.#surroundings = settings.surroundings;
+    this.#succession = new Succession(settings.succession, this, settings.surroundings, log);
     const onFiles = (files: readonly string[]): void => this.onFiles?.(files);
     this.supervisor = new Supervisor(transport, settings.supervisor, { onFiles }, log, clock);
     const application = new PythonApplication(
@@ -70,9 +83,14 @@ export class Gateway {
       settings.headerMap,
     );
     this.server = new HttpServer(transport, application, settings.http, log, clock);
+    const { livez, readyz } = settings.health;
+    if (livez !== null || readyz !== null) {
+      this.server.health = new HealthRule(settings.health, () => this.#whyNotReady());
+    }
     this.#sweep = new DeadlineSweep(SWEEP_INTERVAL_MS, () => {
       this.server.sweep();
       this.supervisor.sweep();
+      this.#surroundings.sweep(clock.nowMs());
     });
   }
 
@@ -83,7 +101,11 @@ export class Gateway {
    */
   async start(): Promise<LoadedApplication> {
     try {
-      await this.server.listen(this.#settings.bind, this.#settings.backlog);
+      const { bind, backlog } = this.#settings;
+      await this.server.listen(bind, backlog, (address) =>
+        this.#surroundings.listen(this.#transport, address, backlog),
+      );
+      this.#surroundings.onBound(this.server.listeners);
       this.#sweep.start();
       const files = this.server.listeners.flatMap((listener) => listener.file ?? []);
       const controlFile = (await this.control?.open()) ?? null;
@@ -91,6 +113,8 @@ export class Gateway {
       const loaded = await this.supervisor.start(files);
       this.server.start();
       if (this.state === "starting") this.#take("started");
+      await this.#surroundings.onServing(this.#statusLine());
+      await this.control?.takeOver();
       return loaded;
     } catch (error) {
       await this.#end(0);
@@ -116,7 +140,35 @@ export class Gateway {
    */
   async reload(): Promise<ReloadOutcome> {
     await this.#startOver.promise;
-    return this.supervisor.reload();
+    this.#surroundings.onReloading();
+    const outcome = await this.supervisor.reload();
+    if (this.isServing) this.#surroundings.onReloaded(this.#statusLine());
+    return outcome;
+  }
+
+  /** Whether it accepts, and nobody has asked it to stop. */
+  get isServing(): boolean {
+    return this.state === "serving";
+  }
+
+  /** Where it listens, as it was asked for. */
+  places(): ListeningPlace[] {
+    return this.server.listeners.flatMap((listener, index) => {
+      const bind = this.#settings.bind[index];
+      return bind === undefined ? [] : [{ bind, listener }];
+    });
+  }
+
+  /**
+   * Starts this program anew, with the same sockets, and ends once that serves.
+   *
+   * @returns whether it has ended; it goes on where the other does not serve
+   */
+  async handOver(): Promise<boolean> {
+    if (!(await this.#succession.begin())) return false;
+    this.#handedOver = true;
+    await this.stop();
+    return true;
   }
 
   scale(range: WorkerRange): void {
@@ -129,9 +181,15 @@ export class Gateway {
     return this.#stopped;
   }
 
+  /** Somebody is in a hurry: `--drain-delay` is over, also one that has not begun. */
+  skipDrainDelay(): void {
+    this.#hurry.resolve();
+  }
+
   /** Ends at once; also what `stop` has begun. */
   async stopNow(): Promise<void> {
     this.#take("hurried");
+    this.#succession.abandon();
     this.#hurried = true;
     this.#hurry.resolve();
     this.server.closeAll();
@@ -157,7 +215,9 @@ export class Gateway {
   async #stopGracefully(): Promise<void> {
     const { drainDelayMs, gracefulTimeoutMs } = this.#settings;
     this.#take("stop-asked");
-    if (drainDelayMs !== null) await this.#wait(drainDelayMs);
+    this.#succession.abandon();
+    this.#surroundings.onStopping("answers what it has accepted");
+    if (drainDelayMs !== null && !this.#handedOver) await this.#wait(drainDelayMs);
     if (this.#hurried) return;
     this.#take("delay-over");
     const timer = setTimeout(() => {
@@ -179,6 +239,16 @@ export class Gateway {
     const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, delayMs)));
     await Promise.race([over, this.#hurry.promise]);
     clearTimeout(timer);
+  }
+
+  /** null where it is. */
+  #whyNotReady(): string | null {
+    if (this.ready) return null;
+    return this.stopping ? "stopping" : "no worker is ready";
+  }
+
+  #statusLine(): string {
+    return `serves ${this.#settings.supervisor.generation.zygote.reference}`;
   }
 
   #take(event: GatewayEvent): void {

@@ -117,13 +117,16 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
   /**
    * Binds all addresses, or none.
    *
+   * @param open makes a listener; of a new socket where it is not given
    * @throws {OperatorError} exit status 1: one of them cannot be had
    */
-  async listen(addresses: readonly BindAddress[], backlog: number): Promise<void> {
+  async listen(
+    addresses: readonly BindAddress[],
+    backlog: number,
+    open = (address: BindAddress): Promise<Listener> => this.#transport.listen(address, backlog),
+  ): Promise<void> {
     try {
-      for (const address of addresses) {
-        this.listeners.push(await this.#transport.listen(address, backlog));
-      }
+      for (const address of addresses) this.listeners.push(await open(address));
     } catch (error) {
       this.stopListening();
       throw error;

@@ -23,6 +23,9 @@ import {
   type TakeoverOffer,
 } from "./takeover.ts";
 
+/** A predecessor answers in its next turn, or has ended. */
+const RELEASE_WAIT_MS = 10_000;
+
 export class Inheritance {
   /** PID of the process whose sockets these are. */
   readonly predecessor: number;
@@ -80,17 +83,21 @@ export class Inheritance {
   }
 
   /**
-   * Says that this process accepts.
-   *
-   * @returns when the sockets are its own: the predecessor has said so, or is gone
+   * Says that this process accepts, and waits until the sockets are its own: the predecessor has
+   * said so, or is gone. From one that does neither within {@link RELEASE_WAIT_MS} they stay shared.
    */
   async announce(): Promise<void> {
     this.#channel.ref();
     // Only its end counts: the predecessor ends the stream with its word, and so does the kernel.
     this.#channel.resume();
     this.#channel.write(SERVING);
-    await this.#released;
-    for (const listener of this.#adopted) listener.shared = false;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), RELEASE_WAIT_MS);
+    });
+    const released = await Promise.race([this.#released.then(() => true), late]);
+    clearTimeout(timer);
+    for (const listener of this.#adopted) listener.shared = !released;
   }
 
   /** As it is written comes before as it is bound: only the first tells two ports 0 apart. */

@@ -56,7 +56,12 @@ export class Succession {
       return false;
     }
     this.#log.info("a successor is started, to take the sockets over");
-    const outcome = await this.#start();
+    let outcome = await this.#start();
+    if (outcome.kind === "serving" && !this.#predecessor.isServing) {
+      // Somebody meant it by this process's number, and wanted the end of all.
+      await this.#takeover?.end();
+      outcome = { kind: "failed", why: "this process is being stopped" };
+    }
     if (outcome.kind === "failed") {
       this.#takeover = null;
       this.#log.error("the successor does not serve, and this process goes on", {

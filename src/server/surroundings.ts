@@ -8,7 +8,12 @@ import type { BindAddress } from "../net/bind-address.ts";
 import type { Listener, Transport } from "../net/transport.ts";
 import type { OrphanReaper } from "../os/orphans.ts";
 import type { PidFile } from "../os/pid-file.ts";
-import { becomeIdentity, giveFile, type Identity } from "../os/privileges.ts";
+import {
+  becomeIdentity,
+  giveSocketFile,
+  giveStandardError,
+  type Identity,
+} from "../os/privileges.ts";
 import type { ServiceManager } from "../os/service-manager.ts";
 import type { Inheritance } from "./inheritance.ts";
 
@@ -16,8 +21,8 @@ export interface SurroundingsSettings {
   readonly inheritance: Inheritance | null;
   /** Whom to become; null: remain. */
   readonly identity: Identity | null;
-  /** Files that were made before, and are to be that user's. */
-  readonly filesToGive: readonly string[];
+  /** Whether standard error is a file of our own, which is to be that user's. */
+  readonly hasErrorLog: boolean;
   readonly pidFile: PidFile | null;
   readonly serviceManager: ServiceManager;
   /** Null where none come here. */
@@ -26,6 +31,7 @@ export interface SurroundingsSettings {
 
 export class Surroundings {
   readonly #settings: SurroundingsSettings;
+  /** Once it is written. */
   #pidFile: PidFile | null = null;
 
   constructor(settings: SurroundingsSettings) {
@@ -48,14 +54,14 @@ export class Surroundings {
    * @throws {OperatorError} exit status 1: the PID file is another's, or the user cannot be become
    */
   onBound(listeners: readonly Listener[]): void {
-    const { inheritance, identity, filesToGive, pidFile } = this.#settings;
+    const { inheritance, identity, hasErrorLog, pidFile } = this.#settings;
     inheritance?.closeUnclaimed();
     pidFile?.check(inheritance?.predecessor ?? null);
     // As long as there is a predecessor, it is the one to send signals to.
     if (inheritance === null) this.#writePidFile();
     if (identity === null) return;
-    const socketFiles = listeners.flatMap(({ file }) => file?.path ?? []);
-    for (const file of [...socketFiles, ...filesToGive]) giveFile(file, identity);
+    for (const { file } of listeners) if (file !== null) giveSocketFile(file.path, identity);
+    if (hasErrorLog) giveStandardError(identity);
     becomeIdentity(identity);
   }
 

@@ -141,11 +141,12 @@ export class Takeover {
     );
     const outcome = await this.#settled.promise;
     clearTimeout(timer);
-    if (outcome.kind === "failed") await this.#endSuccessor();
+    if (outcome.kind === "failed") await this.end();
     return outcome;
   }
 
-  async #endSuccessor(): Promise<void> {
+  /** Ends the successor: what it has accepted, it answers. */
+  async end(): Promise<void> {
     const child = this.#child;
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));

@@ -68,7 +68,7 @@ const DEATHS_MAX = 2;
  */
 const FORSAKEN_MAX_MS = 5_000;
 /** A request is refused only where its wait would be longer than it may be by this factor. */
-const HOPELESS_FACTOR = 1.5;
+const HOPELESS_FACTOR = 1.25;
 const RETRY_AFTER_MAX_SECONDS = 60;
 
 export class Dispatcher implements ChannelOwner {
@@ -246,7 +246,7 @@ export class Dispatcher implements ChannelOwner {
     });
     // Its wait begins anew where it had its turn; one that no worker ever took in goes on waiting.
     for (const job of again) job.requeue(this.#nowMs, !unread.has(job));
-    this.#queue.putBack(again);
+    this.#putBack(again);
     this.#events.onChannelClosed(channel, readCount > 0 ? (unanswered[0] ?? null) : null, error);
     for (const job of lost) job.fail(this.jobs, "worker-exited");
     this.#serveQueue();
@@ -349,7 +349,7 @@ export class Dispatcher implements ChannelOwner {
     if (moved.length === 0) return;
     moved.sort((one, other) => one.queuedAtMs - other.queuedAtMs);
     for (const job of moved) job.requeue(this.#nowMs, true);
-    this.#queue.putBack(moved);
+    this.#putBack(moved);
     this.#serveQueue();
   }
 
@@ -373,6 +373,11 @@ export class Dispatcher implements ChannelOwner {
       this.#takeFromQueue(job);
       channel.send(job);
     }
+  }
+
+  #putBack(jobs: readonly Job[]): void {
+    if (this.#queue.length === 0) this.#waitEstimate.crowdBegins();
+    this.#queue.putBack(jobs);
   }
 
   #takeFromQueue(job: Job): void {

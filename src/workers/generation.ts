@@ -43,6 +43,8 @@ export interface GenerationSettings {
 export interface GenerationEvents {
   /** Its zygote has ended by itself, and its workers with it. */
   onLost(generation: Generation): void;
+  /** Its zygote hangs: it serves, and cannot replace its workers any more. */
+  onHung(generation: Generation): void;
   /** Nothing of it is left. */
   onEnded(generation: Generation): void;
   /** Source files that it has imported, or has failed to. */
@@ -52,6 +54,8 @@ export interface GenerationEvents {
 const SIGABRT = 6;
 /** How long the zygote may take to end everything that it started. */
 const ZYGOTE_END_BOUND_MS = 2_000;
+/** From the last answer of a generation that is dismissed until what is left of it is ended. */
+const DRAINED_MAX_MS = 15_000;
 /** Between two questions whether the application is ready. */
 const READINESS_INTERVAL_MS = 250;
 
@@ -78,6 +82,8 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
   #importAtMs: number | null = null;
   /** null before the import is done and after the start. */
   #warmUp: WarmUp | null = null;
+  /** Whether the present zygote has been found to hang. */
+  #hangs = false;
   #ending = false;
 
   constructor(
@@ -183,6 +189,7 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     const now = this.#now();
     this.#recent.note(now, this.pool.record);
     this.pool.sweep();
+    this.#checkDrained(now);
     if (this.#warmUp?.isLate(now) === true) this.#warmedTooLate(this.#warmUp);
     if (this.#importAtMs !== null && now >= this.#importAtMs) void this.#importAgain();
   }
@@ -195,9 +202,19 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     this.#warmUp?.workerDied(how);
   }
 
-  onNoFork(): void {
-    this.#log.error("the zygote does not fork", { generation: this.number });
-    this.#process?.kill();
+  /**
+   * Where some of its workers can serve, they go on until another generation has taken their place;
+   * else nothing is lost by ending it now.
+   */
+  onZygoteHangs(): void {
+    if (this.#hangs) return;
+    this.#hangs = true;
+    this.#log.error("the zygote does not fork: it hangs, or was stopped", {
+      generation: this.number,
+      pid: this.#process?.pid ?? null,
+    });
+    if (this.state === "serving" && this.pool.readyCount > 0) this.#events.onHung(this);
+    else this.#process?.kill();
   }
 
   onEmpty(): void {
@@ -260,6 +277,7 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
 
   async #import(): Promise<LoadedApplication> {
     this.#bornAtMs = this.#now();
+    this.#hangs = false;
     const zygote = new Zygote(this.#transport, this.#settings.zygote, this);
     this.#process = zygote;
     this.application = await zygote.loaded;
@@ -320,6 +338,13 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     warmUp.fail(`they were not ready within ${seconds} s${said}; see --start-timeout`);
     // What the application registered for a fork may hang, in the zygote too: it is not asked.
     if (warmUp.lastAnswer === null) this.#process?.kill();
+  }
+
+  /** Workers that have nothing to do and do not end, or whose end nobody reports, are ended. */
+  #checkDrained(now: number): void {
+    const { idleSinceMs } = this.pool;
+    if (this.state !== "draining" || idleSinceMs === null) return;
+    if (now - idleSinceMs > DRAINED_MAX_MS) void this.#end();
   }
 
   async #end(): Promise<void> {

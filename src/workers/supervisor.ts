@@ -15,6 +15,7 @@ import { Generation, type GenerationEvents, type GenerationSettings } from "./ge
 import { type GenerationRecord, GenerationWatch } from "./generation-watch.ts";
 import type { Job } from "./job.ts";
 import { difference } from "./recent-record.ts";
+import { LoggedReloads, type ReloadReport } from "./reload-report.ts";
 import type { ReloadOutcome, ReloadStatus, SupervisorStatus } from "./supervisor-status.ts";
 import type { WorkerReport } from "./worker-report.ts";
 import { type WorkerRange, WorkerScaling } from "./worker-scaling.ts";
@@ -34,6 +35,8 @@ export interface SupervisorSettings {
 export interface SupervisorEvents {
   /** Source files that were imported, or that an import has failed in. */
   onFiles(files: readonly string[]): void;
+  /** Told of reloads; where there is none, the log is. */
+  readonly reloads?: ReloadReport;
 }
 
 /** A generation that has just been given the traffic, and the one that had it before. */
@@ -55,6 +58,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
   readonly #transport: Transport;
   readonly #settings: SupervisorSettings;
   readonly #events: SupervisorEvents;
+  readonly #reloads: ReloadReport;
   readonly #log: Log;
   readonly #now: () => number;
   readonly #epochMs: () => number;
@@ -82,6 +86,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     this.#transport = transport;
     this.#settings = settings;
     this.#events = events;
+    this.#reloads = events.reloads ?? new LoggedReloads(log);
     this.#log = log;
     this.#now = () => clock.nowMs();
     this.#epochMs = () => clock.epochMs();
@@ -191,6 +196,10 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     else if (generation === before) this.#watched = null;
   }
 
+  onHung(): void {
+    if (!this.#stopping) void this.reload();
+  }
+
   onEnded(generation: Generation): void {
     this.#generations.delete(generation.number);
     this.#checkAllEnded();
@@ -235,25 +244,20 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     const beganAtMs = this.#now();
     const generation = this.#makeGeneration(this.#settings.watchWindowMs === null ? 0 : SETTLE_MS);
     const { number } = generation;
-    this.#log.info("a new generation is being made ready", { generation: number });
+    this.#reloads.begun(number);
     try {
       const { kind } = await generation.start(this.#scaling.target);
       if (this.#stopping) return { kind: "stopping" };
       this.#promote(generation);
       const tookMs = Math.round(this.#now() - beganAtMs);
-      this.#log.info("the new generation serves", { generation: number, kind, tookMs });
+      this.#reloads.served(number, kind, tookMs);
       this.#noteReload(number, "serving", null, null);
       return { kind: "serving", generation: number };
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
       if (this.#stopping) return { kind: "stopping" };
       const { message: why, details } = error;
-      const goesOn = this.#serving?.number ?? null;
-      this.#log.error(
-        "the new generation is not fit to serve, so the old one goes on",
-        { generation: number, serving: goesOn, why },
-        details,
-      );
+      this.#reloads.failed(number, this.#serving?.number ?? null, why, details);
       this.#noteReload(number, "failed", why, details);
       return { kind: "failed", generation: number, why, details };
     }

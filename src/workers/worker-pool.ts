@@ -31,8 +31,8 @@ export interface WorkerPoolOwner {
   onAllReady(): void;
   /** A worker has ended by itself. `how`: "with status 1", "by SIGKILL". */
   onDied(how: string): void;
-  /** Workers that can be forked by nobody: the zygote is of no use. */
-  onNoFork(): void;
+  /** The zygote neither forks nor says that it cannot: it hangs in something, or was stopped. */
+  onZygoteHangs(): void;
   /** The last worker of a closed pool is gone. */
   onEmpty(): void;
 }
@@ -48,6 +48,11 @@ const EXIT_MAX_MS = 10_000;
  * its other end.
  */
 const LAST_WORDS_MS = 1_000;
+/**
+ * From the request for a worker until the zygote says that it has forked. It takes milliseconds,
+ * but for what the application has registered for a fork.
+ */
+const FORK_ANSWER_MAX_MS = 5_000;
 /** Workers beyond those that are wanted: that leave, or hang in something that does not end. */
 const EXTRA_WORKERS_MAX = 32;
 const MIB = 1_048_576;
@@ -72,6 +77,7 @@ export class WorkerPool {
   #workersBorn = 0;
   #target = 0;
   #closed = false;
+  #idleSinceMs: number | null = null;
   /** Of channels that are gone. */
   readonly #gone = { answered: 0, failed: 0 };
   #crashes = 0;
@@ -151,6 +157,11 @@ export class WorkerPool {
     }
   }
 
+  /** Since when nobody here has had anything to do; null while somebody has. */
+  get idleSinceMs(): number | null {
+    return this.#idleSinceMs;
+  }
+
   /** Whether channels, now and later, are left without new requests. */
   setResting(resting: boolean): void {
     for (const channel of this.#byChannel.keys()) channel.resting = resting;
@@ -197,6 +208,8 @@ export class WorkerPool {
   sweep(): void {
     const now = this.#now();
     for (const handle of this.#handles.values()) this.#sweepWorker(handle, now);
+    const isBusy = this.#count((handle) => handle.busy) > 0;
+    this.#idleSinceMs = isBusy ? null : (this.#idleSinceMs ?? now);
     for (const [channel, atMs] of this.#lastWords) if (now >= atMs) channel.close();
     const dueCount = this.#dueForks.filter((atMs) => now >= atMs).length;
     this.#dueForks = this.#dueForks.filter((atMs) => now < atMs);
@@ -218,7 +231,7 @@ export class WorkerPool {
   timedOut(handle: WorkerHandle, job: Job): void {
     this.#log.error("the application did not answer in time; its worker is replaced", {
       request: job.request.describe(),
-      id: job.request.id,
+      requestId: job.request.id,
       pid: handle.pid,
     });
     this.#owner.zygote?.signal(handle.number, this.#owner.dumpSignal);
@@ -238,7 +251,7 @@ export class WorkerPool {
     if (lost !== null && !this.#closed) {
       this.#log.error("a worker was lost while it had a request", {
         request: lost.request.describe(),
-        id: lost.request.id,
+        requestId: lost.request.id,
         pid: handle.pid,
       });
     }
@@ -354,19 +367,13 @@ export class WorkerPool {
     }
     if (handle.state === "starting" && now - handle.bornAtMs > this.#startTimeoutMs) {
       this.#takeOut(handle, `was not ready within ${this.#startTimeoutMs / 1000} s`);
-      this.#checkZygoteForks(handle);
+    }
+    if (handle.pid === null && now - handle.bornAtMs > FORK_ANSWER_MAX_MS) {
+      this.#owner.onZygoteHangs();
     }
     if (handle.expiresAtMs !== null && now >= handle.expiresAtMs) {
       this.#replace(handle, "has lived for --max-lifetime");
     }
-  }
-
-  /**
-   * A zygote that has not forked a worker in all that time never will, and cannot end one either.
-   * While there are others they go on serving.
-   */
-  #checkZygoteForks({ pid }: WorkerHandle): void {
-    if (pid === null && this.readyCount === 0) this.#owner.onNoFork();
   }
 
   /** Has another fork take the place of a worker, which goes on until that one is ready. */
@@ -406,8 +413,13 @@ export class WorkerPool {
     this.#checkEmpty();
   }
 
-  /** How long to wait before another takes the place of a worker that ended by itself. */
-  #pauseAfter({ bornAtMs }: WorkerHandle): number {
+  /**
+   * How long to wait before another takes the place of a worker that ended by itself. Not at all
+   * where it ended under a request: whoever knows a request that kills would stop the site, and a
+   * fork takes a millisecond.
+   */
+  #pauseAfter({ bornAtMs, requestsTaken }: WorkerHandle): number {
+    if (requestsTaken > 0) return 0;
     const pauseMs = this.#respawnPause.afterDeath(this.#now() - bornAtMs);
     if (pauseMs > 0) this.#log.warn("workers keep ending at once", { pauseMs });
     return pauseMs;

@@ -53,7 +53,7 @@ export function parseWorkerReport(bytes: Buffer, start: number, end: number): Wo
     if (!Array.isArray(files) || !files.every((file) => typeof file === "string")) return null;
     return { kind: "files", files };
   }
-  if (!hasKeys(value, ["rssBytes", "routes"])) return null;
+  if (!hasKeys(value, ["routes", "rssBytes"])) return null;
   const { rssBytes, routes } = value;
   if (!isCount(rssBytes) || !Array.isArray(routes)) return null;
   if (routes.length > REPORT_ROUTES_MAX || !routes.every(isRouteGrowth)) return null;

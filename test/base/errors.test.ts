@@ -16,6 +16,7 @@ test("exit statuses are gunicorn's, so that unit files carry over", () => {
     usage: 2,
     moduleNotLoaded: 3,
     notAnApplication: 4,
+    notRunning: 5,
   });
 });
 

@@ -14,7 +14,13 @@ import { describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { CUTS, LIMITS } from "../http1/cut-and-replay.ts";
 import { PROGRAM_NAMES } from "../server/respond-programs.ts";
-import { DATE, type RespondVector, respondVectors, SERVER } from "../server/respond-vectors.ts";
+import {
+  DATE,
+  type RespondVector,
+  respondVectors,
+  SERVER,
+  withoutRequestIds,
+} from "../server/respond-vectors.ts";
 import { APPLICATIONS, TRANSPORTS } from "./exercise.ts";
 import { optionsFor, runAll } from "./live-vectors.ts";
 import { RawClient } from "./raw-client.ts";
@@ -32,10 +38,13 @@ const IMF_FIXDATE = /^Date: (\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT)\r$/gm;
 
 /** Puts {@link DATE} in the place of the present time. */
 function normalized(answers: Buffer): string {
-  return answers.toString("latin1").replace(IMF_FIXDATE, (line, date: string) => {
-    const isNow = Math.abs(Date.parse(date) - Date.now()) < CLOCK_DIFFERENCE_MAX_MS;
-    return isNow ? `Date: ${DATE}\r` : line;
-  });
+  return withoutRequestIds(answers.toString("latin1")).replace(
+    IMF_FIXDATE,
+    (line, date: string) => {
+      const isNow = Math.abs(Date.parse(date) - Date.now()) < CLOCK_DIFFERENCE_MAX_MS;
+      return isNow ? `Date: ${DATE}\r` : line;
+    },
+  );
 }
 
 async function send(client: RawClient, pieces: readonly Buffer[]): Promise<void> {

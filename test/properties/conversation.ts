@@ -9,14 +9,15 @@ import type { RequestLimits } from "../../src/http1/receiver.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { ownEndpoints } from "../../src/server/connection-origin.ts";
 import { HeldMemory } from "../../src/server/held-memory.ts";
-import { FailureReport } from "../../src/server/failure-report.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext } from "../../src/server/connection-context.ts";
-import { FAILURE_STATUS } from "../../src/server/gateway-answer.ts";
+import { FAILURES } from "../../src/server/failure-answer.ts";
+import { FailureReport } from "../../src/server/failure-report.ts";
 import { readReference, type ReferenceReading } from "../fuzz/reference-parser.ts";
 import type { RequestRecord } from "../http1/cut-and-replay.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { SCREENING, SETTINGS } from "../server/connection-fixture.ts";
+import { withoutRequestIds } from "../server/respond-vectors.ts";
 import { immediateFailure, ProgramHandler, programFor } from "./answer-programs.ts";
 import { fieldOf, readAnswers } from "./answer-reader.ts";
 
@@ -122,7 +123,8 @@ export function converse(
   settle();
   assert.ok(client.closed && client.closeReported, "the connection is closed when all is said");
   assert.equal(fixture.closedReports, 1, "its end is reported once");
-  const { received, wasReset } = client;
+  const { wasReset } = client;
+  const received = Buffer.from(withoutRequestIds(client.received.toString("latin1")), "latin1");
   return { received, wasReset, handled: handler.requests, endedFirst };
 }
 
@@ -176,7 +178,7 @@ function foretell(request: RequestRecord): Foretold {
   const ends = persistent ? "no" : "in order";
   const failed = immediateFailure(program);
   if (failed !== null) {
-    const statuses = new Set([FAILURE_STATUS[failed]]);
+    const statuses = new Set([FAILURES[failed].status]);
     const content = method === "HEAD" ? "" : null;
     return { ...ERROR_PAGE, content, method, statuses, mayContinue, ends };
   }

@@ -49,6 +49,14 @@ interface Written {
   readonly allowedHosts?: readonly string[];
 }
 
+const REQUEST_ID = /(?<=Request[- ]ID: )[\da-f-]{36}/g;
+const REQUEST_ID_IN_VECTORS = "00000000-0000-4000-8000-000000000000";
+
+/** Ids are random; in the vectors all requests have the same. */
+export function withoutRequestIds(answers: string): string {
+  return answers.replace(REQUEST_ID, REQUEST_ID_IN_VECTORS);
+}
+
 export function respondVectors(): RespondVector[] {
   return readdirSync(RESPOND_FOLDER)
     .filter((file) => file.endsWith(".json"))

@@ -118,6 +118,7 @@ export class FakeWorker {
   readonly stream = new MemoryStream();
   readonly #batches: SentRequest[][] = [];
   readonly #cancellations: Address[] = [];
+  #reopenings = 0;
   #readBytes = 0;
 
   /** Each batch that came, as it came. */
@@ -143,6 +144,12 @@ export class FakeWorker {
     return this.#cancellations;
   }
 
+  /** How often it was told to open its log again. */
+  get reopenings(): number {
+    this.#read();
+    return this.#reopenings;
+  }
+
   send(...frames: Buffer[]): void {
     this.stream.deliver(Buffer.concat(frames));
   }
@@ -162,6 +169,11 @@ export class FakeWorker {
     assert.ok(Array.isArray(message), "a frame holds a list or a tuple");
     if (message[0] === "cancel") {
       this.#cancellations.push({ slot: Number(message[1]), generation: Number(message[2]) });
+      return;
+    }
+    if (message[0] === "reopen") {
+      assert.equal(message.length, 1);
+      this.#reopenings++;
       return;
     }
     this.#batches.push(message.map(readRequest));

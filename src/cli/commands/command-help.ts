@@ -8,8 +8,8 @@ const COLUMNS = 100;
 const FLAG_COLUMNS = 26;
 
 const WHICH_IS_MEANT =
-  "Without an option that says which portico is meant, it is the only one of this user that runs; " +
-  "where there are several, they are listed.";
+  "Without an option that says which portico is meant, it is the only one of this user that " +
+  "runs; where there are several, they are listed.";
 
 /** Whole lines, at most 100 columns wide. */
 export function commandHelp(record: CommandRecord): string {

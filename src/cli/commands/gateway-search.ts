@@ -29,6 +29,11 @@ export interface MeantGateway {
   readonly name: string;
 }
 
+interface Introduced extends MeantGateway {
+  /** Whether somebody has asked it to stop, so that it is hardly meant. */
+  readonly isLeaving: boolean;
+}
+
 /**
  * @throws {OperatorError} exit status 5: there is none; 2: there are several, or the file given
  *   holds no PID
@@ -42,7 +47,7 @@ export async function findGateway(args: CommandArguments, viewer: Viewer): Promi
   return isFolder ? onlyGateway([named]) : { path: named, name: named };
 }
 
-/** The variable means what it means to the gateway; that it has none can be overruled by an option. */
+/** The variable means what it means to the gateway, but that there may be another after all. */
 function fromEnvironment({ env }: Viewer): string | null {
   const value = env["PORTICO_CONTROL_SOCKET"] ?? "";
   return value === "" || /^(?:auto|off)$/i.test(value) ? null : value;
@@ -78,12 +83,14 @@ async function onlyGateway(folders: readonly string[]): Promise<MeantGateway> {
   const [first] = alive;
   if (first === undefined) throw notRunning(`no control socket is in ${listed(folders)}`);
   if (alive.length === 1) return first;
+  const staying = alive.filter(({ isLeaving }) => !isLeaving);
+  if (staying.length === 1 && staying[0] !== undefined) return staying[0];
   const lines = alive.map(({ name }) => name).join("; ");
   throw usageError(`${alive.length} are running, so --pid has to say which: ${lines}`);
 }
 
 /** @returns null where nobody answers there any more */
-async function introduce(socket: FoundSocket): Promise<MeantGateway | null> {
+async function introduce(socket: FoundSocket): Promise<Introduced | null> {
   const request = { command: "status", arguments: {} };
   const conversation = converse(socket.path, request, INTRODUCTION_TIMEOUT_MS, () => {});
   const end = await conversation.end;
@@ -91,11 +98,16 @@ async function introduce(socket: FoundSocket): Promise<MeantGateway | null> {
   if (end.kind === "nobody") return null;
   const name = `PID ${socket.pid}`;
   if (end.kind !== "answered" || end.answer.kind !== "done") {
-    return { path: socket.path, name: `${name} (does not answer)` };
+    return { path: socket.path, name: `${name} (does not answer)`, isLeaving: false };
   }
-  const { application, addresses } = Object(end.answer.result) as Readonly<Record<string, unknown>>;
+  const status = Object(end.answer.result) as Readonly<Record<string, unknown>>;
+  const { application, addresses, state } = status;
   const at = Array.isArray(addresses) ? ` at ${shown(addresses.join(", "))}` : "";
-  return { path: socket.path, name: `${name}, ${shown(application)}${at}` };
+  return {
+    path: socket.path,
+    name: `${name}, ${shown(application)}${at}`,
+    isLeaving: state !== "starting" && state !== "serving",
+  };
 }
 
 function shown(text: unknown): string {

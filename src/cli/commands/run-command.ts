@@ -35,7 +35,9 @@ const GONE_TIMEOUT_MS = 2_000;
 const GONE_INTERVAL_MS = 10;
 const WHY_MAX_CHARS = 1_000;
 
-/** @throws {OperatorError} exit status 2 or 5: it is not clear which one is meant, or there is none */
+/**
+ * @throws {OperatorError} exit status 2 or 5: it is not clear which one is meant, or there is none
+ */
 export async function runCommand(
   record: CommandRecord,
   args: CommandArguments,

@@ -125,5 +125,5 @@ function count(number: number, one: string, many = `${one}s`): string {
 }
 
 function shown(text: string): string {
-  return escapeAndCutForLog(String(text), WHY_MAX_CHARS);
+  return escapeAndCutForLog(text, WHY_MAX_CHARS);
 }

@@ -36,8 +36,9 @@ export const GENERAL_OPTIONS = {
     help:
       "`auto`: `portico-PID.sock` in `$RUNTIME_DIRECTORY`, else `$XDG_RUNTIME_DIR/portico`, else " +
       "`/run/portico` for root, else `portico-UID` in the folder for temporary files. Only the " +
-      "user that Portico runs as, and root, can connect. Where none can be made, as on a read-only " +
-      "file system, one line says so, and the signals are left. [commands.md](commands.md).",
+      "user that Portico runs as, and root, can connect. Where none can be made, as on a " +
+      "read-only file system, one line says so, and the signals are left. " +
+      "[commands.md](commands.md).",
     since: "0.1.0",
   },
   errorLog: {
@@ -80,8 +81,8 @@ export const GENERAL_OPTIONS = {
     summary: "page sent as the gateway's own error answers",
     help:
       "Goes before --error-format. Read once, at start; at most 64 KiB of UTF-8. `{status}`, " +
-      "`{reason}` and `{detail}` in it are replaced. It should need no other file: the server " +
-      "may be in trouble when it is sent.",
+      "`{reason}`, `{detail}` and `{request-id}` in it are replaced ([errors.md](errors.md)). " +
+      "It should need no other file: the server may be in trouble when it is sent.",
     since: "0.1.0",
   },
   quiet: {

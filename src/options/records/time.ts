@@ -22,6 +22,24 @@ export const TIME_OPTIONS = {
       "s, systemd 90 s). gunicorn 30 s.",
     since: "0.1.0",
   },
+  drainDelayMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--drain-delay",
+    fallback: null,
+    min: 10,
+    max: DAY,
+    offAllowed: true,
+    summary: "time from SIGTERM, when readiness fails, until accepting stops",
+    help:
+      "Whoever sends requests here hears late that it should not: Kubernetes takes seconds to " +
+      "take an address out everywhere, a load balancer as long as its health checks. Meanwhile " +
+      "everything is served as before, new connections too; --graceful-timeout counts from its " +
+      "end. 5 to 15 s in Kubernetes, in place of a preStop hook that sleeps, with " +
+      "terminationGracePeriodSeconds above both together. SIGTERM again changes nothing; SIGINT " +
+      "ends the delay. In no peer.",
+    since: "0.1.0",
+  },
   startTimeoutMs: {
     kind: "duration",
     group: "Time",

@@ -31,7 +31,7 @@ export interface ControlCall {
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
   /** Sends an answer before the last one. */
-  progress(result: unknown): void;
+  readonly progress: (result: unknown) => void;
 }
 
 export interface CommandEnd {

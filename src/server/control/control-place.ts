@@ -1,6 +1,6 @@
 /**
- * Where control sockets lie: in a runtime folder that is the user's alone, one file for each gateway,
- * named by its PID. For the gateway that makes one, and for the command that looks for it.
+ * Where control sockets lie: in a runtime folder that is the user's alone, one file for each
+ * gateway, named by its PID. For the gateway that makes one, and for the command that looks for it.
  *
  * Owns which folders these are, when one is not to be trusted, and what is removed from them. Must
  * not know what is said over the socket.

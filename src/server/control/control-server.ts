@@ -36,6 +36,7 @@ export class ControlServer {
   readonly #waiting = new Set<Socket>();
   #server: Server | null = null;
   #file: FileIdentity | null = null;
+  #closed = false;
 
   constructor(commands: ControlCommands, log: Log) {
     this.#commands = commands;
@@ -45,7 +46,7 @@ export class ControlServer {
   /**
    * Listens at a path, in place of whatever socket is there.
    *
-   * @returns the file that was made
+   * @returns the file that was made; null where it has been closed meanwhile
    * @throws {Error} with the `code` of the call that failed
    */
   async open(path: string): Promise<FileIdentity | null> {
@@ -60,6 +61,7 @@ export class ControlServer {
     server.unref();
     this.#server = server;
     this.#file = identifyFile(path);
+    if (this.#closed) this.close();
     return this.#file;
   }
 
@@ -68,6 +70,7 @@ export class ControlServer {
    * on waiting for it.
    */
   close(): void {
+    this.#closed = true;
     if (this.#file !== null) removeIfSame(this.#file);
     this.#file = null;
     this.#server?.close();

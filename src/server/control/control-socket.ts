@@ -1,6 +1,6 @@
 /**
- * The gateway's own control socket: made where it was asked for, or in the runtime folder, or not at
- * all. That it cannot be made is no reason not to serve: it is said in one line, and then the
+ * The gateway's own control socket: made where it was asked for, or in the runtime folder, or not
+ * at all. That it cannot be made is no reason not to serve: it is said in one line, and then the
  * signals are left.
  */
 import type { Log } from "../../base/log.ts";

@@ -58,10 +58,7 @@ describe("what it says", () => {
 
   test("options, in any place", () => {
     const args = parse("--pid", "12", "reload", "--watch", "--wait=1.5", "--json");
-    assert.deepEqual(
-      [args.pid, args.watch, args.waitMs, args.json],
-      [12, true, 1500, true],
-    );
+    assert.deepEqual([args.pid, args.watch, args.waitMs, args.json], [12, true, 1500, true]);
     assert.equal(parse("stop", "--wait", "0").waitMs, 0);
     assert.equal(parse("stop", "--pid-file", "run/pid").pidFile, "run/pid");
     assert.equal(parse("stop", "--control-socket", "/run/x").controlSocket, "/run/x");

@@ -110,6 +110,13 @@ describe("which one is meant", () => {
     assert.equal(evil.stops, 0);
   });
 
+  test("of two, one of which is being stopped, the other", async () => {
+    (await serve(11)).current = { ...STATUS, pid: 11, state: "draining" };
+    const gateway = await serve(12);
+    assert.equal((await run(["scale", "3", "--control-socket", folder])).status, 0);
+    assert.equal(gateway.ranges.length, 1);
+  });
+
   test("none: exit status 5, and where was looked", async () => {
     for (const argv of [
       ["reload", "--control-socket", folder],
@@ -192,10 +199,7 @@ describe("the others", () => {
   test("stop --wait 0 does not wait, and a wait that is over is said", async () => {
     const gateway = await serve();
     const ran = await run(["stop", "--wait", "0", "--control-socket", folder]);
-    assert.deepEqual(
-      [ran.status, ran.out],
-      [0, `is stopping (PID ${process.pid})\n`],
-    );
+    assert.deepEqual([ran.status, ran.out], [0, `is stopping (PID ${process.pid})\n`]);
     const waited = await run(["stop", "--wait", "50ms", "--control-socket", folder]);
     assert.equal(waited.status, 1);
     assert.match(waited.complaints, /still running after 50 ms/);

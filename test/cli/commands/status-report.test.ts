@@ -21,7 +21,7 @@ const FULL: GatewayStatus = {
   queue: {
     waiting: 3,
     oldestMs: 1_250,
-    wait: { count: 7, lastMs: 1, meanMs: 12.4, maxMs: 90, p50Ms: 8, p99Ms: 88 },
+    wait: { count: 7, lastMs: 1, meanMs: 2.4, maxMs: 9, p50Ms: 2, p99Ms: 8 },
   },
   workers: { min: 1, max: 4, target: 2 },
   generations: [
@@ -58,7 +58,7 @@ test("all of it, as a person reads it", () => {
   listening    http://127.0.0.1:8000
   gateway      PID 4711, 1 connection
   workers      2, of 1 to 4
-  queue        3 waiting, the first for 1.3 s; in the last minute 12 ms on average, 99 % within 88 ms
+  queue        3 waiting, the first for 1.3 s; in the last minute 2 ms on average, 99 % within 8 ms
   last reload  2 h 5 min ago, generation 2 serves
 
 generation 1, resting: zygote PID 4712, 99 answered, 1 failed, 1 crash

@@ -30,7 +30,7 @@ Fault = Callable[[Environ], Optional[str]]
 
 MEBIBYTE = 1_048_576
 FOREVER_S = 600
-MS_CLONE_VFORK = 0x4000
+CLONE_VFORK = 0x4000
 lock = threading.Lock()
 grown: list[bytes] = []
 
@@ -61,7 +61,13 @@ def kill_as_the_kernel_does() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def overflow_stack() -> None:
+def die_by_sigterm() -> None:
+    """As an application that has put the default back for its own shutdown."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def read_where_nothing_is() -> None:
     """A fault of C that Python has no exception for."""
     ctypes.string_at(8)
 
@@ -79,10 +85,8 @@ def close_everything() -> None:
 
 DEATHS: dict[str, Callable[[], Any]] = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
-    "term": lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    and None
-    or os.kill(os.getpid(), signal.SIGTERM),
-    "segv": overflow_stack,
+    "term": die_by_sigterm,
+    "segv": read_where_nothing_is,
     "abort": os.abort,
     "exit": lambda: os._exit(0),
     "exit-3": lambda: os._exit(3),
@@ -148,7 +152,7 @@ def wait_for_vfork() -> None:
     top = ctypes.addressof(ctypes.c_char.from_buffer(stack)) + MEBIBYTE - 64
     seconds = ctypes.c_long(20)
     sleep = ctypes.cast(libc.sleep, ctypes.c_void_p)
-    libc.clone(sleep, ctypes.c_void_p(top), MS_CLONE_VFORK | signal.SIGCHLD, seconds)
+    libc.clone(sleep, ctypes.c_void_p(top), CLONE_VFORK | signal.SIGCHLD, seconds)
 
 
 def wait_for_thread() -> None:

@@ -15,6 +15,7 @@ import { FakeGateway, STATUS } from "./fake-gateway.ts";
 
 const CLIENTS_MAX = 16;
 const REQUEST_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 5_000;
 
 let folder: string;
 let path: string;
@@ -36,7 +37,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-async function client(): Promise<Socket> {
+async function connected(): Promise<Socket> {
   const socket = connect(path);
   clients.push(socket);
   socket.on("error", () => {});
@@ -53,7 +54,7 @@ async function everything(socket: Socket): Promise<string> {
 }
 
 async function ask(text: string): Promise<unknown[]> {
-  const socket = await client();
+  const socket = await connected();
   socket.write(text);
   const answers = (await everything(socket)).trimEnd().split("\n");
   return answers.map((line) => JSON.parse(line) as unknown);
@@ -81,6 +82,13 @@ describe("its file", () => {
     assert.equal(existsSync(path), false);
   });
 
+  test("is not left behind by one that is closed while it opens", async () => {
+    const opening = server.open(path);
+    server.close();
+    assert.equal(await opening, null);
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
   test("that cannot be made is an error with a code, and nothing is left", async () => {
     const missing = join(folder, "missing", "portico-1.sock");
     await assert.rejects(server.open(missing), { code: /ENOENT|EACCES/ });
@@ -101,7 +109,7 @@ describe("a conversation", () => {
   });
 
   test("a client that has said all may end its half", async () => {
-    const socket = await client();
+    const socket = await connected();
     socket.end(encodeRequest({ command: "reload", arguments: {} }));
     const said = everything(socket);
     await once(socket, "data");
@@ -144,7 +152,7 @@ describe("a conversation", () => {
   });
 
   test("who has asked it to stop is told by the end of the connection", async () => {
-    const socket = await client();
+    const socket = await connected();
     socket.write(encodeRequest({ command: "stop", arguments: {} }));
     const [bytes] = (await once(socket, "data")) as [Buffer];
     assert.match(bytes.toString(), /"kind":"done"/);
@@ -157,7 +165,7 @@ describe("a conversation", () => {
   });
 
   test("a client that goes away while its reload runs hurts nobody", async () => {
-    const socket = await client();
+    const socket = await connected();
     socket.write(encodeRequest({ command: "reload", arguments: {} }));
     await once(socket, "data");
     socket.destroy();
@@ -166,12 +174,12 @@ describe("a conversation", () => {
   });
 
   test("one client too many is closed unheard", async () => {
-    const idle = await Promise.all(Array.from({ length: CLIENTS_MAX }, () => client()));
-    const refused = await client();
+    const idle = await Promise.all(Array.from({ length: CLIENTS_MAX }, () => connected()));
+    const refused = await connected();
     assert.equal(await everything(refused), "");
     idle[0]?.destroy();
     const asked = async (): Promise<string> => {
-      const socket = await client();
+      const socket = await connected();
       socket.write(encodeRequest({ command: "status", arguments: {} }));
       return everything(socket);
     };
@@ -180,12 +188,25 @@ describe("a conversation", () => {
 
   test("a client that says nothing is closed", { timeout: 20_000 }, async () => {
     const begun = performance.now();
-    const socket = await client();
+    const socket = await connected();
     socket.write('{"version":1,');
     assert.equal(await everything(socket), "");
     const took = performance.now() - begun;
     assert(took >= REQUEST_TIMEOUT_MS - 10, `${took} ms`);
   });
+});
+
+test("a client that does not take its answer is closed", { timeout: 20_000 }, async () => {
+  await server.open(path);
+  // More than the kernel keeps for a socket.
+  const addresses = Array.from({ length: 100_000 }, () => "http://127.0.0.1:8000");
+  gateway.current = { ...STATUS, addresses };
+  const socket = await connected();
+  socket.pause();
+  socket.write(encodeRequest({ command: "status", arguments: {} }));
+  await new Promise((resolve) => setTimeout(resolve, ANSWER_TIMEOUT_MS + 500));
+  const taken = await everything(socket.resume());
+  assert(taken.length < JSON.stringify(addresses).length, `${taken.length} characters`);
 });
 
 describe("where there can be none", () => {

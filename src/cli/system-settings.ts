@@ -1,0 +1,131 @@
+/**
+ * From options and environment to what the program is to the system around it: the user it becomes,
+ * its PID file, its service manager, the sockets that it is handed, and how it is started again.
+ */
+import { realpathSync } from "node:fs";
+import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { type BindAddress, parseBindAddress } from "../net/bind-address.ts";
+import { isDefault, type Options } from "../options/registry.ts";
+import { openOrphanReaper } from "../os/orphans.ts";
+import { passedSockets, withoutServiceVariables } from "../os/passed-sockets.ts";
+import { PidFile } from "../os/pid-file.ts";
+import { resolveIdentity } from "../os/privileges.ts";
+import { openServiceManager } from "../os/service-manager.ts";
+import { Inheritance } from "../server/inheritance.ts";
+import type { SuccessionSettings } from "../server/succession.ts";
+import { Surroundings } from "../server/surroundings.ts";
+import { type OwnCommand, TAKEOVER_VARIABLE } from "../server/takeover.ts";
+
+/** Beside what the successor's own start may take: its process, and a look at how it went. */
+const SUCCESSOR_MARGIN_MS = 5_000;
+
+export interface SystemSettings {
+  readonly bind: readonly BindAddress[];
+  /** Whether this process takes over from another one. */
+  readonly isSuccessor: boolean;
+  readonly surroundings: Surroundings;
+  readonly succession: SuccessionSettings;
+}
+
+/** What the application may see of the environment: not what others say to this process alone. */
+export function applicationEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { [TAKEOVER_VARIABLE]: _, ...rest } = withoutServiceVariables(env);
+  return rest;
+}
+
+/**
+ * Takes what this process was started with, and sets the umask.
+ *
+ * @param env as the process got it
+ * @throws {OperatorError} exit status 2: a user, address or variable that cannot be meant
+ */
+export function takeSystemSettings(
+  options: Options,
+  env: NodeJS.ProcessEnv,
+  log: Log,
+): SystemSettings {
+  if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
+  const identity = resolveIdentity(options.user, options.group);
+  const inheritance = Inheritance.read(env);
+  return {
+    bind: bindAddresses(options, env, inheritance),
+    isSuccessor: inheritance !== null,
+    surroundings: new Surroundings({
+      inheritance,
+      identity,
+      hasErrorLog: options.errorLog !== null,
+      pidFile: options.pidFile === null ? null : new PidFile(options.pidFile, identity),
+      serviceManager: openServiceManager(env, process.pid, log),
+      reaper: openOrphanReaper(),
+    }),
+    succession: {
+      command: ownCommand(env),
+      bounds: {
+        // Twice: the import may take so long, and then the workers.
+        startMs: 2 * options.startTimeoutMs + SUCCESSOR_MARGIN_MS,
+        endMs: options.gracefulTimeoutMs + SUCCESSOR_MARGIN_MS,
+      },
+    },
+  };
+}
+
+/** Sockets that were passed stand in for the default, and for nothing that was asked for. */
+function bindAddresses(
+  options: Options,
+  env: NodeJS.ProcessEnv,
+  inheritance: Inheritance | null,
+): BindAddress[] {
+  const asked = options.bind.map((text) => parseBindAddress(text));
+  refuseTwice(asked);
+  if (!isDefault(options, "bind")) return asked;
+  const passed =
+    inheritance?.passedSockets ??
+    passedSockets(env, process.pid).map(({ descriptor }): BindAddress => ({
+      kind: "descriptor",
+      descriptor,
+    }));
+  return passed.length > 0 ? passed : asked;
+}
+
+function refuseTwice(addresses: readonly BindAddress[]): void {
+  const seen = new Set<number>();
+  for (const address of addresses) {
+    if (address.kind !== "descriptor") continue;
+    if (seen.has(address.descriptor)) {
+      throw new OperatorError(
+        EXIT_STATUS.usage,
+        `--bind fd://${address.descriptor}: it is given twice`,
+      );
+    }
+    seen.add(address.descriptor);
+  }
+}
+
+/** How this process was started, so that it can be done again. */
+function ownCommand(env: NodeJS.ProcessEnv): OwnCommand {
+  const isOurs = ([name, value]: [string, string | undefined]): boolean =>
+    !/^LISTEN_/.test(name) && !(name === "WATCHDOG_PID" && value === String(process.pid));
+  return {
+    program: process.execPath,
+    args: [...process.execArgv, ...process.argv.slice(1)],
+    folder: workingFolder(env["PWD"]),
+    // What the service manager has said to this process is for its successor too, but for numbers
+    // of descriptors and of this process.
+    env: Object.fromEntries(Object.entries(env).filter(isOurs)),
+  };
+}
+
+/**
+ * The working folder by the name that the shell knows: where that is a link to the current release,
+ * the successor finds the new one.
+ */
+function workingFolder(logical: string | undefined): string {
+  const physical = process.cwd();
+  try {
+    if (logical !== undefined && realpathSync(logical) === physical) return logical;
+  } catch {
+    // It was set by somebody who was elsewhere.
+  }
+  return physical;
+}
