@@ -137,6 +137,13 @@ class Killed(unittest.TestCase):
         self.assertTrue(self.socket_file.exists())
         os.kill(program, signal.SIGKILL)
 
+    def test_it_holds_no_standard_stream(self) -> None:
+        _, zygote, program = self.start()
+        [guardian_pid] = [pid for pid in self.members(zygote) if pid not in (zygote, program)]
+        for descriptor in range(3):
+            link = Path(f"/proc/{guardian_pid}/fd/{descriptor}")
+            until("its letting go", lambda link=link: os.readlink(link) == os.devnull)
+
     def test_it_is_no_child_of_the_zygote(self) -> None:
         _, zygote, program = self.start()
         children = [pid for pid, parent, _ in running() if parent == zygote]

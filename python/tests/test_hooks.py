@@ -223,6 +223,11 @@ def giving_provider() -> str:
     """
 
 
+def gives_two_pieces(environ: Environ, start_response: Any) -> Any:
+    start_response("200 OK", [TEXT])
+    return iter([b"ab", b"cd"])
+
+
 class Requests(unittest.TestCase):
     """`pre_request` and `post_request` around applications of all kinds."""
 
@@ -281,7 +286,7 @@ class Requests(unittest.TestCase):
             echo_path,
             giving([b"ab", b"cd"]),
             giving([b"ab"]),
-            lambda *arguments: giving(iter([b"ab", b"cd"]))(*arguments),
+            gives_two_pieces,
             giving([]),
         ):
             with Gateway(application) as gateway:

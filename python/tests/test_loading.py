@@ -300,6 +300,27 @@ class ModuleNotLoaded(LoadingCase):
 
 
 class NotAnApplication(LoadingCase):
+    def test_a_module_that_the_interpreter_had_before_is_named_by_its_file(self) -> None:
+        # `site` is imported before anything of the application's is looked for.
+        self.write("site.py", HELLO)
+        theirs, ours = sys.modules["site"].__file__, self.folder / "site.py"
+        for reference in ("site:app", "site"):
+            self.fails(reference, 4, f"; imported was {theirs}, not {ours}; callables found in it:")
+        self.write("time/__init__.py", HELLO)
+        ours = self.folder / "time/__init__.py"
+        self.fails("time:app", 4, f"; imported was what is built into Python, not {ours};")
+
+    def test_a_module_that_is_the_one_that_was_meant_is_not(self) -> None:
+        self.write("site_of.py", "")
+        self.write("package/__init__.py", "")
+        for name in ("site_of", "package", "sys"):
+            self.assertNotIn("imported was", self.fails(f"{name}:app", 4).message)
+
+    def test_the_file_of_a_shadowed_module_can_be_named_itself(self) -> None:
+        self.addCleanup(sys.modules.__setitem__, "site", sys.modules["site"])
+        self.write("site.py", HELLO)
+        self.assertEqual(self.content(loading.load("site.py:app")), b"hello")
+
     def test_no_such_name(self) -> None:
         self.write("hello.py", HELLO + "\n    other = 5\n    def second(): pass\n")
         self.fails(

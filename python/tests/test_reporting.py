@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import select
 import unittest
 from typing import Any
 from unittest import mock
 
 from portico_worker import reporting
-from portico_worker.reporting import Growth, SizeWatch, in_reports, route_of
+from portico_worker.reporting import SizeWatch, in_reports, route_of
 
-from tests.gateway_side import RESPONSE, request
+from tests.gateway_side import RESPONSE, TIMEOUT_S, request
 from tests.zygote_case import WorkerEnd, ZygoteCase
 
 MEGABYTE = 1 << 20
@@ -104,7 +105,10 @@ class Reporting(ZygoteCase):
         for end in ends:
             end.send("/thread", "12")
             end.expect_kind(RESPONSE)
-        self.assertEqual(ends[1].report()["routes"][0]["route"], "/thread")
+        # On whichever channel: the first may look when the second has taken its share already.
+        [stream], _, _ = select.select([end.stream for end in ends], [], [], TIMEOUT_S)
+        [reporting_end] = [end for end in ends if end.stream is stream]
+        self.assertEqual(reporting_end.report()["routes"][0]["route"], "/thread")
         for end in ends:
             end.ask("/")
 
@@ -136,7 +140,7 @@ class Routes(unittest.TestCase):
             ("/o/deadbeef", "/o/deadbeef"),
             ("/v2/x17", "/v2/x17"),
             ("*", "*"),
-            ("/" + "a" * 1000, "/" + "a" * 199),
+            ("/" + "x" * 1000, "/" + "x" * 199),
         ):
             self.assertEqual(route_of(path), route)
 
@@ -176,10 +180,6 @@ class Routes(unittest.TestCase):
         report = reporting.encode(watch.report())
         self.assertLess(len(report), reporting.REPORT_MAX_BYTES)
         self.assertEqual(len(json.loads(report)["routes"]), 5)
-
-    def test_growth_is_counted_from_nothing(self) -> None:
-        growth = Growth()
-        self.assertEqual((growth.grew_bytes, growth.requests), (0, 0))
 
 
 class Files(unittest.TestCase):

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import unittest
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from unittest import mock
@@ -13,6 +14,9 @@ from unittest import mock
 from portico_worker import source_files
 
 from tests.zygote_case import ZygoteCase
+
+# By these, Python keeps no bytecode, or keeps it elsewhere.
+NO_BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 
 
 class Files(ZygoteCase):
@@ -99,6 +103,13 @@ class Own(unittest.TestCase):
 
 
 class Bytecode(ZygoteCase):
+    def setUp(self) -> None:
+        super().setUp()
+        environ = {name: value for name, value in os.environ.items() if name not in NO_BYTECODE}
+        patch = mock.patch.dict(os.environ, environ, clear=True)
+        patch.start()
+        self.addCleanup(patch.stop)
+
     def answer_of_new_zygote(self) -> bytes:
         self.loaded(reference="edited:app")
         return self.fork(1)[1].ask("/")
@@ -144,8 +155,6 @@ class Bytecode(ZygoteCase):
             self.assertEqual(source_files.is_fresh_bytecode(header + b"more", now), fresh)
 
     def test_what_is_no_bytecode_is_written_as_ever(self) -> None:
-        from importlib.machinery import SourceFileLoader
-
         file = self.folder / "data"
         real = SourceFileLoader.set_data
         try:

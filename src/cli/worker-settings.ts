@@ -29,20 +29,22 @@ export function parseWorkerRange(text: string): WorkerRange {
 
 /** @throws {OperatorError} exit status 2: threads for a class that has none */
 export function workerLife(options: Options): WorkerLifeSettings {
-  const { requestsMax, requestsJitter } = options;
+  const requestsMax = options.requestsMax;
   const workerClass = workerClassOf(options);
   return {
     workerClass,
     threads: workerClass === "thread" ? options.threads : 1,
     // A worker of class `request` has one request, whatever is asked for.
     requestsMax: workerClass === "request" ? null : requestsMax,
-    requestsJitter: requestsJitter ?? Math.floor((requestsMax ?? 0) * REQUESTS_JITTER_SHARE),
+    requestsJitter:
+      options.requestsJitter ?? Math.floor((requestsMax ?? 0) * REQUESTS_JITTER_SHARE),
     lifetimeMs: options.lifetimeMs,
   };
 }
 
 function workerClassOf(options: Options): WorkerClass {
-  const { workerClass, threads } = options;
+  const { threads } = options;
+  const workerClass = options.workerClass;
   if (threads === 1) return workerClass;
   if (workerClass === "thread" || isDefault(options, "workerClass")) return "thread";
   throw new OperatorError(

@@ -39,6 +39,8 @@ export interface OptionSpec {
   /** What a text must look like, and the same in words. */
   readonly pattern?: RegExp;
   readonly expects?: string;
+  /** A text that may be a number, and is one in the file. */
+  readonly maybeNumber?: true;
   /** May be given more than once; in the environment the values are parted by this. */
   readonly separator?: "," | ":" | "\n";
   /** Concerns one run on the command line only: not in the environment, not in the file. */

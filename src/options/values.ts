@@ -80,7 +80,11 @@ export function parseValue(spec: OptionSpec, text: string): ParsedValue {
  */
 export function parseJsonValue(spec: OptionSpec, value: unknown): ParsedValue {
   if (typeof value === "string") return parseValue(spec, value);
-  const isNumeric = spec.kind === "integer" || spec.kind === "bytes" || spec.kind === "duration";
+  const isNumeric =
+    spec.kind === "integer" ||
+    spec.kind === "bytes" ||
+    spec.kind === "duration" ||
+    spec.maybeNumber === true;
   if (typeof value === "number" && isNumeric) return parseValue(spec, String(value));
   if (typeof value === "boolean" && spec.kind === "boolean") return { kind: "value", value };
   if (value === null && (spec.offAllowed === true || spec.fallback === null)) {

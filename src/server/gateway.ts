@@ -3,6 +3,7 @@
  * they start and stop. Reads no argv and handles no signal.
  */
 import type { Clock } from "../base/clock.ts";
+import { OperatorError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { HeaderMap } from "../handlers/header-map.ts";
 import { type HealthPaths, HealthRule } from "../handlers/health-rule.ts";
@@ -10,12 +11,14 @@ import { PythonApplication } from "../handlers/python-application.ts";
 import type { BindAddress } from "../net/bind-address.ts";
 import { DeadlineSweep } from "../net/deadlines.ts";
 import type { Transport } from "../net/transport.ts";
+import type { FileIdentity } from "../net/unix-socket-file.ts";
 import { formatAddress } from "../os/socket-address.ts";
 import type { ReloadOutcome } from "../workers/supervisor-status.ts";
 import { Supervisor, type SupervisorSettings } from "../workers/supervisor.ts";
 import type { WorkerRange } from "../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../workers/zygote.ts";
 import type { ControlSocket } from "./control/control-socket.ts";
+import { Development, type DevelopmentSettings } from "./development/development.ts";
 import { type GatewayEvent, type GatewayState, nextGatewayState } from "./gateway-state.ts";
 import type { GatewayStatus } from "./gateway-status.ts";
 import { Succession, type SuccessionSettings } from "./succession.ts";
@@ -40,6 +43,8 @@ export interface GatewaySettings {
   readonly gracefulTimeoutMs: number;
   readonly surroundings: Surroundings;
   readonly succession: SuccessionSettings;
+  /** What is watched, and shown, with `--reload`; null without it. */
+  readonly development: DevelopmentSettings | null;
 }
 
 /** What workers get to end once nothing is under way. */
@@ -49,8 +54,6 @@ export class Gateway {
   readonly server: HttpServer;
   readonly supervisor: Supervisor;
   state: GatewayState = "starting";
-  /** Told of source files that the application has imported, or failed to. */
-  onFiles: ((files: readonly string[]) => void) | null = null;
   /** Where it can be asked and told; null where it cannot. */
   control: ControlSocket | null = null;
   readonly #transport: Transport;
@@ -60,6 +63,7 @@ export class Gateway {
   readonly #startedAtMs: number;
   readonly #surroundings: Surroundings;
   readonly #succession: Succession;
+  readonly #development: Development | null;
   /** Another process accepts from the sockets: nobody has to be told to go elsewhere. */
   #handedOver = false;
   #stopped: Promise<void> | null = null;
@@ -75,14 +79,21 @@ export class Gateway {
     this.#startedAtMs = clock.epochMs();
     this.#surroundings = settings.surroundings;
     this.#succession = new Succession(settings.succession, this, settings.surroundings, log);
-    const onFiles = (files: readonly string[]): void => this.onFiles?.(files);
+    const onFiles = (files: readonly string[]): void => this.#development?.onFiles(files);
     this.supervisor = new Supervisor(transport, settings.supervisor, { onFiles }, log, clock);
     const application = new PythonApplication(
       this.supervisor.dispatcher,
       settings.supervisor.generation.zygote.rootPath,
       settings.headerMap,
     );
-    this.server = new HttpServer(transport, application, settings.http, log, clock);
+    const { development } = settings;
+    this.#development =
+      development === null
+        ? null
+        : new Development(development, application, () => this.reload(), log, clock);
+    if (this.#development !== null) this.supervisor.reloads = this.#development;
+    const handler = this.#development?.site ?? application;
+    this.server = new HttpServer(transport, handler, settings.http, log, clock);
     const { livez, readyz } = settings.health;
     if (livez !== null || readyz !== null) {
       this.server.health = new HealthRule(settings.health, () => this.#whyNotReady());
@@ -97,9 +108,10 @@ export class Gateway {
   /**
    * Binds, loads the application, forks the workers, and begins to accept.
    *
+   * @returns null where the code does not load, and `--reload` waits until it does
    * @throws {OperatorError} exit status 1 to 4; everything that had been started is gone then
    */
-  async start(): Promise<LoadedApplication> {
+  async start(): Promise<LoadedApplication | null> {
     try {
       const { bind, backlog } = this.#settings;
       await this.server.listen(bind, backlog, (address) =>
@@ -110,7 +122,7 @@ export class Gateway {
       const files = this.server.listeners.flatMap((listener) => listener.file ?? []);
       const controlFile = (await this.control?.open()) ?? null;
       if (controlFile !== null) files.push(controlFile);
-      const loaded = await this.supervisor.start(files);
+      const loaded = await this.#load(files);
       this.server.start();
       if (this.state === "starting") this.#take("started");
       await this.#surroundings.onServing(this.#statusLine());
@@ -212,6 +224,19 @@ export class Gateway {
     };
   }
 
+  /** In development code that does not load is no reason to end: it is shown, and is repaired. */
+  async #load(files: readonly FileIdentity[]): Promise<LoadedApplication | null> {
+    this.#development?.start();
+    try {
+      return await this.supervisor.start(files);
+    } catch (error) {
+      const goesOn = this.#development !== null && !this.stopping;
+      if (!goesOn || !(error instanceof OperatorError)) throw error;
+      this.#development?.brokenAtStart(error);
+      return null;
+    }
+  }
+
   async #stopGracefully(): Promise<void> {
     const { drainDelayMs, gracefulTimeoutMs } = this.#settings;
     this.#take("stop-asked");
@@ -226,6 +251,7 @@ export class Gateway {
       });
       this.server.closeAll();
     }, gracefulTimeoutMs);
+    this.#development?.close();
     await this.server.drain();
     clearTimeout(timer);
     if (this.#hurried) return;
@@ -256,6 +282,7 @@ export class Gateway {
   }
 
   async #end(workersBoundMs: number): Promise<void> {
+    this.#development?.close();
     this.server.stopListening();
     this.control?.close();
     await this.supervisor.stop(workersBoundMs);

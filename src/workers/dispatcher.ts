@@ -36,7 +36,7 @@ export interface DispatcherEvents {
    * ended.
    */
   onTimedOut(channel: WorkerChannel, job: Job): void;
-  /** `lost` is the request under which its worker died, if there was one. */
+  /** `lost` is the request under which its worker died; null where it had none, or one that hung. */
   onChannelClosed(channel: WorkerChannel, lost: Job | null, error: Error | null): void;
   /** The channel has been sent so many requests as its settings name. Told once, when a turn ends. */
   onRequestsReached(channel: WorkerChannel): void;
@@ -230,6 +230,7 @@ export class Dispatcher implements ChannelOwner {
     unreadCount: number,
     error: Error | null,
   ): void {
+    this.#readClock();
     const at = this.#channels.indexOf(channel);
     if (at >= 0) this.#channels.splice(at, 1);
     this.#freeIndexes.push(channel.index);
@@ -247,7 +248,8 @@ export class Dispatcher implements ChannelOwner {
     // Its wait begins anew where it had its turn; one that no worker ever took in goes on waiting.
     for (const job of again) job.requeue(this.#nowMs, !unread.has(job));
     this.#putBack(again);
-    this.#events.onChannelClosed(channel, readCount > 0 ? (unanswered[0] ?? null) : null, error);
+    const isUnder = readCount > 0 && !channel.forsaken;
+    this.#events.onChannelClosed(channel, isUnder ? (unanswered[0] ?? null) : null, error);
     for (const job of lost) job.fail(this.jobs, "worker-exited");
     this.#serveQueue();
   }

@@ -35,8 +35,6 @@ export interface SupervisorSettings {
 export interface SupervisorEvents {
   /** Source files that were imported, or that an import has failed in. */
   onFiles(files: readonly string[]): void;
-  /** Told of reloads; where there is none, the log is. */
-  readonly reloads?: ReloadReport;
 }
 
 /** A generation that has just been given the traffic, and the one that had it before. */
@@ -55,10 +53,10 @@ const SETTLE_MS = 300;
 
 export class Supervisor implements GenerationEvents, DispatcherEvents {
   readonly dispatcher: Dispatcher;
+  reloads: ReloadReport;
   readonly #transport: Transport;
   readonly #settings: SupervisorSettings;
   readonly #events: SupervisorEvents;
-  readonly #reloads: ReloadReport;
   readonly #log: Log;
   readonly #now: () => number;
   readonly #epochMs: () => number;
@@ -86,7 +84,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     this.#transport = transport;
     this.#settings = settings;
     this.#events = events;
-    this.#reloads = events.reloads ?? new LoggedReloads(log);
+    this.reloads = new LoggedReloads(log);
     this.#log = log;
     this.#now = () => clock.nowMs();
     this.#epochMs = () => clock.epochMs();
@@ -244,20 +242,20 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     const beganAtMs = this.#now();
     const generation = this.#makeGeneration(this.#settings.watchWindowMs === null ? 0 : SETTLE_MS);
     const { number } = generation;
-    this.#reloads.begun(number);
+    this.reloads.begun(number);
     try {
       const { kind } = await generation.start(this.#scaling.target);
       if (this.#stopping) return { kind: "stopping" };
       this.#promote(generation);
       const tookMs = Math.round(this.#now() - beganAtMs);
-      this.#reloads.served(number, kind, tookMs);
+      this.reloads.served(number, kind, tookMs);
       this.#noteReload(number, "serving", null, null);
       return { kind: "serving", generation: number };
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
       if (this.#stopping) return { kind: "stopping" };
       const { message: why, details } = error;
-      this.#reloads.failed(number, this.#serving?.number ?? null, why, details);
+      this.reloads.failed(number, this.#serving?.number ?? null, why, details);
       this.#noteReload(number, "failed", why, details);
       return { kind: "failed", generation: number, why, details };
     }

@@ -2,15 +2,15 @@
  * Real sites answer under Portico what they answer under gunicorn: same bytes in, same status,
  * fields and content out.
  *
- * A visit is a list of requests, made of bytes. It is paid to both servers, and the two
- * transcripts are compared. `frameworks-client.test.ts` asks whether what a site answers is
+ * A visit is a list of requests, made of bytes. It is paid to both servers, by each transport and in
+ * each class of workers, and the two transcripts are compared. `frameworks-client.test.ts` asks whether what a site answers is
  * right.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { CookieJar, RawClient, type RawResponse } from "./raw-client.ts";
 import type { ServerProcess } from "./server-process.ts";
-import { type Site, SITES, startSite } from "./sites.ts";
+import { PORTICO_SERVERS, type Site, SITES, startSite } from "./sites.ts";
 
 /**
  * One request of a visit. What belongs to the visitor (cookies, form token) is put in when it is
@@ -269,12 +269,12 @@ for (const site of SITES) {
       for (const status of STATUSES_OF_VISIT) assert(statuses.has(status), `no ${status} seen`);
     });
 
-    for (const transport of ["epoll", "node"] as const) {
-      describe(`by ${transport}`, () => {
+    for (const server of PORTICO_SERVERS) {
+      describe(`by ${server}`, () => {
         let portico: ServerProcess;
 
         before(async () => {
-          portico = await startSite(site, transport);
+          portico = await startSite(site, server);
         });
         after(() => portico?.stop());
 

@@ -46,8 +46,19 @@ export const SITES: readonly Site[] = [
   },
 ];
 
-/** What answers: Portico by one of its two transports, or the server that it is compared with. */
-export type SiteServer = "gunicorn" | "epoll" | "node";
+/** Portico by each of its transports, and in each class of workers. */
+export const PORTICO_SERVERS = ["epoll", "node", "thread", "request"] as const;
+export type PorticoServer = (typeof PORTICO_SERVERS)[number];
+
+/** What answers: Portico, or the server that it is compared with. */
+export type SiteServer = "gunicorn" | PorticoServer;
+
+const PORTICO_ARGUMENTS: Readonly<Record<PorticoServer, readonly string[]>> = {
+  epoll: ["--transport", "epoll"],
+  node: ["--transport", "node"],
+  thread: ["--worker-class", "thread", "--threads", "4"],
+  request: ["--worker-class", "request"],
+};
 
 const ENVIRONMENT_PROGRAMS = path.join(PROJECT_FOLDER, ".environments", "frameworks", "bin");
 
@@ -68,6 +79,6 @@ export function startSite(site: Site, server: SiteServer): Promise<ServerProcess
     const gunicorn = path.join(ENVIRONMENT_PROGRAMS, "gunicorn");
     return startServer(gunicorn, ["--bind", "127.0.0.1:0", site.gunicornReference], options);
   }
-  const choices = ["--transport", server, "--python", python, "--workers", "2"];
+  const choices = [...PORTICO_ARGUMENTS[server], "--python", python, "--workers", "2"];
   return startPortico([...choices, site.porticoReference], options);
 }

@@ -51,10 +51,7 @@ for (const classArguments of CLASSES) {
   test(`HUP five times in a row under load, and nobody notices: ${classArguments.join(" ")}`, async () => {
     const importS = 1.5;
     await using site = await FaultSite.start({
-      args: ["-w", "2", "-k", workerClass, "--threads", "3", "--watch-window", "2s"].filter(
-        (word, index, all) =>
-          workerClass === "thread" || ![word, all[index - 1]].includes("--threads"),
-      ),
+      args: [...classArguments, "--watch-window", "2s"],
       code: shopCode("1", { importS }),
     });
     await site.server.until("only the first generation", () => site.workers().length >= 2);
@@ -79,7 +76,10 @@ for (const classArguments of CLASSES) {
     assertExactlyOnce(report, site.notes());
     assertNeverOldAgain(report);
     idle.close();
-    await site.server.until("the old generations' end", () => site.server.processes().length === processes);
+    await site.server.until(
+      "the old generations' end",
+      () => site.server.processes().length === processes,
+    );
     assert.equal(site.zygotes().length, 1);
     await site.server.until("the descriptors' return", () => site.descriptors() <= descriptors);
   });

@@ -12,7 +12,7 @@ test("--help names every option once, with its default, in 100 columns", () => {
   for (const { flag } of OPTION_KEYS.map(optionSpec)) {
     assert.equal(text.match(new RegExp(`^ .*${flag}(?= |\\[=|$)`, "gm"))?.length, 1, flag);
   }
-  assert.match(text, /-w, --workers COUNT +worker processes \[auto\]/);
+  assert.match(text, /-w, --workers COUNT\|MIN\.\.MAX +worker processes \[auto\]/);
   assert.match(text, /--limit-request-head SIZE .*\[64KiB\]/);
   assert.ok(text.startsWith("Portico 0.1.0\n"));
   assert.ok(text.endsWith(".\n"));

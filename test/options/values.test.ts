@@ -47,8 +47,9 @@ const CASES: readonly (readonly [spec: OptionSpec, text: string, value: unknown]
   [OPTIONS.bodyLimitBytes, "0", REFUSED],
   [OPTIONS.bodyLimitBytes, "off", null],
   [OPTIONS.workers, "auto", "auto"],
-  [OPTIONS.workers, "1", 1],
-  [OPTIONS.workers, "512", 512],
+  [OPTIONS.workers, "1", "1"],
+  [OPTIONS.workers, "512", "512"],
+  [OPTIONS.workers, "2..8", "2..8"],
   [OPTIONS.workers, "513", REFUSED],
   [OPTIONS.workers, "2.0", REFUSED],
   [OPTIONS.workers, "NaN", REFUSED],
@@ -100,7 +101,10 @@ test("JSON takes numbers, booleans and null where they mean something", () => {
 });
 
 test("what is expected is said in words, with the range", () => {
-  assert.equal(describeExpected(OPTIONS.workers), "a whole number, 1 to 512, or auto");
+  assert.equal(
+    describeExpected(OPTIONS.workers),
+    "auto, a number from 1 to 512, or a range such as 2..8",
+  );
   assert.equal(describeExpected(OPTIONS.transport), "auto, epoll or node");
   assert.match(describeExpected(OPTIONS.timeoutMs), /10ms to 24h, or off$/);
   assert.match(describeExpected(OPTIONS.bodyLimitBytes), /1 or more, or off$/);

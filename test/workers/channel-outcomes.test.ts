@@ -17,17 +17,10 @@ function reportFrame(head: string): Buffer {
 
 test("each answer is counted, and apart those by which the application failed", () => {
   const fixture = ChannelFixture.ready();
-  const jobs = fixture.send("/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8") as SentJob[];
-  const [fine, missing, broken, streamed, error, abort, noHead, fineToo] = jobs as [
-    SentJob,
-    SentJob,
-    SentJob,
-    SentJob,
-    SentJob,
-    SentJob,
-    SentJob,
-    SentJob,
-  ];
+  const paths = ["/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8"];
+  const [fine, missing, broken, streamed, error, abort, noHead, fineToo] = fixture.send(
+    ...paths,
+  ) as [SentJob, SentJob, SentJob, SentJob, SentJob, SentJob, SentJob, SentJob];
   const { outcomes } = fixture.channel;
   const expectations: [Buffer[], number, number][] = [
     [[responseFrame(fine, "")], 1, 0],

@@ -371,30 +371,28 @@ export class FakeMachine implements Transport {
 
   #import(zygote: FakeZygote): void {
     if (!zygote.alive || zygote.hung) return;
-    switch (zygote.code) {
-      case "broken": {
-        const details = "Traceback (most recent call last):\n";
-        this.#say(zygote, { type: "failed", exitStatus: 3, message: "it is broken", details });
-        this.#at(EXIT_MS, () => this.#endZygote(zygote, 3, null));
-        break;
-      }
-      case "ends-import":
-        this.#endZygote(zygote, 7, null);
-        break;
-      case "hangs-import":
-        break;
-      default:
-        zygote.imported = true;
-        this.#say(zygote, {
-          type: "loaded",
-          pid: zygote.child.pid,
-          kind: "WSGI",
-          reference: "shop:app",
-          python: "3.14.0",
-          executable: "python3",
-          dumpSignal: DUMP_SIGNAL,
-        });
+    const { code } = zygote;
+    if (code === "hangs-import") return;
+    if (code === "ends-import") {
+      this.#endZygote(zygote, 7, null);
+      return;
     }
+    if (code === "broken") {
+      const details = "Traceback (most recent call last):\n";
+      this.#say(zygote, { type: "failed", exitStatus: 3, message: "it is broken", details });
+      this.#at(EXIT_MS, () => this.#endZygote(zygote, 3, null));
+      return;
+    }
+    zygote.imported = true;
+    this.#say(zygote, {
+      type: "loaded",
+      pid: zygote.child.pid,
+      kind: "WSGI",
+      reference: "shop:app",
+      python: "3.14.0",
+      executable: "python3",
+      dumpSignal: DUMP_SIGNAL,
+    });
   }
 
   #fork(zygote: FakeZygote, number: number, channels: readonly FakeChannel[]): void {

@@ -5,6 +5,10 @@
  */
 import type { OptionSpec } from "../option-spec.ts";
 
+/** 1 to 512. */
+const COUNT = "(?:[1-9]\\d?|[1-4]\\d{2}|50\\d|51[0-2])";
+const WORKERS = new RegExp(`^(?:auto|${COUNT}(?:\\.\\.${COUNT})?)$`);
+
 export const PROCESSES_OPTIONS = {
   workers: {
     kind: "text",
@@ -13,7 +17,8 @@ export const PROCESSES_OPTIONS = {
     short: "-w",
     placeholder: "COUNT|MIN..MAX",
     fallback: "auto",
-    pattern: /^(?:auto|[1-9]\d{0,2}(?:\.\.[1-9]\d{0,2})?)$/,
+    pattern: WORKERS,
+    maybeNumber: true,
     expects: "auto, a number from 1 to 512, or a range such as 2..8",
     environmentAliases: [{ name: "WEB_CONCURRENCY", prefix: "" }],
     alsoCalled: ["--processes", "--worker-processes"],

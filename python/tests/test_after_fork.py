@@ -1,0 +1,115 @@
+"""What an application finds right after a fork: random numbers, locks, its own handlers."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.gateway_side import RESPONSE
+from tests.zygote_case import ZygoteCase
+
+
+class AfterFork(ZygoteCase):
+    def answers(self, count: int = 2) -> list[bytes]:
+        answers = []
+        for number in range(count):
+            _, end = self.fork(number)
+            end.send("/")
+            answers.append(end.expect_kind(RESPONSE))
+        return answers
+
+    def test_workers_draw_different_numbers_of_numpys_also(self) -> None:
+        (self.folder / "numpy").mkdir()
+        self.write("numpy/__init__.py", "from numpy import random")
+        # A state of its own, as that of numpy.random, which nobody reseeds at a fork.
+        self.write(
+            "numpy/random.py",
+            """
+            from random import Random, SystemRandom
+            state = Random(1)
+            def seed(): state.seed(SystemRandom().random())
+            """,
+        )
+        self.write(
+            "draws.py",
+            """
+            import numpy, random
+            def app(environ, start_response):
+                start_response("200 OK", [])
+                return [f"{random.random()} {numpy.random.state.random()}".encode()]
+            """,
+        )
+        self.loaded(reference="draws:app")
+        numbers = [number for answer in self.answers(3) for number in answer.split()]
+        self.assertEqual(len(set(numbers)), 6, numbers)
+
+    def test_a_module_that_is_called_like_numpys_and_is_none_does_no_harm(self) -> None:
+        self.write(
+            "draws.py",
+            "import sys\nsys.modules['numpy.random'] = 5\nfrom application import app",
+        )
+        self.loaded(reference="draws:app")
+        self.answers()
+
+    def test_a_lock_that_a_logging_handler_held_does_not_hang(self) -> None:
+        self.write(
+            "logs.py",
+            """
+            import logging, sys, threading, time
+
+            handler = logging.StreamHandler(sys.stderr)
+            logger = logging.getLogger("site")
+            logger.addHandler(handler)
+
+            def hold():
+                with handler.lock:
+                    held.set()
+                    time.sleep(600)
+
+            held = threading.Event()
+            threading.Thread(target=hold, daemon=True).start()
+            held.wait()
+
+            def app(environ, start_response):
+                logger.warning("a warning")
+                start_response("200 OK", [])
+                return [b""]
+            """,
+        )
+        self.loaded(reference="logs:app")
+        self.answers()
+        self.assertEqual(self.stderr(), "a warning\n" * 2)
+
+    def test_the_applications_own_handlers_run_in_zygote_and_worker(self) -> None:
+        self.write(
+            "handlers.py",
+            """
+            import os
+            seen = []
+            os.register_at_fork(
+                before=lambda: seen.append("before"),
+                after_in_parent=lambda: seen.append("parent"),
+                after_in_child=lambda: seen.append("child"),
+            )
+            def app(environ, start_response):
+                start_response("200 OK", [])
+                return [" ".join(seen).encode()]
+            """,
+        )
+        self.loaded(reference="handlers:app")
+        self.assertEqual(self.answers(), [b"before child", b"before parent before child"])
+
+    def test_warnings_that_are_errors_do_not_stop_the_zygote_from_forking(self) -> None:
+        # Python 3.12 and later warn whoever forks in a process with several threads.
+        self.write(
+            "strict.py",
+            """
+            import threading, time, warnings
+            warnings.simplefilter("error")
+            threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+            from application import app
+            """,
+        )
+        self.loaded(reference="strict:app")
+        _, end = self.fork(1)
+        end.ask("/pid")
+        self.assertEqual(self.stderr(), "", sys.version)
