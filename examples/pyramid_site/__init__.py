@@ -24,7 +24,14 @@ def make_app() -> Any:
         config.include("pyramid_jinja2")
         config.add_jinja2_renderer(".html")
         config.set_session_factory(
-            SignedCookieSessionFactory(secret, samesite="Lax", httponly=True, timeout=None)
+            SignedCookieSessionFactory(
+                secret,
+                samesite="Lax",
+                httponly=True,
+                # A session without an end needs no new cookie at each later second either.
+                timeout=None,
+                reissue_time=None,
+            )
         )
         config.set_security_policy(SitePolicy())
         config.set_default_csrf_options(require_csrf=True)

@@ -22,6 +22,7 @@ import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
 import type { WorkerRange } from "../workers/worker-scaling.ts";
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
+import { developmentSettings } from "./development-settings.ts";
 import { readEdgeRules } from "./edge-policy-settings.ts";
 import { readErrorPage } from "./error-page-file.ts";
 import { readinessTarget, workerLife } from "./worker-settings.ts";
@@ -54,6 +55,7 @@ export function gatewaySettings(
 ): GatewaySettings {
   const { options } = run;
   const life = workerLife(options);
+  const development = developmentSettings(options, run.reference, run.folder);
   return {
     version: run.version,
     drainDelayMs: options.drainDelayMs,
@@ -65,9 +67,10 @@ export function gatewaySettings(
     gracefulTimeoutMs: options.gracefulTimeoutMs,
     http: httpSettings(options, transport, report),
     headerMap: options.headerMap,
+    development,
     supervisor: {
       workers: run.workers.range,
-      watchWindowMs: options.watchWindowMs,
+      watchWindowMs: development === null ? options.watchWindowMs : null,
       generation: {
         life,
         readiness: readinessTarget(options.readyPath),
@@ -85,7 +88,7 @@ export function gatewaySettings(
           threads: life.threads,
           hooks: options.hooks?.endsWith(".py") ? path.resolve(options.hooks) : options.hooks,
           maxRssBytes: options.rssMaxBytes,
-          reportFiles: false,
+          reportFiles: development !== null,
           errorLog: options.errorLog === null ? null : path.resolve(options.errorLog),
           startTimeoutMs: options.startTimeoutMs,
         },

@@ -26,6 +26,7 @@ import { type CommandRecord, commandNamed } from "./commands/command-records.ts"
 import { runCommand } from "./commands/run-command.ts";
 import { controlSocket } from "./control-settings.ts";
 import { ErrorLog } from "./error-log.ts";
+import { warnOfReaders } from "./development-settings.ts";
 import { gatewaySettings, type Run } from "./gateway-settings.ts";
 import { parseWorkerRange, WORKERS_MAX } from "./worker-settings.ts";
 import { handleSignals, stopAndExit } from "./signals.ts";
@@ -78,7 +79,7 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
     if (existsSync(entry)) continue;
     throw new OperatorError(EXIT_STATUS.usage, `--pythonpath ${entry}: there is no such folder`);
   }
-  const workers = readWorkers(options.workers);
+  const workers = readWorkers(options);
   const interpreter = findPython(options.python, folder, { ...env, ...options.env });
   return {
     options,
@@ -91,9 +92,10 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
   };
 }
 
-/** @param text `auto`, a number, or a range */
-function readWorkers(text: string): Run["workers"] {
+/** Those that are asked for; else one for each CPU, and one for a developer. */
+function readWorkers({ workers: text, reload }: Run["options"]): Run["workers"] {
   if (text !== "auto") return { range: parseWorkerRange(text), reason: "as asked for" };
+  if (reload) return { range: { min: 1, max: 1 }, reason: "one is enough with --reload" };
   const { workers, reason } = workersForCpus();
   return { range: { min: workers, max: workers }, reason };
 }
@@ -124,10 +126,12 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
     if (gateway.stopping) return null;
     throw error;
   });
-  if (application === null) return;
+  if (application === null && gateway.stopping) return;
   const { listeners } = gateway.server;
+  if (options.reload) warnOfReaders(listeners, log);
   const facts = {
     version: run.version,
+    reference: run.reference,
     application,
     addresses: listeners.map(({ address }) =>
       address.family === "unix" ? formatAddress(address) : `http://${formatAddress(address)}`,

@@ -7,7 +7,10 @@ import type { LoadedApplication, WorkerClass } from "../workers/zygote.ts";
 
 export interface StartUpFacts {
   readonly version: string;
-  readonly application: LoadedApplication;
+  /** As it was given. */
+  readonly reference: string;
+  /** null where it does not load yet, and `--reload` waits until it does. */
+  readonly application: LoadedApplication | null;
   /** Each as a URL or `unix:/path`. */
   readonly addresses: readonly string[];
   readonly gatewayPid: number;
@@ -25,21 +28,27 @@ export interface StartUpFacts {
 /** @returns whole lines, the last one with its line end */
 export function startUpReport(facts: StartUpFacts): string {
   const { application, interpreter } = facts;
-  const kind = application.kind === "WSGI" ? "a WSGI application" : `${application.kind}, WSGI`;
   const backlog =
     facts.effectiveBacklog < facts.backlog
       ? `${facts.effectiveBacklog}, cut from ${facts.backlog} by the kernel (net.core.somaxconn)`
       : String(facts.backlog);
+  const version = application === null ? "" : `${application.python}, `;
   const rows: [label: string, value: string][] = [
     ...facts.addresses.map((address): [string, string] => ["listening", address]),
     ["backlog", backlog],
     ["gateway", `PID ${facts.gatewayPid}, sockets by ${facts.transport}`],
     ["workers", `${describeWorkers(facts)} (${facts.workersReason})`],
-    ["python", `${application.python}, ${interpreter.command} (${interpreter.origin})`],
+    ["python", `${version}${interpreter.command} (${interpreter.origin})`],
   ];
-  const title = `portico ${facts.version} serves ${application.reference} (${kind})`;
+  const title = `portico ${facts.version} serves ${describeApplication(facts)}`;
   const lines = rows.map(([label, value]) => `  ${label.padEnd(10)} ${value}`);
   return `${[title, ...lines].join("\n")}\n`;
+}
+
+function describeApplication({ application, reference }: StartUpFacts): string {
+  if (application === null) return `${reference} as soon as it loads`;
+  const kind = application.kind === "WSGI" ? "a WSGI application" : `${application.kind}, WSGI`;
+  return `${application.reference} (${kind})`;
 }
 
 function describeWorkers({ workers: { min, max }, workerClass, threads }: StartUpFacts): string {

@@ -8,7 +8,11 @@ import type { Log } from "../base/log.ts";
 import { type BindAddress, parseBindAddress } from "../net/bind-address.ts";
 import { isDefault, type Options } from "../options/registry.ts";
 import { openOrphanReaper } from "../os/orphans.ts";
-import { passedSockets, withoutServiceVariables } from "../os/passed-sockets.ts";
+import {
+  passedSockets,
+  successorEnvironment,
+  withoutServiceVariables,
+} from "../os/passed-sockets.ts";
 import { PidFile } from "../os/pid-file.ts";
 import { resolveIdentity } from "../os/privileges.ts";
 import { openServiceManager } from "../os/service-manager.ts";
@@ -58,6 +62,7 @@ export function takeSystemSettings(
       pidFile: options.pidFile === null ? null : new PidFile(options.pidFile, identity),
       serviceManager: openServiceManager(env, process.pid, log),
       reaper: openOrphanReaper(),
+      log,
     }),
     succession: {
       command: ownCommand(env),
@@ -104,15 +109,11 @@ function refuseTwice(addresses: readonly BindAddress[]): void {
 
 /** How this process was started, so that it can be done again. */
 function ownCommand(env: NodeJS.ProcessEnv): OwnCommand {
-  const isOurs = ([name, value]: [string, string | undefined]): boolean =>
-    !/^LISTEN_/.test(name) && !(name === "WATCHDOG_PID" && value === String(process.pid));
   return {
     program: process.execPath,
     args: [...process.execArgv, ...process.argv.slice(1)],
     folder: workingFolder(env["PWD"]),
-    // What the service manager has said to this process is for its successor too, but for numbers
-    // of descriptors and of this process.
-    env: Object.fromEntries(Object.entries(env).filter(isOurs)),
+    env: successorEnvironment(env, process.pid),
   };
 }
 

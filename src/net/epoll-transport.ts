@@ -97,6 +97,8 @@ export class EpollTransport implements Transport {
     this.#context.reactor.atTurnEnd(task);
   }
 
+  async prepare(): Promise<void> {}
+
   spawn(command: string, args: readonly string[], options: SpawnOptions): SpawnedProcess {
     const { libc } = this.#context;
     const [ours, theirs] = openSocketPair(libc, null);

@@ -5,6 +5,8 @@
 import { spawn } from "node:child_process";
 import { fstatSync, renameSync, rmSync, type Stats } from "node:fs";
 import { connect, createServer, type ListenOptions, type Server, type Socket } from "node:net";
+import os from "node:os";
+import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { systemLibraries } from "../os/libc.ts";
 import { type SocketAddress, UNIX_PATH_MAX_BYTES } from "../os/socket-address.ts";
@@ -96,6 +98,19 @@ export class NodeTransport implements Transport {
     setImmediate(this.#runTasks);
   }
 
+  async prepare(): Promise<void> {
+    try {
+      await this.#openLinkServer();
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      throw new OperatorError(
+        EXIT_STATUS.failure,
+        `--transport node needs a folder for its sockets, and cannot make one in ${os.tmpdir()} ` +
+          `(${code}); set TMPDIR to a folder that this user may write to`,
+      );
+    }
+  }
+
   spawn(command: string, args: readonly string[], options: SpawnOptions): SpawnedProcess {
     const { cwd, env } = options;
     const child = spawn(command, args, {
@@ -108,11 +123,8 @@ export class NodeTransport implements Transport {
   }
 
   async createWorkerLink(): Promise<WorkerLink> {
-    this.#linkServerOpening ??= WorkerLinkServer.open(this.#streams);
-    this.#linkServer = await this.#linkServerOpening;
-    // Closed while the folder was being made: nobody else would remove it.
-    if (this.#closed) this.#linkServer.close();
-    return this.#linkServer.createLink();
+    const server = await this.#openLinkServer();
+    return server.createLink();
   }
 
   close(): void {
@@ -121,6 +133,15 @@ export class NodeTransport implements Transport {
     for (const listener of this.#listeners) listener.stop();
     for (const stream of this.#streams) stream.close();
     this.#linkServer?.close();
+  }
+
+  async #openLinkServer(): Promise<WorkerLinkServer> {
+    this.#linkServerOpening ??= WorkerLinkServer.open(this.#streams);
+    const server = await this.#linkServerOpening;
+    this.#linkServer = server;
+    // Closed while the folder was being made: nobody else would remove it.
+    if (this.#closed) server.close();
+    return server;
   }
 
   #listenerOf(

@@ -42,6 +42,13 @@ export interface Transport {
    */
   atTurnEnd(task: () => void): void;
 
+  /**
+   * Makes what must be there before any worker: once this process is the user that it remains.
+   *
+   * @throws {OperatorError} exit status 1: there is no place for it
+   */
+  prepare(): Promise<void>;
+
   /** Starts a program whose descriptor 3 is one end of a fresh stream; ours is `control`. */
   spawn(command: string, args: readonly string[], options: SpawnOptions): SpawnedProcess;
 

@@ -18,15 +18,19 @@ const FIRST_DESCRIPTOR = 3;
 /** Bound of how many are looked at. */
 const PASSED_SOCKETS_MAX = 256;
 
+const PASSED_SOCKET_VARIABLES: readonly string[] = [
+  "LISTEN_FDS",
+  "LISTEN_PID",
+  "LISTEN_PIDFDID",
+  "LISTEN_FDNAMES",
+];
+
 /**
  * What is meant for the process that a service manager started, and not for its children: an
  * application that found NOTIFY_SOCKET could speak for us.
  */
 const SERVICE_VARIABLES: readonly string[] = [
-  "LISTEN_FDS",
-  "LISTEN_PID",
-  "LISTEN_PIDFDID",
-  "LISTEN_FDNAMES",
+  ...PASSED_SOCKET_VARIABLES,
   "NOTIFY_SOCKET",
   "WATCHDOG_USEC",
   "WATCHDOG_PID",
@@ -58,4 +62,14 @@ export function withoutServiceVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessE
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => !SERVICE_VARIABLES.includes(name)),
   );
+}
+
+/**
+ * The environment for a process that takes this one's place: what the service manager has said is
+ * for it too, but for numbers of descriptors, and of the process with this PID.
+ */
+export function successorEnvironment(env: NodeJS.ProcessEnv, pid: number): NodeJS.ProcessEnv {
+  const isPersonal = (name: string, value: string | undefined): boolean =>
+    PASSED_SOCKET_VARIABLES.includes(name) || (name === "WATCHDOG_PID" && value === String(pid));
+  return Object.fromEntries(Object.entries(env).filter((entry) => !isPersonal(...entry)));
 }

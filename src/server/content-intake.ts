@@ -54,7 +54,11 @@ export class ContentIntake {
     this.#content.append(bytes, start, end);
   }
 
-  /** All of it has come. @returns whether it can be taken, or else will be with `onContentWritten` */
+  /**
+   * All of it has come.
+   *
+   * @returns whether it can be taken now; else `onContentWritten` says when
+   */
   end(): boolean {
     this.complete = true;
     return this.#content === null || this.#content.pendingBytes === 0;

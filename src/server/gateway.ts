@@ -118,6 +118,7 @@ export class Gateway {
         this.#surroundings.listen(this.#transport, address, backlog),
       );
       this.#surroundings.onBound(this.server.listeners);
+      await this.#transport.prepare();
       this.#sweep.start();
       const files = this.server.listeners.flatMap((listener) => listener.file ?? []);
       const controlFile = (await this.control?.open()) ?? null;
@@ -154,7 +155,8 @@ export class Gateway {
     await this.#startOver.promise;
     this.#surroundings.onReloading();
     const outcome = await this.supervisor.reload();
-    if (this.isServing) this.#surroundings.onReloaded(this.#statusLine());
+    const failed = outcome.kind === "failed" ? `; the last reload failed: ${outcome.why}` : "";
+    if (this.isServing) this.#surroundings.onReloaded(this.#statusLine() + failed);
     return outcome;
   }
 

@@ -90,8 +90,9 @@ export class Succession {
     if (process.pid === 1) {
       return "this is PID 1, whose end would end the container; send HUP, or replace the container";
     }
-    const isHeld = ({ listener }: ListeningPlace): boolean => listener.descriptor === null;
-    return this.#predecessor.places().some(isHeld) ? "a socket cannot be handed over" : null;
+    const places = this.#predecessor.places();
+    const canBeHandedOver = places.every(({ listener }) => listener.descriptor !== null);
+    return canBeHandedOver ? null : "a socket cannot be handed over";
   }
 
   async #start(): Promise<TakeoverOutcome> {

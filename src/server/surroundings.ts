@@ -4,6 +4,7 @@
  *
  * Owns the order of these steps; each of them is made elsewhere.
  */
+import type { Log } from "../base/log.ts";
 import type { BindAddress } from "../net/bind-address.ts";
 import type { Listener, Transport } from "../net/transport.ts";
 import type { OrphanReaper } from "../os/orphans.ts";
@@ -27,6 +28,7 @@ export interface SurroundingsSettings {
   readonly serviceManager: ServiceManager;
   /** Null where none come here. */
   readonly reaper: OrphanReaper | null;
+  readonly log: Log;
 }
 
 export class Surroundings {
@@ -69,13 +71,12 @@ export class Surroundings {
    * The gateway accepts.
    *
    * @param status for people, as `systemctl status` shows it
-   * @throws {OperatorError} exit status 1: the PID file cannot be written
    */
   async onServing(status: string): Promise<void> {
     const { inheritance, serviceManager } = this.#settings;
     if (inheritance !== null) {
       await inheritance.announce();
-      this.#writePidFile();
+      this.#takePidFile();
     }
     serviceManager.ready(status);
   }
@@ -107,6 +108,17 @@ export class Surroundings {
   /** The process ends, whatever for. */
   onExit(): void {
     this.#pidFile?.removeIfOurs();
+  }
+
+  /** The predecessor is leaving: no file is worth that nobody serves. */
+  #takePidFile(): void {
+    try {
+      this.#writePidFile();
+    } catch (error) {
+      this.#settings.log.error("the PID file still names the predecessor", {
+        cause: String(error),
+      });
+    }
   }
 
   #writePidFile(): void {

@@ -1,4 +1,6 @@
-/** What a channel needs from the world around it: the dispatcher, or a test. */
+/**
+ * What a channel needs from the world around it: the dispatcher, or a test.
+ */
 import type { WorkerChannel } from "./channel.ts";
 import type { Job, JobTable } from "./job.ts";
 import type { WorkerReport } from "./worker-report.ts";

@@ -35,7 +35,7 @@ export interface ChannelSettings {
   readonly depthMax: number | null;
   /** Requests in all its life; the channel ends behind the last one's answer. null: no bound. */
   readonly requestsMax: number | null;
-  /** After so many requests `onRequestsReached` is told, once; null: never. */
+  /** After so many requests, probes left out, `onRequestsReached` is told, once; null: never. */
   readonly recycleAfter: number | null;
 }
 
@@ -77,7 +77,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   readonly #stream: ByteStream;
   readonly #batch: RequestBatch;
   readonly #requestsMax: number;
-  readonly #recycleAfter: number;
+  #recycleAfter: number;
   #busy = false;
   /** Requests in the batch that was sent last; 0 where something else was sent after it. */
   #lastBatchLength = 0;
@@ -152,6 +152,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       this.load.busyChannels++;
       this.oldestSinceMs = job.activeAtMs;
     }
+    // A worker's share is of the clients' requests.
+    if (job.isProbe) this.#recycleAfter++;
     if (++this.requestsTaken === this.#recycleAfter) this.#owner.onRequestsReached(this);
     this.#batch.add(job);
     if (this.#batch.length === 1) this.#owner.scheduleFlush(this);

@@ -36,9 +36,9 @@ export interface DispatcherEvents {
    * ended.
    */
   onTimedOut(channel: WorkerChannel, job: Job): void;
-  /** `lost` is the request under which its worker died; null where it had none, or one that hung. */
+  /** `lost` is the request under which its worker died; null where there was none. */
   onChannelClosed(channel: WorkerChannel, lost: Job | null, error: Error | null): void;
-  /** The channel has been sent so many requests as its settings name. Told once, when a turn ends. */
+  /** The channel has been sent as many requests as its settings name. Told when the turn ends. */
   onRequestsReached(channel: WorkerChannel): void;
   onReport(channel: WorkerChannel, report: WorkerReport): void;
 }

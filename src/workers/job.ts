@@ -48,7 +48,7 @@ export class Job {
   waitedMs = 0;
   /** Sent past the queue, to learn of one worker: no other is of any use. */
   readonly isProbe: boolean;
-  /** It stood behind a call that went on for long, and was taken back. From then on it is sent alone. */
+  /** It was taken back, since it stood behind a call that went on for long. Now it is sent alone. */
   moved = false;
 
   constructor(
@@ -115,8 +115,8 @@ export class Job {
   /**
    * Takes the job back from a channel that is gone.
    *
-   * @param wasRead whether its worker had taken it in: then it has had its turn, and its wait begins
-   *   anew; else it goes on waiting
+   * @param wasRead whether its worker had taken it in: then it has had its turn, and its wait
+   *   begins anew; else it goes on waiting
    */
   requeue(nowMs: number, wasRead: boolean): void {
     this.state = "queued";
@@ -146,5 +146,5 @@ export class Job {
   }
 }
 
-/** Gives addresses out. Frames are matched with a channel's own jobs; nothing is looked up in it. */
+/** Gives addresses out. What comes back is matched with a channel's own jobs, not looked up here. */
 export class JobTable extends SlotTable<Job> {}

@@ -1,4 +1,4 @@
-/** A request that fails has an id, in its answer and in the log, so that the one leads to the other. */
+/** A request that fails has an id, in its answer and in the log: the one leads to the other. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { get, startExercise, TRANSPORTS } from "./exercise.ts";

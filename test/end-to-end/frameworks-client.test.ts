@@ -9,7 +9,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { CookieJar } from "./raw-client.ts";
 import type { ServerProcess } from "./server-process.ts";
-import { type Site, type SiteServer, SITES, startSite } from "./sites.ts";
+import { PORTICO_SERVERS, type Site, type SiteServer, SITES, startSite } from "./sites.ts";
 
 const UPLOAD_BYTES = 2 * 1024 * 1024;
 const CONCURRENT_REQUESTS = 24;
@@ -214,7 +214,7 @@ function testJson(origin: () => string, server: SiteServer): void {
 }
 
 for (const site of SITES) {
-  for (const server of ["gunicorn", "epoll", "node"] as const) {
+  for (const server of ["gunicorn", ...PORTICO_SERVERS] as const) {
     const title = server === "gunicorn" ? "under gunicorn" : `under Portico by ${server}`;
     describe(`${site.framework} ${title}`, () => {
       let running: ServerProcess;

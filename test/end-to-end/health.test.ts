@@ -26,11 +26,9 @@ function refuses(port: number): Promise<boolean> {
   );
 }
 
-function startDelayed(transport: string): Promise<ServerProcess> {
-  return startPortico([
-    ...["--transport", transport, "--workers", "1", ...PATHS],
-    ...["--drain-delay", `${DELAY_MS}ms`, "--chdir", APPLICATIONS, "exercise:app"],
-  ]);
+function startDelayed(transport: string, delay: string): Promise<ServerProcess> {
+  const args = ["--transport", transport, "--workers", "1", "--drain-delay", delay, ...PATHS];
+  return startPortico([...args, "--chdir", APPLICATIONS, "exercise:app"]);
 }
 
 for (const transport of TRANSPORTS) {
@@ -116,7 +114,7 @@ for (const transport of TRANSPORTS) {
 
   describe(`--drain-delay, by ${transport}`, () => {
     test("readiness fails first, and everything else goes on; then it stops", async () => {
-      await using server = await startDelayed(transport);
+      await using server = await startDelayed(transport, `${DELAY_MS}ms`);
       using kept = await RawClient.connect(server.port);
       assert.equal((await kept.exchange(get("/hello"))).status, 200);
       const beganAtMs = performance.now();
@@ -140,10 +138,7 @@ for (const transport of TRANSPORTS) {
     });
 
     test("SIGINT ends the delay", async () => {
-      await using server = await startPortico([
-        ...["--transport", transport, "--workers", "1", "--drain-delay", "1h"],
-        ...["--chdir", APPLICATIONS, "exercise:app"],
-      ]);
+      await using server = await startDelayed(transport, "1h");
       server.signal("SIGTERM");
       assert.equal(await statusAt(server.port, "/hello"), 200);
       server.signal("SIGINT");

@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { childrenOf, statusOf } from "../end-to-end/process-tree.ts";
+import { statusOf } from "../end-to-end/process-tree.ts";
 import {
   PORTICO,
   type ServerProcess,
@@ -134,14 +134,14 @@ export class FaultSite implements AsyncDisposable {
    * zygote is nobody's child here.
    */
   workers(): number[] {
-    return childrenOf(this.pid)
-      .flatMap((zygote) => childrenOf(zygote))
+    return children(this.pid)
+      .flatMap((zygote) => children(zygote))
       .filter((pid) => statusOf(pid)?.state !== "Z");
   }
 
   /** PIDs of zygotes that have workers. */
   zygotes(): number[] {
-    return childrenOf(this.pid).filter((pid) => childrenOf(pid).length > 0);
+    return children(this.pid).filter((pid) => children(pid).length > 0);
   }
 
   /** Number of descriptors that the gateway has open. */
@@ -200,4 +200,23 @@ function startLimited(
 ): Promise<ServerProcess> {
   const limit = `ulimit -n ${descriptorsMax}; exec "$0" "$@"`;
   return startServer("sh", ["-c", limit, PORTICO, "--bind", "127.0.0.1:0", ...args], options);
+}
+
+/**
+ * Children of a process, by `/proc/PID/task/TID/children`: tests look many times a second, and there
+ * may be thousands of processes beside these.
+ */
+function children(pid: number): number[] {
+  try {
+    const folder = `/proc/${pid}/task`;
+    return readdirSync(folder).flatMap((thread) =>
+      readFileSync(`${folder}/${thread}/children`, "latin1")
+        .split(" ")
+        .filter((word) => word !== "")
+        .map(Number),
+    );
+  } catch {
+    // It has ended.
+    return [];
+  }
 }

@@ -46,6 +46,12 @@ function assertOthers(report: LoadReport, site: FaultSite): void {
   assertServed(report, { slowestMs: OTHERS_BOUND_MS, output: site.server.output });
 }
 
+/** An upload whose content does not come to its end. */
+function unfinished(lengthBytes: number, sentBytes: number): string {
+  const head = `POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: ${lengthBytes}\r\n\r\n`;
+  return head + "x".repeat(sentBytes);
+}
+
 /** Serves a steady client while `fault` goes on, and looks at what is left of it. */
 async function endure(site: FaultSite, fault: (flood: Flood) => Promise<void>): Promise<void> {
   const others = site.load({ connections: 2, pauseMs: 20, kinds: [quickGet] });
@@ -74,8 +80,7 @@ for (const transport of TRANSPORTS) {
       await endure(site, async (flood) => {
         const sockets = await flood.open(CLIENTS);
         const statuses = sockets.map((socket, index) => {
-          const whole = `POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 90000\r\n\r\n${"x".repeat(70_000)}`;
-          socket.write(index % 2 === 0 ? whole.slice(0, 30) : whole);
+          socket.write(index % 2 === 0 ? "GET /get/x HTTP/1.1\r\nHo" : unfinished(90_000, 70_000));
           return firstLine(socket);
         });
         for (const line of await Promise.all(statuses)) assert.match(line, /^HTTP\/1\.1 408 /);
@@ -117,7 +122,7 @@ for (const transport of TRANSPORTS) {
       "before the head": { sent: "", waitMs: 20 },
       "in the head": { sent: "GET /get/x HTTP/1.1\r\nHo", waitMs: 20 },
       "in the content": {
-        sent: `POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n${"x".repeat(200_000)}`,
+        sent: unfinished(900_000, 200_000),
         waitMs: 50,
       },
       "while queued, or while the application runs": { sent: get("/slow/x?s=0.05"), waitMs: 30 },

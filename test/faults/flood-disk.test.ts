@@ -1,6 +1,6 @@
 /**
- * A disk that is full: contents that do not fit are 507, none is corrupt, others notice nothing, and
- * nothing stays on the disk.
+ * A disk that is full: contents that do not fit are 507, none is corrupt, others notice nothing,
+ * and nothing stays on the disk.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

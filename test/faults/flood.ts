@@ -1,6 +1,6 @@
 /**
- * Connections by the thousand, of somebody who means no good. Owns them; what is sent on them is the
- * test's.
+ * Connections by the thousand, of somebody who means no good. Owns them; what is sent on them is
+ * for the test to say.
  */
 import net from "node:net";
 

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { CUTS } from "../http1/cut-and-replay.ts";
+import { withoutRequestIds } from "../server/respond-vectors.ts";
 import { Dice, hashOf } from "./dice.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { acceptVectors as proxyVectors } from "../net/proxy-header-vectors.ts";
@@ -136,7 +137,7 @@ class Client {
       break;
     }
     return {
-      received: Buffer.concat(this.#pieces).toString("latin1"),
+      received: withoutRequestIds(Buffer.concat(this.#pieces).toString("latin1")),
       end: this.#end ?? "in order",
       wasReset: this.#server.tap.wasReset,
     };

@@ -338,3 +338,28 @@ test("other fields of a trusted proxy are between it and the application", () =>
   const { overrides } = read(["X-Real-IP: 203.0.113.9", "X-Forwarded-Prefix: /shop"]);
   assert.deepEqual([...overrides], []);
 });
+
+describe("what the request is called", () => {
+  const id = (value: string, peer = "127.0.0.1"): string | null =>
+    read([`X-Request-ID: ${value}`], { peer, proxies: LOOPBACK }).requestId;
+
+  test("a proxy of ours names it, nobody else", () => {
+    assert.equal(id("abc-1"), "abc-1");
+    assert.equal(id("abc-1", "203.0.113.5"), null);
+    const beside = ["X-Request-ID: abc-1", "X-Forwarded-For: 203.0.113.9"];
+    assert.equal(read(beside).requestId, "abc-1");
+    assert.equal(read(beside).remoteHost, "203.0.113.9");
+    const contradictory = [...beside, "Forwarded: for=203.0.113.10"];
+    assert.equal(read(contradictory).contradictory, true);
+    assert.equal(read(contradictory).requestId, "abc-1");
+    assert.equal(read(["X-Forwarded-For: 203.0.113.9"]).requestId, null);
+  });
+
+  test("only a token of 128 characters at most is one", () => {
+    assert.equal(id("x".repeat(128)), "x".repeat(128));
+    for (const value of ["", "x".repeat(129), "a b", "a,b", "<b>", "caf\u00e9", 'a"b']) {
+      assert.equal(id(value), null, value);
+    }
+    assert.equal(read(["X-Request-ID: a", "X-Request-ID: b"]).requestId, null, "which of them?");
+  });
+});

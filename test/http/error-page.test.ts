@@ -31,6 +31,19 @@ test("json: problem details (RFC 9457)", () => {
   });
 });
 
+test("a request that can be found again: its id is in each kind of page", () => {
+  const page = (pages: ErrorPages): string => pages.page(502, null, "id-1").content.toString();
+  assert.equal(page(new ErrorPages("text", null)), "502 Bad Gateway\nRequest ID: id-1\n");
+  assert.deepEqual(JSON.parse(page(new ErrorPages("json", null))), {
+    status: 502,
+    title: "Bad Gateway",
+    requestId: "id-1",
+  });
+  const template = { contentType: "text/html", text: "<p>{request-id} {status}" };
+  assert.equal(page(new ErrorPages("text", template)), "<p>id-1 502");
+  assert.equal(new ErrorPages("text", template).page(502, null).content.toString(), "<p> 502");
+});
+
 test("a page of the operator's: each placeholder is replaced, in HTML escaped", () => {
   const text = "<h1>{status} {reason}</h1><p>{detail} {status} {other}";
   const pages = new ErrorPages("json", { contentType: "text/html; charset=utf-8", text });

@@ -76,6 +76,8 @@ export class MemoryTransport implements Transport {
     task();
   }
 
+  async prepare(): Promise<void> {}
+
   spawn(): SpawnedProcess {
     throw new Error("there are no processes in memory");
   }

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { OperatorError } from "../../src/base/errors.ts";
-import { passedSockets, withoutServiceVariables } from "../../src/os/passed-sockets.ts";
+import {
+  passedSockets,
+  successorEnvironment,
+  withoutServiceVariables,
+} from "../../src/os/passed-sockets.ts";
 
 const PID = 4711;
 const MINE = { LISTEN_PID: String(PID) };
@@ -54,5 +58,14 @@ describe("withoutServiceVariables", () => {
       HOME: "/",
     };
     assert.deepEqual(withoutServiceVariables(env), { LISTENER: "kept", HOME: "/" });
+  });
+});
+
+describe("successorEnvironment", () => {
+  it("leaves out what is for this process and its descriptors", () => {
+    const own = { NOTIFY_SOCKET: "@a", WATCHDOG_USEC: "1", LISTEN_ADDRESS: "kept" };
+    const passed = { LISTEN_FDS: "1", LISTEN_PID: "1", LISTEN_FDNAMES: "a", LISTEN_PIDFDID: "1" };
+    assert.deepEqual(successorEnvironment({ ...own, ...passed, WATCHDOG_PID: "1" }, 1), own);
+    assert.deepEqual(successorEnvironment({ WATCHDOG_PID: "1" }, 2), { WATCHDOG_PID: "1" });
   });
 });

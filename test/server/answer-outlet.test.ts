@@ -185,6 +185,16 @@ test("without a file the source goes on waiting", () => {
   }
 });
 
+test("where there can be no file, a client that holds a worker which others need is cut off", () => {
+  const fixture = new Fixture({ folder: "/nonexistent" });
+  fixture.write(150);
+  assert.equal(fixture.outlet.look(0, true), false);
+  assert.equal(fixture.outlet.look(PATIENCE_MS - 1, true), false);
+  assert.match(fixture.failure?.message ?? "", /ENOENT/);
+  assert.equal(fixture.outlet.look(2 * PATIENCE_MS, false), false, "nobody needs the worker");
+  assert.equal(fixture.outlet.look(2 * PATIENCE_MS, true), true);
+});
+
 test("where memory is short, nothing more is kept in it", async () => {
   const fixture = new Fixture();
   fixture.write(60);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { HealthRule } from "../../src/handlers/health-rule.ts";
 import { SWEEP_INTERVAL_MS } from "../../src/server/http-server.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { get, SETTINGS } from "./connection-fixture.ts";
@@ -69,6 +70,30 @@ test("who was turned away and stays keeps nobody out; of them there is a bound, 
   next.deliver(get("/"));
   assert.equal(fixture.handler.answers.length, 1);
   assert.equal(fixture.server.connectionCount, 2);
+});
+
+test("where health is asked, one connection too many may ask; nothing else is answered", async () => {
+  const fixture = new ServerFixture({ connectionsMax: 1 });
+  fixture.server.health = new HealthRule({ livez: "/livez", readyz: null }, () => null);
+  const listener = await fixture.listen();
+  listener.connect();
+  const probe = listener.connect();
+  assert.equal(probe.received.length, 0);
+  probe.deliver(get("/livez") + get("/livez"));
+  const live = readResponse(probe.received);
+  assert.equal(live.status, 200);
+  assert.equal(live.fields.get("connection"), "close");
+  probe.deliverEnd();
+  const other = listener.connect();
+  other.deliver(get("/"));
+  assert.equal(readResponse(other.received).status, 503);
+  other.deliverEnd();
+  const silent = listener.connect();
+  fixture.sweepAt(500);
+  assert.equal(silent.received.length, 0);
+  fixture.sweepAt(1_500);
+  assert.equal(readResponse(silent.received).status, 503);
+  assert.equal(fixture.handler.answers.length, 0);
 });
 
 test("a stop waits for what is under way, and closes what is idle after a moment", async () => {

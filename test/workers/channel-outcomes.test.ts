@@ -218,7 +218,7 @@ test("a report before the worker is ready, or within an answer, ends the channel
   assert.match(within.closed?.error?.message ?? "", /within an answer/);
 });
 
-test("what stands behind the oldest is taken back: it gets a new address, a stand-in keeps its", () => {
+test("what is taken back gets a new address, and a stand-in keeps the old one", () => {
   const fixture = ChannelFixture.ready();
   const [first, second] = fixture.send("/1", "/2") as [SentJob, SentJob];
   assert.deepEqual(fixture.channel.takeBack(), [second.job]);

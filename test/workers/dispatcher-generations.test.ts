@@ -59,7 +59,7 @@ test("what a channel that is being taken out still has is timed as well, once", 
   assert.deepEqual(fixture.timedOut, ["/slow"]);
 });
 
-test("a worker that even SIGKILL does not end is let go: what stands behind its call is not", () => {
+test("a worker that not even SIGKILL ends: what stands behind its call does not wait", () => {
   const fixture = new DispatcherFixture({ timeoutMs: 1_000, queueTimeoutMs: 60_000 });
   const worker = fixture.addWorker();
   fixture.learnQuick(worker);
@@ -72,6 +72,7 @@ test("a worker that even SIGKILL does not end is let go: what stands behind its 
   assert.equal(worker.stream.closed, true);
   worker.stream.turn();
   assert.equal(post?.sink.failure, "worker-exited", "it may run yet, so nobody else runs it");
+  assert.deepEqual(fixture.closed, [{ lost: null, error: null }], "no worker died under any");
   const other = fixture.addWorker();
   assert.deepEqual(pathsFrom(other), ["/get"]);
   fixture.answer(other, 0);
@@ -172,6 +173,19 @@ test("that a worker has had its share is told when the turn ends, after the batc
   assert.equal(last?.sink.content, "done");
 });
 
+test("the gateway's own questions do not use a worker's share up", () => {
+  const fixture = new DispatcherFixture();
+  const worker = fixture.addWorker({ recycleAfter: 1 });
+  for (const place of [0, 1]) {
+    fixture.probe(worker, "/ready");
+    fixture.endTurn();
+    fixture.answer(worker, place);
+  }
+  assert.deepEqual(fixture.reached, []);
+  fixture.submitAll("/1");
+  assert.deepEqual(fixture.reached, [fixture.channelOf(worker)]);
+});
+
 test("a probe reaches the worker that is asked, past the queue, and at rest", () => {
   const fixture = new DispatcherFixture();
   const [old, young] = [fixture.addWorker(), fixture.addWorker({}, true)];
@@ -259,6 +273,22 @@ test("what stands behind a call that goes on for long goes to a worker that is i
   assert.equal(jobs[0]?.sink.content, "done");
   assert.ok(fixture.dispatcher.idle);
   assert.deepEqual(fixture.closed, []);
+});
+
+test("a call goes on for long from when it was begun, not from when its batch was sent", () => {
+  const fixture = new DispatcherFixture();
+  const busy = fixture.addWorker();
+  fixture.learnQuick(busy);
+  fixture.submitAll("/1", "/2", "/3");
+  const idle = fixture.addWorker();
+  fixture.nowMs = 45;
+  fixture.submit("/4").job.cancel();
+  fixture.answer(busy, 400, 5);
+  fixture.answer(idle, 0, 5);
+  fixture.sweepAt(94);
+  assert.deepEqual(pathsFrom(idle, 1), []);
+  fixture.sweepAt(95);
+  assert.deepEqual(pathsFrom(idle, 1), ["/3"]);
 });
 
 test("it does so as soon as somebody else has answered, not only when time is looked at", () => {

@@ -199,6 +199,8 @@ export class FakeMachine implements Transport {
     this.#turnEndTasks.push(task);
   }
 
+  async prepare(): Promise<void> {}
+
   spawn(): SpawnedProcess {
     const zygote = new FakeZygote(++this.#pids, this.code, (one) => this.killZygote(one));
     this.zygotes.push(zygote);

@@ -3,7 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { encodeCancel, encodeEnviron, isIdempotent } from "../../src/workers/protocol.ts";
+import {
+  encodeCancel,
+  encodeEnviron,
+  encodeReopen,
+  isIdempotent,
+  isSafe,
+} from "../../src/workers/protocol.ts";
 import { readMarshal } from "./marshal-reader.ts";
 
 test("environ entries become one dict, in order", () => {
@@ -69,4 +75,15 @@ test("the idempotent methods are RFC 9110's, and those that the protocol's page 
   assert.ok(
     readFileSync(page, "utf8").includes("anything but GET, HEAD, OPTIONS, TRACE, PUT and DELETE"),
   );
+});
+
+test("the safe methods are RFC 9110's", () => {
+  for (const method of ["GET", "HEAD", "OPTIONS", "TRACE"]) assert.ok(isSafe(method), method);
+  for (const method of ["PUT", "DELETE", "POST", "get", ""]) assert.ok(!isSafe(method), method);
+});
+
+test("that a log is to be opened again is one frame with a tuple of one", () => {
+  const frame = encodeReopen();
+  assert.equal(frame.readUInt32LE(0), frame.length - 4);
+  assert.deepEqual(readMarshal(frame.subarray(4)), ["reopen"]);
 });

@@ -33,7 +33,7 @@ test("requests that found a worker idle count with a wait of zero", () => {
   assert.equal(record.summarize(0).lastMs, 0);
 });
 
-test("a share is bounded from above, by a fifth at worst, and never by more than the longest", () => {
+test("a share is bounded from above, a fifth too high at worst, and by the longest", () => {
   fc.assert(
     fc.property(
       fc.array(fc.oneof(fc.nat({ max: 30 }), fc.double({ min: 0, max: 3_600_000, noNaN: true })), {

@@ -22,7 +22,7 @@ export class SimulatedThread {
   readonly channel: WorkerChannel;
   /** Probes that were sent to it. */
   probes = 0;
-  /** Clients' requests that it had been sent when its generation lost the traffic; null: it has it. */
+  /** What it had {@link taken} when its generation lost the traffic; null while it has it. */
   takenAtRest: number | null = null;
   /** How many requests it has begun. */
   #begun = 0;

@@ -119,7 +119,7 @@ test("as much load as there are workers for: nobody is refused", () => {
   }
 });
 
-test("one request in fifty takes long, and there is room for all: nobody is refused wrongly", () => {
+test("one request in fifty takes long, and there is room for all: nobody is refused", () => {
   for (const seed of SEEDS) {
     const takesMs = (random: () => number): number => (random() < 0.02 ? 2_000 : 5);
     const account = serve(stream(seed, 3_000, 15, takesMs), 4);

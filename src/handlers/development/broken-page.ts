@@ -60,7 +60,8 @@ export function brokenPage(
   const plain = format === "json" ? "application/json" : "text/plain";
   const other = format === "json" ? "text/plain" : "application/json";
   const offered = [plain, "text/html", other] as const;
-  switch (preferredMediaType(request.accept, offered) ?? plain) {
+  const mediaType = preferredMediaType(request.accept, offered) ?? plain;
+  switch (mediaType) {
     case "text/html":
       return answer(
         "text/html; charset=utf-8",
@@ -69,8 +70,10 @@ export function brokenPage(
       );
     case "application/json":
       return answer("application/problem+json", "", json(broken));
-    default:
+    case "text/plain":
       return answer("text/plain; charset=utf-8", "", text(broken));
+    default:
+      return mediaType satisfies never;
   }
 }
 

@@ -102,7 +102,11 @@ export class Development implements ReloadReport {
     this.#isBroken = true;
     this.site.showBroken(why, details);
     const told = this.#told(undefined);
-    this.#log.error("the code does not load, and every request is told so", { ...told, why }, details);
+    this.#log.error(
+      "the code does not load, and every request is told so",
+      { ...told, why },
+      details,
+    );
     this.#settle();
   }
 
@@ -125,7 +129,7 @@ export class Development implements ReloadReport {
     clearTimeout(this.#timer);
     const dueAtMs = this.#batch.dueAtMs;
     if (dueAtMs === null || this.#isUnderWay || this.#isClosed) return;
-    this.#timer = setTimeout(() => this.#begin(), dueAtMs - this.#clock.nowMs());
+    this.#timer = setTimeout(() => this.#begin(), Math.max(dueAtMs - this.#clock.nowMs(), 0));
   }
 
   #begin(): void {

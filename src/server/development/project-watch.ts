@@ -33,10 +33,14 @@ export interface ProjectWatchEvents {
   isBroken(): boolean;
 }
 
+export interface WatchBounds {
+  readonly foldersMax: number;
+  /** Of these, what is left for folders with imported files, however many others there are. */
+  readonly importFoldersReserved: number;
+}
+
 /** inotify lets a user have 8192 on small systems. */
-const FOLDERS_MAX = 4_096;
-/** Of these, what is left for folders with imported files, however many others there are. */
-const IMPORT_FOLDERS_RESERVED = 1_024;
+const BOUNDS: WatchBounds = { foldersMax: 4_096, importFoldersReserved: 1_024 };
 /** Imported files that are heard of, in the whole life of the program. */
 const IMPORTED_MAX = 65_536;
 
@@ -60,6 +64,7 @@ export class ProjectWatch {
   readonly #paths: WatchedPaths;
   readonly #events: ProjectWatchEvents;
   readonly #log: Log;
+  readonly #bounds: WatchBounds;
   readonly #folders = new Map<string, WatchedFolder>();
   /** What each file that matters was when it was last looked at; null where it was not there. */
   readonly #signatures = new Map<string, string | null>();
@@ -67,10 +72,11 @@ export class ProjectWatch {
   readonly #importedAsReported = new Set<string>();
   #hasComplained = false;
 
-  constructor(paths: WatchedPaths, events: ProjectWatchEvents, log: Log) {
+  constructor(paths: WatchedPaths, events: ProjectWatchEvents, log: Log, bounds = BOUNDS) {
     this.#paths = paths;
     this.#events = events;
     this.#log = log;
+    this.#bounds = bounds;
   }
 
   get folderCount(): number {
@@ -135,7 +141,8 @@ export class ProjectWatch {
     }
     // Another one has taken its place.
     if (known !== undefined) this.#leave(folder);
-    const max = isNamed ? FOLDERS_MAX : FOLDERS_MAX - IMPORT_FOLDERS_RESERVED;
+    const { foldersMax, importFoldersReserved } = this.#bounds;
+    const max = isNamed ? foldersMax : foldersMax - importFoldersReserved;
     if (this.#folders.size >= max) {
       this.#complain(`more than ${max} folders; start in the application's own folder (--chdir)`);
       return false;

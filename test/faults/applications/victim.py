@@ -286,10 +286,10 @@ class Site:
         return [f"{name}\n".encode()]
 
     def grow(self, environ: Environ, name: str, start: Any) -> Iterable[bytes]:
-        """/grow/ID?kib=N: keeps that much for good, as a cache without a bound does."""
+        """/grow?id=ID&kib=N: keeps that much for good, as a cache without a bound does."""
         grown.append(os.urandom(1) * (int(parameter(environ, "kib", "256")) * 1024))
         start()
-        return [f"{name}\n".encode()]
+        return [f"{parameter(environ, 'id', name)}\n".encode()]
 
     def error(self, environ: Environ, name: str, start: Any) -> Iterable[bytes]:
         message = f"broken by request {name}"
