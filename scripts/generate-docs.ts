@@ -16,7 +16,7 @@ const ROOT = join(import.meta.dirname, "..");
 const PAGES: readonly { readonly path: string; readonly format: () => string }[] = [
   { path: "docs/options.md", format: manualText },
   { path: "docs/states.md", format: statePage },
-  { path: "docs/deploy.md", format: () => withShownFiles("docs/deploy.md") },
+  { path: "docs/deploy.md", format: () => withShownFiles(read("docs/deploy.md")) },
 ];
 
 const isCheck = process.argv.includes("--check");
@@ -28,6 +28,10 @@ for (const { path, format } of PAGES) {
     console.error(`${path} is not what the code says: run npm run generate`);
     process.exitCode = 1;
   }
+}
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
 }
 
 function readIfPresent(path: string): string | null {

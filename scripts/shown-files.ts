@@ -15,19 +15,17 @@ const BLOCK = /^(<!-- shows (\S+) -->\n```\w*\n)[\s\S]*?^(```)$/gm;
 const MARK = /^<!-- shows .* -->$/gm;
 
 /**
- * The text of a page with each of its shown files as it is now.
+ * A page's text, with each of the files that it shows as it is now.
  *
- * @param page from the root of the repository
  * @throws {Error} where a file is not there, or a mark has no block behind it
  */
-export function withShownFiles(page: string): string {
-  const text = readFileSync(join(ROOT, page), "utf8");
+export function withShownFiles(text: string): string {
   let shown = 0;
   const formatted = text.replaceAll(BLOCK, (_, head: string, path: string, tail: string) => {
     shown++;
     return head + readFileSync(join(ROOT, path), "utf8") + tail;
   });
   const marks = text.match(MARK)?.length ?? 0;
-  if (shown !== marks) throw new Error(`${page} has ${marks} marks and shows ${shown} files`);
+  if (shown !== marks) throw new Error(`there are ${marks} marks, and ${shown} blocks behind them`);
   return formatted;
 }

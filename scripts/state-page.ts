@@ -31,7 +31,7 @@ export const STATE_MACHINES: readonly StateMachine[] = [
   {
     name: "Worker",
     introduction:
-      "A process that calls the application. The gateway is its grandparent: the zygote forks and " +
+      "A process that calls the application. The gateway is its grandparent: the zygote forks it, " +
       "reaps it and reports both, so these are the states as the gateway knows them.",
     file: "src/workers/worker-state.ts",
     transitions: WORKER_TRANSITIONS,

@@ -31,6 +31,8 @@ class Start:
     error_log: str | None = None
     # Files of the gateway's listening sockets, as {"path", "device", "inode"}.
     socket_files: list[dict[str, Any]] = field(default_factory=list)
+    # The folder with the socket that workers connect to, where they are not handed descriptors.
+    link_folder: str | None = None
 
     @classmethod
     def read(cls, message: dict[str, Any]) -> Start:
@@ -50,6 +52,7 @@ class Start:
             "report_files": message.get("reportFiles"),
             "error_log": message.get("errorLog"),
             "socket_files": message.get("socketFiles"),
+            "link_folder": message.get("linkFolder"),
         }
         given = {name: value for name, value in named.items() if value is not None}
         return cls(reference=message["reference"], **given)

@@ -67,6 +67,8 @@ def main(control_descriptor: int) -> None:
         # Where the system has no room for it, the start is better than its guard.
         with contextlib.suppress(OSError):
             zygote.lifeline = guardian.fork_guardian(control, gateway, zygote.socket_files)
+    if settings.link_folder is not None:
+        zygote.keep_link_folder(settings.link_folder)
     stack_dump.install()
     try:
         hooks, application = load(settings)
@@ -114,7 +116,12 @@ def load(settings: Start) -> tuple[Hooks | None, loading.Application]:
         from portico_worker import hooks  # noqa: PLC0415 - it imports logging, which takes time
 
         loaded = hooks.load(settings.hooks, settings.generation)
-    return loaded, loading.load(settings.reference)
+    application = loading.load(settings.reference)
+    if settings.report_files:
+        from portico_worker import first_request  # noqa: PLC0415 - only where it is on
+
+        first_request.import_ahead()
+    return loaded, application
 
 
 def files_of(settings: Start, error: BaseException | None) -> dict[str, list[str]]:
@@ -132,8 +139,8 @@ def files_of(settings: Start, error: BaseException | None) -> dict[str, list[str
 
 def prepare(settings: Start, hooks: Hooks | None, application: Any) -> Program:
     """Imports and makes once what every worker would have to import and make."""
-    # Programs may want all warnings to be errors, and Python 3.12 warns whoever forks in a process
-    # with several threads; what the application may have started is the application's to know.
+    # Where all warnings are shown, Python 3.12 would show one at each fork beside a thread that the
+    # application has started.
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=__name__)
     files = None
     if settings.max_rss_bytes is not None or settings.report_files:
@@ -258,12 +265,16 @@ class Zygote:
             failure = error_log.reopen(program.settings.error_log)
             if failure is not None:
                 log(failure)
+        elif kind == "ping":
+            self.say(type="pong")
         elif kind == "end":
+            # The gateway removes its files itself, or goes on without this zygote.
             self.socket_files = []
+            self._link_folder = None
 
     def _take_link(self, offer: dict[str, Any]) -> Link:
         if offer["kind"] != "descriptors":
-            self._keep_link_folder(os.path.dirname(offer["path"]))
+            self.keep_link_folder(os.path.dirname(offer["path"]))
             return Link(offer, [])
         own = self._descriptors[:DESCRIPTORS_PER_CHANNEL]
         del self._descriptors[:DESCRIPTORS_PER_CHANNEL]
@@ -287,7 +298,7 @@ class Zygote:
         self._workers[pid] = number
         self.say(type="forked", worker=number, pid=pid)
 
-    def _keep_link_folder(self, folder: str) -> None:
+    def keep_link_folder(self, folder: str) -> None:
         """Keeps in mind, and tells the guardian, what is to be removed at the end."""
         if folder == self._link_folder:
             return

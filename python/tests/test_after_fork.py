@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from tests.gateway_side import RESPONSE
 from tests.zygote_case import ZygoteCase
 
@@ -98,18 +96,17 @@ class AfterFork(ZygoteCase):
         self.loaded(reference="handlers:app")
         self.assertEqual(self.answers(), [b"before child", b"before parent before child"])
 
-    def test_warnings_that_are_errors_do_not_stop_the_zygote_from_forking(self) -> None:
+    def test_no_fork_is_warned_of_where_all_warnings_are_shown(self) -> None:
         # Python 3.12 and later warn whoever forks in a process with several threads.
         self.write(
             "strict.py",
             """
             import threading, time, warnings
-            warnings.simplefilter("error")
+            warnings.simplefilter("always")
             threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
             from application import app
             """,
         )
         self.loaded(reference="strict:app")
-        _, end = self.fork(1)
-        end.ask("/pid")
-        self.assertEqual(self.stderr(), "", sys.version)
+        self.answers()
+        self.assertEqual(self.stderr(), "")

@@ -54,8 +54,7 @@ APPLICATION = """
         elif path == "/fork":
             pid = os.fork()
             if pid:
-                _, status = os.waitpid(pid, 0)
-                content = status
+                content = os.waitpid(pid, 0)
         elif path == "/environ":
             content = [environ[f"wsgi.{name}"] for name in
                        ("multithread", "multiprocess", "run_once")]
@@ -152,8 +151,10 @@ class Threads(ClassCase):
         self.begin("thread")
         _, ends = self.fork_with_channels(1, 2)
         for end in ends:
-            # The status of the child, which ended and left all channels to its parent.
-            self.assertEqual(end.ask("/fork"), b"0")
+            # The child ended as a program does, and left all channels to its parent.
+            child, status = json.loads(end.ask("/fork"))
+            self.assertEqual(status, 0)
+            self.assertTrue((self.folder / f"atexit-{child}").exists())
         for end in ends:
             end.ask("/pid")
 

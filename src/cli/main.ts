@@ -93,9 +93,10 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
 }
 
 /** Those that are asked for; else one for each CPU, and one for a developer. */
-function readWorkers({ workers: text, reload }: Run["options"]): Run["workers"] {
+function readWorkers(options: Run["options"]): Run["workers"] {
+  const text = options.workers;
   if (text !== "auto") return { range: parseWorkerRange(text), reason: "as asked for" };
-  if (reload) return { range: { min: 1, max: 1 }, reason: "one is enough with --reload" };
+  if (options.reload) return { range: { min: 1, max: 1 }, reason: "one is enough with --reload" };
   const { workers, reason } = workersForCpus();
   return { range: { min: workers, max: workers }, reason };
 }

@@ -21,7 +21,8 @@ export function stopAndExit(gateway: Gateway): void {
 /**
  * TERM and INT answer what was accepted, then exit 0; a second INT, or QUIT, ends at once. HUP
  * brings in new code; TTIN and TTOU want a worker more, or fewer; USR1 opens logs anew; USR2
- * starts another portico in this one's place. WINCH means nothing: a terminal sends it when its window changes.
+ * starts another portico in this one's place. WINCH means nothing: a terminal sends it when its
+ * window changes.
  */
 export function handleSignals(gateway: Gateway, log: Log, actions: SignalActions): void {
   let interrupted = false;

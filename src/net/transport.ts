@@ -93,8 +93,8 @@ export interface Listener {
   start(onStream: (stream: ByteStream) => void): void;
   /**
    * Accepts what waits in the kernel's queue, then closes the listening socket and removes its
-   * socket file (see {@link shared}). A transport that cannot accept at once calls `onStream` until {@link stopped}
-   * resolves.
+   * socket file (see {@link shared}). A transport that cannot accept at once calls `onStream` until
+   * {@link stopped} resolves.
    */
   stop(): void;
   /** Resolves when `stop` has accepted everything; `onStream` is not called afterwards. */

@@ -158,7 +158,8 @@ export class PidFile {
 
   #unwritable(code: string | undefined): OperatorError {
     return this.#refusal(
-      `it cannot be written (${code ?? "unknown error"}); choose a folder that is there and that this user may write to`,
+      `it cannot be written (${code ?? "unknown error"}); ` +
+        "choose a folder that is there and that this user may write to",
     );
   }
 

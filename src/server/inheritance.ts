@@ -2,8 +2,8 @@
  * Taking listening sockets over from another process of the same program: the side that takes. The
  * side that gives, and what is said between the two, is `takeover.ts`.
  *
- * Until the predecessor has given them, the sockets are shared: whatever becomes of this process, it
- * leaves their files and what waits in their queues alone.
+ * Until the predecessor has given them, the sockets are shared: whatever becomes of this process,
+ * it leaves their files and what waits in their queues alone.
  */
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
@@ -84,7 +84,8 @@ export class Inheritance {
 
   /**
    * Says that this process accepts, and waits until the sockets are its own: the predecessor has
-   * said so, or is gone. From one that does neither within {@link RELEASE_WAIT_MS} they stay shared.
+   * said so, or is gone. From one that does neither within {@link RELEASE_WAIT_MS} they stay
+   * shared.
    */
   async announce(): Promise<void> {
     this.#channel.ref();

@@ -11,8 +11,8 @@
  *       stops accepting, drains, ends
  *                                --- "yours" -->      the sockets' files and the PID file are its
  *
- * Until "serving" nothing of the predecessor has changed, so backing out is to end the successor. That
- * is done with SIGTERM: should it have begun to accept, it answers what it has accepted.
+ * Until "serving" nothing of the predecessor has changed, so backing out is to end the successor.
+ * That is done with SIGTERM: should it have begun to accept, it answers what it has accepted.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";

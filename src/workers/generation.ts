@@ -119,6 +119,10 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     return this.state !== "serving";
   }
 
+  get isWarmingUp(): boolean {
+    return this.#warmUp !== null;
+  }
+
   /** What became of its requests, and of its workers, in the last minute. */
   get recentRecord(): GenerationRecord {
     return this.#recent.since(this.pool.record);
@@ -189,6 +193,7 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     const now = this.#now();
     this.#recent.note(now, this.pool.record);
     this.pool.sweep();
+    this.#checkZygote();
     this.#checkDrained(now);
     if (this.#warmUp?.isLate(now) === true) this.#warmedTooLate(this.#warmUp);
     if (this.#importAtMs !== null && now >= this.#importAtMs) void this.#importAgain();
@@ -202,19 +207,8 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     this.#warmUp?.workerDied(how);
   }
 
-  /**
-   * Where some of its workers can serve, they go on until another generation has taken their place;
-   * else nothing is lost by ending it now.
-   */
-  onZygoteHangs(): void {
-    if (this.#hangs) return;
-    this.#hangs = true;
-    this.#log.error("the zygote does not fork: it hangs, or was stopped", {
-      generation: this.number,
-      pid: this.#process?.pid ?? null,
-    });
-    if (this.state === "serving" && this.pool.readyCount > 0) this.#events.onHung(this);
-    else this.#process?.kill();
+  onZygoteSilent(): void {
+    this.#process?.ask();
   }
 
   onEmpty(): void {
@@ -278,7 +272,7 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
   async #import(): Promise<LoadedApplication> {
     this.#bornAtMs = this.#now();
     this.#hangs = false;
-    const zygote = new Zygote(this.#transport, this.#settings.zygote, this);
+    const zygote = new Zygote(this.#transport, this.#settings.zygote, this, this.#now);
     this.#process = zygote;
     this.application = await zygote.loaded;
     this.#imported = this.#process === zygote;
@@ -322,6 +316,8 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
       if (next === undefined || channel === undefined) return;
       const answer = await askReadiness(this.#dispatcher, channel, readiness);
       if (isReadyAnswer(answer)) {
+        // A worker of class `request` is used up by it, and another comes in its place.
+        if (this.#settings.life.workerClass === "request") return;
         asked.add(next);
         continue;
       }
@@ -338,6 +334,20 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     warmUp.fail(`they were not ready within ${seconds} s${said}; see --start-timeout`);
     // What the application registered for a fork may hang, in the zygote too: it is not asked.
     if (warmUp.lastAnswer === null) this.#process?.kill();
+  }
+
+  /**
+   * A zygote that does not answer hangs in something, or was stopped. Where some of its workers can
+   * serve, they go on until another generation has taken their place; else nothing is lost by
+   * ending it now.
+   */
+  #checkZygote(): void {
+    if (this.#hangs || this.#process?.isSilent !== true) return;
+    this.#hangs = true;
+    const { pid } = this.#process;
+    this.#log.error("the zygote does not answer", { generation: this.number, pid });
+    if (this.state === "serving" && this.pool.readyCount > 0) this.#events.onHung(this);
+    else this.#process.kill();
   }
 
   /** Workers that have nothing to do and do not end, or whose end nobody reports, are ended. */

@@ -24,7 +24,7 @@ import type { LoadedApplication, ZygoteSettings } from "./zygote.ts";
 export interface SupervisorSettings {
   readonly workers: WorkerRange;
   readonly generation: Omit<GenerationSettings, "zygote" | "settleMs"> & {
-    readonly zygote: Omit<ZygoteSettings, "socketFiles" | "generation">;
+    readonly zygote: Omit<ZygoteSettings, "socketFiles" | "linkFolder" | "generation">;
   };
   readonly limits: DispatcherLimits;
   /** How long a new generation is watched, and the one before it kept; null for neither. */
@@ -92,6 +92,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     this.dispatcher = new Dispatcher(settings.limits, this, this.#now, (task) =>
       transport.atTurnEnd(task),
     );
+    this.#expectChannels();
   }
 
   /** Whether somebody can take a request. */
@@ -134,6 +135,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
   /** From now on there are so many workers. */
   scale(range: WorkerRange): void {
     this.#scaling.setRange(range);
+    this.#expectChannels();
     this.#log.info("the number of workers is changed", { min: range.min, max: range.max });
     this.#applyTarget(this.#scaling.target);
   }
@@ -270,7 +272,12 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
       this.dispatcher,
       {
         ...rest,
-        zygote: { ...zygote, generation: number, socketFiles: this.#socketFiles },
+        zygote: {
+          ...zygote,
+          generation: number,
+          socketFiles: this.#socketFiles,
+          linkFolder: this.#transport.namedFileFolder,
+        },
         settleMs,
       },
       this,
@@ -365,6 +372,12 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
   #applyTarget(target: number): void {
     this.#serving?.pool.scaleTo(target);
     this.#watched?.before.pool.scaleTo(target);
+  }
+
+  /** How many could answer at once, for whoever reckons how long requests will wait. */
+  #expectChannels(): void {
+    const { threads } = this.#settings.generation.life;
+    this.dispatcher.channelsExpected = this.#scaling.range.max * threads;
   }
 
   #generationOf(channel: WorkerChannel): Generation | null {

@@ -26,6 +26,8 @@ export class WorkerHandle {
   asked = false;
   /** When a worker that was asked to end is killed; null where it was not asked. */
   killAtMs: number | null = null;
+  /** When it was sent SIGKILL for the first time. */
+  killedAtMs: number | null = null;
 
   constructor(
     number: number,

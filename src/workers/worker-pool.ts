@@ -27,12 +27,14 @@ export interface WorkerPoolOwner {
   readonly dumpSignal: number;
   /** Whether new workers are without traffic. */
   readonly resting: boolean;
+  /** Whether it is being made ready: what goes wrong meanwhile is told at once, and in one line. */
+  readonly isWarmingUp: boolean;
   /** All workers that there are to be are ready. */
   onAllReady(): void;
   /** A worker has ended by itself. `how`: "with status 1", "by SIGKILL". */
   onDied(how: string): void;
-  /** The zygote neither forks nor says that it cannot: it hangs in something, or was stopped. */
-  onZygoteHangs(): void;
+  /** The zygote has not said what it should have, unless a worker cannot be ended by anybody. */
+  onZygoteSilent(): void;
   /** The last worker of a closed pool is gone. */
   onEmpty(): void;
 }
@@ -53,6 +55,8 @@ const LAST_WORDS_MS = 1_000;
  * but for what the application has registered for a fork.
  */
 const FORK_ANSWER_MAX_MS = 5_000;
+/** From the first SIGKILL until the zygote says that the worker has ended. */
+const REAP_MAX_MS = 3_000;
 /** Workers beyond those that are wanted: that leave, or hang in something that does not end. */
 const EXTRA_WORKERS_MAX = 32;
 const MIB = 1_048_576;
@@ -195,6 +199,12 @@ export class WorkerPool {
   /** Forks what is missing, after `pauseMs`. */
   fill(pauseMs = 0): void {
     if (this.#closed || this.#owner.zygote === null) return;
+    // Where there are enough without those that leave, nobody need come in their place.
+    if (this.allReady) {
+      for (const handle of this.#handles.values()) {
+        if (handle.state === "leaving") this.#retire(handle);
+      }
+    }
     const taken = this.#count((handle) => this.#countsAsOne(handle));
     const room = this.#target + EXTRA_WORKERS_MAX - this.#handles.size;
     const missing = Math.min(this.#target - taken, room) - this.#forksToCome;
@@ -255,7 +265,13 @@ export class WorkerPool {
         pid: handle.pid,
       });
     }
-    if (handle.state === "exited" || handle.asked || this.#hasServedAll(handle)) return;
+    if (handle.state === "exited" || handle.asked) return;
+    if (lost === null && error === null && this.#hasServedAll(handle)) {
+      // It ends by itself, and in order.
+      handle.take("taken-out");
+      handle.asked = true;
+      return;
+    }
     this.#takeOut(handle, error === null ? "closed its channel" : error.message);
   }
 
@@ -280,7 +296,9 @@ export class WorkerPool {
   forkFailed(worker: number, message: string): void {
     const handle = this.#handles.get(worker);
     if (handle === undefined) return;
-    this.#log.error("a worker could not be forked", { cause: message });
+    if (!this.#owner.isWarmingUp) {
+      this.#log.error("a worker could not be forked", { cause: message });
+    }
     this.#owner.onDied(`before they begin (${message})`);
     this.#reaped(handle, true);
   }
@@ -357,10 +375,7 @@ export class WorkerPool {
   }
 
   #sweepWorker(handle: WorkerHandle, now: number): void {
-    if (handle.killAtMs !== null && now >= handle.killAtMs) {
-      handle.killAtMs = now + DUMP_TO_KILL_MS;
-      this.#owner.zygote?.signal(handle.number, SIGKILL);
-    }
+    if (handle.killAtMs !== null && now >= handle.killAtMs) this.#kill(handle, now);
     // Other threads of a worker that is taken out finish what they have.
     if (handle.state === "ending" && handle.killAtMs === null && !handle.busy) {
       handle.killAtMs = now + (handle.asked ? EXIT_MAX_MS : DUMP_TO_KILL_MS);
@@ -369,11 +384,21 @@ export class WorkerPool {
       this.#takeOut(handle, `was not ready within ${this.#startTimeoutMs / 1000} s`);
     }
     if (handle.pid === null && now - handle.bornAtMs > FORK_ANSWER_MAX_MS) {
-      this.#owner.onZygoteHangs();
+      this.#owner.onZygoteSilent();
     }
     if (handle.expiresAtMs !== null && now >= handle.expiresAtMs) {
       this.#replace(handle, "has lived for --max-lifetime");
     }
+  }
+
+  /** Again and again: what is in an uninterruptible wait ends when that is over. */
+  #kill(handle: WorkerHandle, now: number): void {
+    handle.killAtMs = now + DUMP_TO_KILL_MS;
+    handle.killedAtMs ??= now;
+    handle.reason ??= "did not end by itself";
+    this.#owner.zygote?.signal(handle.number, SIGKILL);
+    if (now - handle.killedAtMs > REAP_MAX_MS) this.#owner.onZygoteSilent();
+    this.fill();
   }
 
   /** Has another fork take the place of a worker, which goes on until that one is ready. */
@@ -421,13 +446,16 @@ export class WorkerPool {
   #pauseAfter({ bornAtMs, requestsTaken }: WorkerHandle): number {
     if (requestsTaken > 0) return 0;
     const pauseMs = this.#respawnPause.afterDeath(this.#now() - bornAtMs);
-    if (pauseMs > 0) this.#log.warn("workers keep ending at once", { pauseMs });
+    if (pauseMs > 0 && !this.#owner.isWarmingUp)
+      this.#log.warn("workers keep ending at once", { pauseMs });
     return pauseMs;
   }
 
   #reportEnd(handle: WorkerHandle, { status, signal }: ProcessEnd): void {
     // One that hung is counted by what became of its request.
     if (handle.killAtMs === null || signal !== SIGKILL) this.#crashes++;
+    this.#owner.onDied(signal === null ? `with status ${status}` : `by ${signalName(signal)}`);
+    if (this.#owner.isWarmingUp) return;
     this.#log.error("a worker ended", {
       pid: handle.pid,
       ...(signal === null ? { status } : { signal: signalName(signal) }),
@@ -436,7 +464,6 @@ export class WorkerPool {
         ? { hint: "the kernel does that where memory runs out" }
         : {}),
     });
-    this.#owner.onDied(signal === null ? `with status ${status}` : `by ${signalName(signal)}`);
   }
 
   #closeLater(handle: WorkerHandle): void {

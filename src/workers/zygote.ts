@@ -12,6 +12,8 @@ import type { FileIdentity } from "../net/unix-socket-file.ts";
 const CONTROL_LINE_MAX_BYTES = 4_194_304;
 const NEWLINE = 0x0a;
 const SIGABRT = 6;
+/** Until it answers when it is asked for a sign of life; a fork of much memory comes first. */
+const ANSWER_MAX_MS = 3_000;
 
 export type WorkerClass = "process" | "thread" | "request";
 
@@ -40,6 +42,8 @@ export interface ZygoteSettings {
   readonly generation: number;
   /** Files of our listening sockets, which it removes if the gateway does not get to do so. */
   readonly socketFiles: readonly FileIdentity[];
+  /** With the socket that workers connect to; null where they are handed descriptors. */
+  readonly linkFolder: string | null;
   /** Bound of the import. */
   readonly startTimeoutMs: number;
 }
@@ -78,6 +82,7 @@ export interface ZygoteEvents {
 
 export class Zygote implements ByteStreamHandler {
   readonly #events: ZygoteEvents;
+  readonly #now: () => number;
   readonly #python: string;
   readonly #child: ChildProcess;
   readonly #control: ByteStream;
@@ -85,10 +90,18 @@ export class Zygote implements ByteStreamHandler {
   #unread: Buffer = Buffer.alloc(0);
   readonly #loaded: PromiseWithResolvers<LoadedApplication> = Promise.withResolvers();
   #importing = true;
+  /** When a sign of life was asked for that has not come; null where none was. */
+  #askedAtMs: number | null = null;
 
   /** Starts the process; {@link loaded} tells how the import went. */
-  constructor(transport: Transport, settings: ZygoteSettings, events: ZygoteEvents) {
+  constructor(
+    transport: Transport,
+    settings: ZygoteSettings,
+    events: ZygoteEvents,
+    now: () => number,
+  ) {
     this.#events = events;
+    this.#now = now;
     this.#python = settings.python;
     const { child, control } = transport.spawn(
       settings.python,
@@ -125,6 +138,7 @@ export class Zygote implements ByteStreamHandler {
       errorLog: settings.errorLog,
       generation: settings.generation,
       socketFiles: settings.socketFiles,
+      linkFolder: settings.linkFolder,
     });
   }
 
@@ -147,6 +161,18 @@ export class Zygote implements ByteStreamHandler {
       const type = place === links.length - 1 ? "fork" : "channel";
       link.sendOffer(this.#control, encodeLine({ type, worker, link: link.offer }));
     });
+  }
+
+  /** Asks for a sign of life; while one is awaited, no other is asked for. */
+  ask(): void {
+    if (this.#askedAtMs !== null) return;
+    this.#askedAtMs = this.#now();
+    this.#say({ type: "ping" });
+  }
+
+  /** Whether it owes a sign of life for longer than anything that it does should take. */
+  get isSilent(): boolean {
+    return this.#askedAtMs !== null && this.#now() - this.#askedAtMs > ANSWER_MAX_MS;
   }
 
   /** Has the log file opened anew, here and in whatever is forked from now on. */
@@ -211,6 +237,9 @@ export class Zygote implements ByteStreamHandler {
       case "failed":
         this.#events.onFiles(readFiles(message));
         this.#loaded.reject(readFailure(message));
+        break;
+      case "pong":
+        this.#askedAtMs = null;
         break;
       case "forked":
         this.#events.onForked(worker, Number(message["pid"]));

@@ -1,4 +1,4 @@
-/** An interpreter that any user may run; the one of whoever runs the tests may be in a closed home. */
+/** An interpreter that any user may run; that of who runs the tests may be in a closed home. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 

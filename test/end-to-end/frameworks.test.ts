@@ -2,8 +2,8 @@
  * Real sites answer under Portico what they answer under gunicorn: same bytes in, same status,
  * fields and content out.
  *
- * A visit is a list of requests, made of bytes. It is paid to both servers, by each transport and in
- * each class of workers, and the two transcripts are compared. `frameworks-client.test.ts` asks
+ * A visit is a list of requests, made of bytes. It is paid to both servers, by each transport and
+ * in each class of workers, and the two transcripts are compared. `frameworks-client.test.ts` asks
  * whether what a site answers is right.
  */
 import assert from "node:assert/strict";

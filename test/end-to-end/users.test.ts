@@ -1,4 +1,4 @@
-/** --user, --group, --umask and --pid-file. What needs root is tested where the tests run as root. */
+/** --user, --group, --umask and --pid-file. What needs root is tested where there is root. */
 import assert from "node:assert/strict";
 import {
   chmodSync,

@@ -19,7 +19,7 @@ import {
 } from "./load-client.ts";
 
 /** Servers that a file has running at once. */
-const CONCURRENCY = 3;
+const CONCURRENCY = 4;
 
 const DEATHS = [
   "kill",
@@ -52,9 +52,9 @@ function count(notes: readonly string[], note: string): number {
   return notes.filter((one) => one === note).length;
 }
 
-describe("a worker dies before the first byte of an answer", { concurrency: CONCURRENCY }, () => {
+describe("what dies, by every way and at every moment", { concurrency: CONCURRENCY }, () => {
   for (const way of DEATHS) {
-    test(`by ${way}`, async () => {
+    test(`a worker dies before the first byte of an answer, by ${way}`, async () => {
       await using site = await FaultSite.start({ args: ["--workers", "3"] });
       const load = site.load();
       await load.more(20);
@@ -92,11 +92,9 @@ describe("a worker dies before the first byte of an answer", { concurrency: CONC
     // The first two may end their worker, once it has answered.
     await site.untilWorkers(2);
   });
-});
 
-describe("a worker dies at another moment", { concurrency: CONCURRENCY }, () => {
   for (const way of ["kill", "exit", "segv"]) {
-    test(`in the middle of an answer, by ${way}: its client sees that it is cut short`, async () => {
+    test(`a worker dies in the middle of an answer, by ${way}: it is seen to be cut`, async () => {
       await using site = await FaultSite.start({ args: ["--workers", "3"] });
       const load = site.load({ kinds: [...KINDS_DEFAULT, streamedGet] });
       await load.more(20);
@@ -117,7 +115,7 @@ describe("a worker dies at another moment", { concurrency: CONCURRENCY }, () => 
     });
   }
 
-  test("while idle: nobody notices", async () => {
+  test("workers die while they are idle: nobody notices", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "2"] });
     const before = site.workers();
     for (const pid of before) {
@@ -131,7 +129,7 @@ describe("a worker dies at another moment", { concurrency: CONCURRENCY }, () => 
     }
   });
 
-  test("all at once, again and again: GETs are run again, a POST gets 502 at most", async () => {
+  test("all workers die at once, again and again: GETs are run again, a POST gets 502 at most", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "3"] });
     const load = site.load();
     const rounds = 4;
@@ -147,7 +145,7 @@ describe("a worker dies at another moment", { concurrency: CONCURRENCY }, () => 
     await site.untilWorkers(3);
   });
 
-  test("while it starts: the others serve, and it is started again", async () => {
+  test("a worker dies while it starts: the others serve, and it is started again", async () => {
     const code = [
       "import os, signal, victim",
       "def die_at_the_fourth():",
@@ -197,7 +195,7 @@ describe("a worker dies at another moment", { concurrency: CONCURRENCY }, () => 
     assert.equal(site.notes().filter((note) => ids.has(note)).length, ids.size);
   });
 
-  test("its client has gone meanwhile: nothing runs again for nobody", async () => {
+  test("a worker dies when its client has gone: nothing runs again for nobody", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "2"] });
     const load = site.load();
     for (let round = 0; round < 5; round++) {
@@ -228,9 +226,7 @@ describe("a worker dies at another moment", { concurrency: CONCURRENCY }, () => 
     assert.deepEqual(responses, ["502", "second\n", "third\n", "fourth\n"]);
     assert.deepEqual(site.notes(), ["first", "second", "fourth"]);
   });
-});
 
-describe("what workers depend on dies", { concurrency: CONCURRENCY }, () => {
   test("the zygote is killed: requests wait for the next one, or go on", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "2"] });
     const load = site.load();

@@ -122,6 +122,11 @@ export class FaultSite implements AsyncDisposable {
     return readFileSync(this.ledger, "utf8").split("\n").slice(0, -1);
   }
 
+  /** Lets views go on that wait with `until=NAME` in their query. */
+  tell(name: string): void {
+    writeFileSync(`${this.ledger}.${name}`, "");
+  }
+
   /** Puts another `shop.py` in place, in one step as a deploy does. */
   edit(code: string, name = "shop.py"): void {
     const file = path.join(this.folder, name);

@@ -12,7 +12,7 @@ import { RawClient, rawRequest } from "../end-to-end/raw-client.ts";
 import { FaultSite } from "./fault-site.ts";
 import { assertExactlyOnce, assertServed, KINDS_DEFAULT, streamedGet } from "./load-client.ts";
 
-const CONCURRENCY = 3;
+const CONCURRENCY = 4;
 const TIMEOUT_MS = 1_000;
 /** How much later than `--timeout` the answer may come: a sweep, and a busy machine. */
 const SLACK_MS = 1_500;
@@ -41,9 +41,9 @@ const HANGS: readonly Hang[] = [
   { way: "signals-ignored", frame: null },
 ];
 
-describe("a view hangs", { concurrency: CONCURRENCY }, () => {
+describe("views that hang, and views that take their time", { concurrency: CONCURRENCY }, () => {
   for (const { way, frame } of HANGS) {
-    test(`${way}: 504 in time, stacks, only that worker replaced`, async () => {
+    test(`a view hangs, ${way}: 504 in time, stacks, only that worker replaced`, async () => {
       await using site = await FaultSite.start({
         args: ["--workers", "3", "--timeout", `${TIMEOUT_MS}ms`],
       });
@@ -110,7 +110,7 @@ describe("a view hangs", { concurrency: CONCURRENCY }, () => {
   });
 
   for (const way of ["sleep", "sleep-in-c", "stopped"]) {
-    test(`in the middle of an answer, ${way}: cut, seen as cut, and replaced`, async () => {
+    test(`a view hangs in the middle of its answer, ${way}: cut, seen as cut, and replaced`, async () => {
       await using site = await FaultSite.start({ args: ["--workers", "2", "--timeout", "1s"] });
       const load = site.load();
       using client = await RawClient.connect(site.port);
@@ -143,10 +143,8 @@ describe("a view hangs", { concurrency: CONCURRENCY }, () => {
     const report = await load.stop();
     assertServed(report, { slowestMs: REPLACED_MS, requestsMin: 2, output: site.log });
   });
-});
 
-describe("a view takes its time", { concurrency: CONCURRENCY }, () => {
-  test("with the interpreter's lock held: nobody is killed for it", async () => {
+  test("a view holds the interpreter's lock for seconds: nobody is killed for it", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "2"] });
     const before = site.workers();
     const load = site.load();

@@ -49,7 +49,7 @@ async function watchWorkers(
   return seen;
 }
 
-describe("workers are replaced", { concurrency: CONCURRENCY }, () => {
+describe("workers that leave, and numbers of workers", { concurrency: CONCURRENCY }, () => {
   for (const [what, args, kinds] of [
     ["--max-requests", ["--max-requests", "40"], KINDS_DEFAULT],
     [
@@ -103,9 +103,7 @@ describe("workers are replaced", { concurrency: CONCURRENCY }, () => {
     assert.match(grew, /^\/grow by \d+\.\d MiB over \d+ requests/);
     assertServed(await load.stop(), { slowestMs: STALL_MAX_MS, output: site.log });
   });
-});
 
-describe("the number of workers changes", { concurrency: CONCURRENCY }, () => {
   test("TTIN, TTOU and scale, under load", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "2"] });
     const load = site.load();

@@ -109,7 +109,8 @@ export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
   if (report.exchanges.some(({ method }) => method === "POST")) {
     assertExactlyOnce(report, site.notes());
   }
-  assert.deepEqual(await site.server.stop(), { status: 0, signal: null });
+  const end = await site.server.stop();
+  assert.equal(end.status, 0, `${JSON.stringify(end)}\n${site.server.output}`);
   return report.summary;
 }
 

@@ -30,7 +30,9 @@ for (let seed = first; seed < first + rounds; seed++) {
     console.log(`faults: seed ${seed}: ${await runRound(shape, dice)}`);
   } catch (error) {
     failed.push(seed);
-    console.log(`faults: seed ${seed}: FAILED\n${error instanceof Error ? error.stack : error}`);
+    // What fails first may have the end of the server fail as well.
+    const cause = error instanceof SuppressedError ? error.suppressed : error;
+    console.log(`faults: seed ${seed}: FAILED\n${cause instanceof Error ? cause.stack : cause}`);
   }
 }
 console.log(`faults: ${rounds} rounds, ${failed.length} failed`);

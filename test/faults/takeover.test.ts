@@ -149,7 +149,7 @@ for (const transport of TRANSPORTS) {
       assert.equal(existsSync(pidFile), false);
     });
 
-    test("the successor listens where its options say: some kept, some new, some gone", async () => {
+    test("a successor listens where its options say: some kept, some new, some gone", async () => {
       using folder = mkdtempDisposableSync(FOLDER_PREFIX);
       const [config = "", kept = "", gone = "", fresh = ""] = ["config", "kept", "gone", "new"].map(
         (name) => path.join(folder.path, name),

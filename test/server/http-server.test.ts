@@ -72,7 +72,7 @@ test("who was turned away and stays keeps nobody out; of them there is a bound, 
   assert.equal(fixture.server.connectionCount, 2);
 });
 
-test("where health is asked, one connection too many may ask; nothing else is answered", async () => {
+test("one connection too many may ask how the gateway is, and nothing else", async () => {
   const fixture = new ServerFixture({ connectionsMax: 1 });
   fixture.server.health = new HealthRule({ livez: "/livez", readyz: null }, () => null);
   const listener = await fixture.listen();

@@ -363,6 +363,9 @@ export class FakeMachine implements Transport {
         this.endWorker(worker, { signal });
         break;
       }
+      case "ping":
+        this.#at(1, () => this.#say(zygote, { type: "pong" }));
+        break;
       case "end":
         this.#at(EXIT_MS, () => this.#endZygote(zygote, 0, null));
         break;

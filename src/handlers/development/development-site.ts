@@ -48,6 +48,7 @@ export class DevelopmentSite implements RequestHandler {
   readonly #forState = new HeldRequests(STATE_WAIT_MAX_MS, WAITING_MAX);
   #broken: BrokenCode | null = null;
   #holding = false;
+  #isClosed = false;
   #stateNumber = 0;
 
   constructor(application: RequestHandler, settings: DevelopmentSiteSettings) {
@@ -61,7 +62,7 @@ export class DevelopmentSite implements RequestHandler {
 
   /** There is newer code than what serves: requests wait from now on. */
   hold(): void {
-    this.#holding = true;
+    this.#holding = !this.#isClosed;
   }
 
   /** What serves is the newest: who has waited gets it. */
@@ -81,8 +82,9 @@ export class DevelopmentSite implements RequestHandler {
     this.#changeState();
   }
 
-  /** Nobody waits any more, since everything ends. */
+  /** Nobody waits from now on, since everything ends. */
   close(): void {
+    this.#isClosed = true;
     this.release();
     this.#forState.releaseAll();
   }
@@ -139,11 +141,12 @@ export class DevelopmentSite implements RequestHandler {
     }
     const since = new URLSearchParams(head.query).get("since");
     if (since !== this.#state) return this.#answerState(sink);
-    return this.#forState.hold(() =>
-      since === this.#state
-        ? new PreparedAnswer(sink, 204, "Cache-Control: no-store\r\n", null)
-        : this.#answerState(sink),
-    );
+    // Whoever asks while everything ends would hold up the end.
+    if (this.#isClosed) return null;
+    return this.#forState.hold(() => {
+      if (since !== this.#state) return this.#answerState(sink);
+      return new PreparedAnswer(sink, 204, "Cache-Control: no-store\r\n", null);
+    });
   }
 
   #answerState(sink: AnswerSink): PendingAnswer {

@@ -38,7 +38,7 @@ export class HeldRequests {
 
   /** What they wait for is there: in the order in which they came. */
   releaseAll(): void {
-    for (const request of [...this.#held]) request.release();
+    for (const request of this.#held) request.release();
   }
 }
 

@@ -30,8 +30,11 @@ export type TracebackPart = TracebackFrame | TracebackError | TracebackRemark;
 const HEADING = "Traceback (most recent call last):";
 const FRAME = /^ {2}File "(.+)", line (\d+)(?:, in (.*))?$/;
 const CODE_INDENT = "    ";
-const REMARK =
-  /^(?:During handling of the above exception, .*:|The above exception was the direct cause .*:| {2}\[Previous line repeated .*\])$/;
+const REMARKS = [
+  /^During handling of the above exception, .*:$/,
+  /^The above exception was the direct cause .*:$/,
+  /^ {2}\[Previous line repeated .*\]$/,
+];
 
 /** @param text see Python's `traceback.format_exception` */
 export function parseTraceback(text: string): TracebackPart[] {
@@ -51,7 +54,7 @@ export function parseTraceback(text: string): TracebackPart[] {
       const [, file = "", lineNumber = "", name = null] = frame;
       code = [];
       parts.push({ kind: "frame", file, line: Number(lineNumber), name, code });
-    } else if (line === HEADING || REMARK.test(line)) {
+    } else if (line === HEADING || isRemark(line)) {
       closeError();
       code = null;
       if (line !== HEADING) parts.push({ kind: "remark", text: line.trim() });
@@ -65,6 +68,10 @@ export function parseTraceback(text: string): TracebackPart[] {
   }
   closeError();
   return parts;
+}
+
+function isRemark(line: string): boolean {
+  return REMARKS.some((remark) => remark.test(line));
 }
 
 /** The exception that ended everything: the last one; null where there is none. */

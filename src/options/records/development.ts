@@ -31,9 +31,9 @@ export const DEVELOPMENT_OPTIONS = {
     expects: "a glob such as '*.toml' or 'config/**/*.yaml'",
     separator: ",",
     alsoCalled: ["--reload-extra-file", "--reload-dir", "--reload-dirs", "--extra-files"],
-    summary: "files that --reload watches as well; repeatable",
+    summary: "further files to watch for changes; repeatable",
     help:
-      "Without a slash: files of such a name in any folder that is watched. With a slash: a path " +
+      "Only with --reload. Without a slash: files of such a name in any folder that is watched. With a slash: a path " +
       "from the folder in which Portico was started; a folder stands for all that is in it. " +
       "`*`, `?`, `[abc]`, `{a,b}`, and `**` for folders at any depth; quote it, or the shell " +
       "reads it first. gunicorn `--reload-extra-file`, uvicorn `--reload-include`.",

@@ -23,8 +23,8 @@ export const SYSTEM_OPTIONS = {
       "Sockets are bound, the PID file is written, and then Portico becomes this user for good, " +
       "before any code of the application is loaded: with the supplementary groups of the user, " +
       "and checked that there is no way back. Socket files, the PID file and the error log are " +
-      "given to the user; so is nothing else. `$HOME` stays what it was, as with gunicorn: set it " +
-      "with `--env HOME=...` where the application needs it. Files that are to be removed at " +
+      "given to the user, and nothing else is. `$HOME` stays what it was, as with gunicorn: set " +
+      "it with `--env HOME=...` where the application needs it. Files that are to be removed at " +
       "the end need a folder that the user may write to. A number that the user database does " +
       "not have needs `--group` too. Not as root, only the own user is accepted.",
     since: "0.1.0",

@@ -48,6 +48,13 @@ def parameter(environ: Environ, name: str, default: str) -> str:
     return parse_qs(environ["QUERY_STRING"]).get(name, [default])[0]
 
 
+def wait_until_told(environ: Environ) -> None:
+    """With `until=NAME` in the query: until a file of that name is beside the ledger."""
+    name = parameter(environ, "until", "")
+    while name and not os.path.exists(f"{os.environ['FAULT_LEDGER']}.{name}"):
+        time.sleep(0.02)
+
+
 def exhaust_memory() -> None:
     """What a limit on memory does: MemoryError where Python asks, and it is not caught."""
     resource.setrlimit(resource.RLIMIT_AS, (400 * MEBIBYTE, resource.RLIM_INFINITY))
@@ -234,6 +241,7 @@ class Site:
         """Notes that it ran before anything else can happen."""
         name = environ["wsgi.input"].read().decode()
         note(name)
+        wait_until_told(environ)
         time.sleep(float(parameter(environ, "s", "0")))
         start()
         return [f"{name}\n".encode()]
@@ -251,6 +259,7 @@ class Site:
     def _pieces(self, environ: Environ, name: str) -> Iterator[bytes]:
         for count in range(int(parameter(environ, "n", "3"))):
             if count == 1:
+                wait_until_told(environ)
                 DEATHS.get(parameter(environ, "die", ""), int)()
                 HANGS.get(parameter(environ, "hang", ""), int)()
             yield f"{name}\n".encode()

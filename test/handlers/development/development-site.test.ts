@@ -210,6 +210,10 @@ describe("a site in development", () => {
       site.close();
       await turn();
       assert.equal(asked.status, 204);
+      assert.equal(new Asked("/.portico/reload?since=r-0").pending, null);
+      site.hold();
+      void new Asked("/");
+      assert.equal(application.answers.length, 1);
     });
 
     test("is told to whoever asks while newer code is being loaded", async () => {

@@ -111,7 +111,7 @@ test("what is no traceback is kept as text", () => {
 for (const [file, own] of [
   ["/site/app.py", true],
   ["/site/library/app.py", true],
-  ["/home/me/.pyenv/versions/3.13.0/lib/python3.13/json/__init__.py", false],
+  ["/opt/versions/3.13.0/lib/python3.13/json/__init__.py", false],
   ["/site/.venv/lib/python3.11/site-packages/flask/app.py", false],
   ["/usr/lib/python3/dist-packages/x.py", false],
   ["<frozen importlib._bootstrap>", false],

@@ -108,7 +108,7 @@ describe("--reload", () => {
     assert.equal(lines[0]?.[1]["changed"], "app.py and 1 more");
   });
 
-  test("a change while a reload is under way is loaded once it is over, and waited for", async () => {
+  test("a change while a reload is under way is loaded afterwards, and waited for", async () => {
     project.write("app.py", "changed");
     await untilReload(1);
     project.write("other.py", "changed");

@@ -35,7 +35,8 @@ describe("the watch over a project", () => {
   const untilTold = async (...files: readonly string[]): Promise<void> => {
     const deadline = performance.now() + TOLD_TIMEOUT_MS;
     while (!files.every((file) => told.has(file))) {
-      assert.ok(performance.now() < deadline, `told of ${[...told].join(", ")}, not ${files.join(", ")}`);
+      const seen = `told of ${[...told].join(", ")}, not ${files.join(", ")}`;
+      assert.ok(performance.now() < deadline, seen);
       await pause(POLL_INTERVAL_MS);
     }
     assert.deepEqual([...told].toSorted(), [...files].toSorted());
@@ -85,7 +86,7 @@ describe("the watch over a project", () => {
     await assertNothingTold();
   });
 
-  test("a source file that is not imported counts when it is new, or the code is broken", async () => {
+  test("a source file that is not imported counts when new, or the code is broken", async () => {
     project.write("test_app.py");
     begin();
     project.write("test_app.py", "changed");

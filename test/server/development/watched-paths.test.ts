@@ -83,11 +83,11 @@ test("folders in which nothing is the application's own", () => {
 });
 
 test("a source file is a reason where it is imported, or new, or the code does not load", () => {
-  const test = { kind: "source", isImported: false, isNew: false } as const;
-  assert.ok(!isReasonToReload(test, false));
-  assert.ok(isReasonToReload({ ...test, isImported: true }, false));
-  assert.ok(isReasonToReload({ ...test, isNew: true }, false));
-  assert.ok(isReasonToReload(test, true));
+  const unused = { kind: "source", isImported: false, isNew: false } as const;
+  assert.ok(!isReasonToReload(unused, false));
+  assert.ok(isReasonToReload({ ...unused, isImported: true }, false));
+  assert.ok(isReasonToReload({ ...unused, isNew: true }, false));
+  assert.ok(isReasonToReload(unused, true));
 });
 
 test("templates, and what is included, are a reason always", () => {

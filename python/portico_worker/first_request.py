@@ -1,0 +1,28 @@
+"""What a framework would import at the first request only.
+
+In development it is imported with the rest, so that broken code shows when it is loaded, and what
+it is made of is watched from the beginning. Flask and Pyramid import all of it by themselves.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from portico_worker import loading
+
+
+def import_ahead() -> None:
+    """Raises LoadError, status 3, where the code raises."""
+    settings = getattr(sys.modules.get("django.conf"), "settings", None)
+    # Not only by the kind of the application: another one may be wrapped around Django's.
+    if not getattr(settings, "configured", False):
+        return
+    urlconf = getattr(settings, "ROOT_URLCONF", None)
+    if not urlconf:
+        return
+    try:
+        # Views come with it: a URLconf names them as objects.
+        importlib.import_module("django.urls").get_resolver().url_patterns  # noqa: B018
+    except BaseException as error:  # noqa: BLE001 - as in loading.import_module
+        loading.raised(f"the URLconf {urlconf} could not be imported", error)
