@@ -35,7 +35,9 @@ OTHER_ROUTES = "(other)"
 REPORT_MAX_BYTES = 16_384
 # A segment that names one of many things: a number, a UUID, a long hexadecimal number.
 match_identifiers = re.compile(
-    r"(?<=/)(?:[0-9]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,})(?=/|\Z)"
+    r"(?<=/)"
+    r"(?:[0-9]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,})"
+    r"(?=/|\Z)"
 )
 
 

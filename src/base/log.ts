@@ -19,7 +19,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | null
 /**
  * Writes a record.
  *
- * @param details further lines for the reader, such as a traceback; they follow the record, indented
+ * @param details further lines for the reader, such as a traceback; they follow, indented
  */
 export type LogMethod = (message: string, fields?: LogFields, details?: string | null) => void;
 

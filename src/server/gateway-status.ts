@@ -2,8 +2,8 @@
  * What a gateway says of itself when it is asked: plain data, which becomes JSON as it is. Times
  * ago are in milliseconds, times of day in milliseconds since 1970-01-01T00:00:00Z.
  *
- * Text in it may come from a client (request lines) or from the application (why it failed): whoever
- * prints it escapes it.
+ * Text in it may come from a client (request lines) or from the application (why it failed):
+ * whoever prints it escapes it.
  */
 import type { SupervisorStatus } from "../workers/supervisor-status.ts";
 import type { GatewayState } from "./gateway-state.ts";

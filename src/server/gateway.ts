@@ -88,9 +88,7 @@ export class Gateway {
     );
     const { development } = settings;
     this.#development =
-      development === null
-        ? null
-        : new Development(development, application, () => this.reload(), log, clock);
+      development === null ? null : new Development(development, application, this, log, clock);
     if (this.#development !== null) this.supervisor.reloads = this.#development;
     const handler = this.#development?.site ?? application;
     this.server = new HttpServer(transport, handler, settings.http, log, clock);
@@ -185,6 +183,11 @@ export class Gateway {
     return true;
   }
 
+  /** Gives up on code that is being loaded: there is newer code by now. */
+  abandonReload(): void {
+    this.supervisor.abandon();
+  }
+
   scale(range: WorkerRange): void {
     this.supervisor.scale(range);
   }
@@ -230,7 +233,9 @@ export class Gateway {
   async #load(files: readonly FileIdentity[]): Promise<LoadedApplication | null> {
     this.#development?.start();
     try {
-      return await this.supervisor.start(files);
+      const loaded = await this.supervisor.start(files);
+      this.#development?.loadedAtStart();
+      return loaded;
     } catch (error) {
       const goesOn = this.#development !== null && !this.stopping;
       if (!goesOn || !(error instanceof OperatorError)) throw error;

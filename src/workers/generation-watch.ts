@@ -60,7 +60,8 @@ export class GenerationWatch {
       return { kind: "failing", why };
     }
     if (record.crashes >= CRASHES_MIN && record.crashes >= CRASHES_GROWTH * before.crashes) {
-      const why = `${record.crashes} workers ended by themselves, where it was ${before.crashes} before`;
+      const { crashes } = record;
+      const why = `${crashes} workers ended by themselves, where it was ${before.crashes} before`;
       return { kind: "failing", why };
     }
     return nowMs >= this.#endsAtMs ? { kind: "passed" } : { kind: "undecided" };

@@ -48,7 +48,7 @@ export class Job {
   waitedMs = 0;
   /** Sent past the queue, to learn of one worker: no other is of any use. */
   readonly isProbe: boolean;
-  /** It was taken back, since it stood behind a call that went on for long. Now it is sent alone. */
+  /** It was taken back, since it stood behind a call that went on for long; now it is alone. */
   moved = false;
 
   constructor(
@@ -146,5 +146,5 @@ export class Job {
   }
 }
 
-/** Gives addresses out. What comes back is matched with a channel's own jobs, not looked up here. */
+/** Gives addresses out; what comes back is matched with a channel's own jobs, not looked up. */
 export class JobTable extends SlotTable<Job> {}

@@ -132,6 +132,13 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     return this.#reloadingNext;
   }
 
+  /** Gives up on code that is being made ready, if there is any: there is newer code by now. */
+  abandon(): void {
+    for (const generation of this.#generations.values()) {
+      if (generation.state === "importing" || generation.state === "warming") generation.dismiss();
+    }
+  }
+
   /** From now on there are so many workers. */
   scale(range: WorkerRange): void {
     this.#scaling.setRange(range);

@@ -9,9 +9,16 @@ import assert from "node:assert/strict";
 import { cpSync, readFileSync, realpathSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { ProjectFolder } from "../server/development/project-folder.ts";
 import { type RawResponse, rawRequest } from "./raw-client.ts";
-import { PROJECT_FOLDER, runPortico, type ServerProcess, startPortico } from "./server-process.ts";
+import {
+  freePort,
+  PROJECT_FOLDER,
+  runPortico,
+  type ServerProcess,
+  startPortico,
+} from "./server-process.ts";
 
 /** On a quiet machine it is less than half a second. */
 const SERVED_WITHIN_MS = 3_000;
@@ -146,6 +153,8 @@ def app(environ, start_response):
       project.replace("part.py", `TEXT = 'n-${number}'`);
       await serves(`n-${number}`);
     }
+    // Gateway, guardian, zygote and worker: nothing is left of what has served before.
+    await server?.until("four processes", () => server?.processes().length === 4);
   });
 
   test("is edited under load: every request is answered by the old code or the new", async () => {
@@ -241,6 +250,25 @@ def app(environ, start_response):
     project.write("app.py", APPLICATION);
     await serves("one");
   });
+
+  for (const when of ["when it is changed", "at the start"] as const) {
+    test(`hangs while it is loaded ${when}: it is given up when it is repaired`, async () => {
+      const hang = "import time\ntime.sleep(100)\n";
+      if (when === "at the start") project.write("part.py", hang);
+      const ready = when === "at the start" ? await freePort() : 0;
+      server = await startPortico(
+        ["--bind", `127.0.0.1:${ready}`, "--reload", "--chdir", project.path, "app:app"],
+        ready === 0 ? {} : { ready },
+      );
+      if (when === "when it is changed") {
+        project.write("part.py", hang);
+        await pause(1_000);
+      }
+      project.write("part.py", "TEXT = 'two'");
+      await server.until("the repaired code", async () => (await get("/")).text === "two", 9_000);
+      assert.equal(logged(/ info what was being loaded is given up/), 1);
+    });
+  }
 
   test("reads a file that --reload-include names", async () => {
     project.write("data/text.toml", "one");

@@ -198,6 +198,7 @@ describe("what dies, by every way and at every moment", { concurrency: CONCURREN
   test("a worker dies when its client has gone: nothing runs again for nobody", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "2"] });
     const load = site.load();
+    await load.more(20);
     for (let round = 0; round < 5; round++) {
       const client = await RawClient.connect(site.port);
       client.write(post("/die/kill", `gone-${round}`));

@@ -95,7 +95,7 @@ describe("deploys", { concurrency: CONCURRENCY }, () => {
   for (const part of PARTS) {
     test(`code that does not come up changes nothing, and says why: ${part} part`, async () => {
       await using site = await FaultSite.start({
-        args: ["--workers", "2", "--ready-path", "/get/ready", "--start-timeout", "3s"],
+        args: ["--workers", "2", "--ready-path", "/get/ready", "--start-timeout", "5s"],
         code: shopCode("1"),
       });
       const workers = site.workers();
@@ -103,21 +103,33 @@ describe("deploys", { concurrency: CONCURRENCY }, () => {
       const load = site.load({ connections: 3 });
       const broken = brokenCodes("666").filter((_, index) => index % 3 === PARTS.indexOf(part));
       for (const { what, code, why, traceback } of broken) {
-        const logBefore = site.log.length;
+        const before = site.log.length;
+        const failures = (): string[] =>
+          site.log
+            .slice(before)
+            .split("\n")
+            .filter((line) => / error the new generation /.test(line));
         site.edit(code);
         const { status, stderr } = await site.command("reload");
-        const written = site.log.slice(logBefore);
-        assert.equal(status, 1, `${what}: ${written}`);
+        assert.equal(status, 1, `${what}: ${site.log}`);
         assert.match(stderr, why, what);
-        const lines = written.split("\n").filter((line) => / error the new generation /.test(line));
-        assert.equal(lines.length, 1, `${what}: one line\n${written}`);
-        assert.match(lines[0] ?? "", why, what);
-        if (traceback !== null) assert.match(written, traceback, what);
-        await site.server.until(`nothing left of ${what}`, () => {
-          return site.server.processes().length === processes;
-        });
+        await site.server.until("a line that says so", () => failures().length > 0);
+        assert.equal(failures().length, 1, `${what}: one line\n${site.log}`);
+        assert.match(failures()[0] ?? "", why, what);
+        if (traceback !== null) {
+          const isThere = (): boolean => traceback.test(site.log.slice(before));
+          await site.server.until(`the traceback of ${what}`, isThere);
+        }
+        await site.server.until(`nothing left of ${what}`, () => site.zygotes().length === 1);
         assert.deepEqual(site.workers(), workers, `${what}: the same workers`);
       }
+      const { lastReload, generations } = await site.status();
+      assert.equal(lastReload?.outcome, "failed");
+      assert.match(lastReload?.why ?? "", broken.at(-1)?.why ?? /never/);
+      assert.equal(generations.filter(({ state }) => state === "serving").length, 1);
+      await site.server.until("nothing left of them", () => {
+        return site.server.processes().length === processes;
+      });
       site.edit(shopCode("2"));
       assert.equal((await site.command("reload")).status, 0, site.log);
       assert.equal((await rawRequest(site.port, get("/get/a"))).field("X-Version"), "2");

@@ -19,7 +19,7 @@ export interface RoundFacts {
   readonly threads: number;
   readonly timeoutMs: number;
   /** The next version of the code; none is used twice. */
-  nextVersion(): string;
+  readonly nextVersion: () => string;
 }
 
 /** Statuses that requests of the load may get beside 200, each with how often at most. */

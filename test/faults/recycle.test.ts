@@ -19,8 +19,8 @@ import {
 } from "./load-client.ts";
 
 const CONCURRENCY = 4;
-/** A replacement is forked beside the one that leaves: nobody waits for it. */
-const STALL_MAX_MS = 1_000;
+/** A replacement is forked beside the one that leaves: nobody waits for it, but for the CPU. */
+const STALL_MAX_MS = 2_000;
 const POLL_INTERVAL_MS = 15;
 
 const growing: RequestKind = (id) => ({
@@ -35,11 +35,10 @@ async function watchWorkers(
   site: FaultSite,
   ended: Promise<unknown>,
 ): Promise<{ least: number; most: number; pids: Set<number> }> {
-  const seen = { least: Infinity, most: 0, pids: new Set<number>() };
-  let over = false;
-  const end = (): void => void (over = true);
+  const seen = { least: Infinity, most: 0, pids: new Set<number>(), over: false };
+  const end = (): void => void (seen.over = true);
   void ended.then(end, end);
-  while (!over) {
+  while (!seen.over) {
     const workers = site.workers();
     seen.least = Math.min(seen.least, workers.length);
     seen.most = Math.max(seen.most, workers.length);

@@ -70,9 +70,13 @@ export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
   let version = 1;
   await using site = await FaultSite.start({
     args: [
-      ...["--transport", transport, "--workers", String(workers), "--worker-class", workerClass],
+      `--transport=${transport}`,
+      `--workers=${workers}`,
+      `--worker-class=${workerClass}`,
       ...(workerClass === "thread" ? ["--threads", String(THREADS)] : []),
-      ...["--timeout", `${TIMEOUT_MS}ms`, "--watch-window", "1s", "--start-timeout", "6s"],
+      `--timeout=${TIMEOUT_MS}ms`,
+      "--watch-window=1s",
+      "--start-timeout=6s",
     ],
     code: shopCode("1"),
   });

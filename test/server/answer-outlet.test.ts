@@ -185,7 +185,7 @@ test("without a file the source goes on waiting", () => {
   }
 });
 
-test("where there can be no file, a client that holds a worker which others need is cut off", () => {
+test("without room for a file, a client that holds a worker which others need is cut off", () => {
   const fixture = new Fixture({ folder: "/nonexistent" });
   fixture.write(150);
   assert.equal(fixture.outlet.look(0, true), false);

@@ -33,10 +33,11 @@ export const DEVELOPMENT_OPTIONS = {
     alsoCalled: ["--reload-extra-file", "--reload-dir", "--reload-dirs", "--extra-files"],
     summary: "further files to watch for changes; repeatable",
     help:
-      "Only with --reload. Without a slash: files of such a name in any folder that is watched. With a slash: a path " +
-      "from the folder in which Portico was started; a folder stands for all that is in it. " +
-      "`*`, `?`, `[abc]`, `{a,b}`, and `**` for folders at any depth; quote it, or the shell " +
-      "reads it first. gunicorn `--reload-extra-file`, uvicorn `--reload-include`.",
+      "Only with --reload. Without a slash: files of such a name in any folder that is " +
+      "watched. With a slash: a path from the folder in which Portico was started; a folder " +
+      "stands for all that is in it. `*`, `?`, `[abc]`, `{a,b}`, and `**` for folders at any " +
+      "depth; quote it, or the shell reads it first. gunicorn `--reload-extra-file`, uvicorn " +
+      "`--reload-include`.",
     since: "0.1.0",
   },
 } as const satisfies Record<string, OptionSpec>;

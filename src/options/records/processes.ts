@@ -133,12 +133,12 @@ export const PROCESSES_OPTIONS = {
     expects: "the name of a module, or the path of a file that ends in .py",
     summary: "Python functions to call as processes and requests come and go",
     help:
-      "A module on `sys.path`, or a file such as gunicorn's configuration file, of which only the " +
-      "functions are used; it is imported before the application. post_fork(server, worker), " +
-      "worker_ready(worker) or post_worker_init(worker), pre_request(worker, request), " +
-      "post_request(worker, request, environ, response) and worker_exit(server, worker) are " +
-      "called in the worker, child_exit(server, worker) in the process that it was forked from. " +
-      "An error in one of the first three ends the worker; any other is logged.",
+      "A module on `sys.path`, or a file such as gunicorn's configuration file, of which only " +
+      "the functions are used; it is imported before the application. post_fork(server, " +
+      "worker), worker_ready(worker) or post_worker_init(worker), pre_request(worker, " +
+      "request), post_request(worker, request, environ, response) and worker_exit(server, " +
+      "worker) are called in the worker, child_exit(server, worker) in the process that it was " +
+      "forked from. An error in one of the first three ends the worker; any other is logged.",
     since: "0.1.0",
   },
 } as const satisfies Record<string, OptionSpec>;

@@ -27,10 +27,24 @@ export interface DevelopmentSettings {
   readonly includes: readonly IncludeGlob[];
 }
 
+/** Who reloads: the gateway. */
+export interface Reloading {
+  /** Settled when it is over; what came of it is told by the {@link ReloadReport}. */
+  reload(): Promise<unknown>;
+  /** What is being loaded is not the newest code any more, and may take for ever. */
+  abandonReload(): void;
+}
+
+/**
+ * So long code may take to be loaded although there is newer code. It mostly takes less; but what
+ * hangs would otherwise be waited for although it has been repaired.
+ */
+const OUTDATED_LOAD_MAX_MS = 5_000;
+
 export class Development implements ReloadReport {
   readonly site: DevelopmentSite;
   readonly #settings: DevelopmentSettings;
-  readonly #reload: () => Promise<unknown>;
+  readonly #reloading: Reloading;
   readonly #log: Log;
   readonly #clock: Pick<Clock, "nowMs">;
   readonly #watch: ProjectWatch;
@@ -38,22 +52,23 @@ export class Development implements ReloadReport {
   #timer: NodeJS.Timeout | undefined;
   /** What the reload was asked for that is under way; null where somebody else did. */
   #cause: Changes | null = null;
-  /** From the moment at which a reload is asked for until it is known what came of it. */
-  #isUnderWay = false;
+  /** When code began to be loaded of which it is not known yet what comes of it; else null. */
+  #underWaySinceMs: number | null = null;
+  /** That has been given up, because it has changed. */
+  #isOutdated = false;
   #isBroken = false;
   #isClosed = false;
 
-  /** @param reload settled when it is over; the report comes by {@link ReloadReport} */
   constructor(
     settings: DevelopmentSettings,
     application: RequestHandler,
-    reload: () => Promise<unknown>,
+    reloading: Reloading,
     log: Log,
     clock: Pick<Clock, "nowMs">,
   ) {
     this.site = new DevelopmentSite(application, settings.site);
     this.#settings = settings;
-    this.#reload = reload;
+    this.#reloading = reloading;
     this.#log = log;
     this.#clock = clock;
     this.#watch = new ProjectWatch(
@@ -74,6 +89,7 @@ export class Development implements ReloadReport {
       this.#watch.watchTree(path.join(include.folder, include.pattern));
     }
     this.#log.info("watching for changes", { folders: this.#watch.folderCount });
+    this.#underWaySinceMs = this.#clock.nowMs();
   }
 
   /** The application has imported these files, or has failed to. */
@@ -81,13 +97,18 @@ export class Development implements ReloadReport {
     this.#watch.watchImported(files);
   }
 
+  loadedAtStart(): void {
+    this.#settle();
+  }
+
   /** The code does not load at the start: that is shown, until it does. */
   brokenAtStart({ message, details }: OperatorError): void {
+    if (this.#isOutdated) this.#showBroken("it is being loaded anew", null);
     this.failed(1, null, message, details);
   }
 
   begun(): void {
-    this.#isUnderWay = true;
+    this.#underWaySinceMs = this.#clock.nowMs();
     this.site.hold();
   }
 
@@ -99,14 +120,13 @@ export class Development implements ReloadReport {
   }
 
   failed(_generation: number, _serving: number | null, why: string, details: string | null): void {
-    this.#isBroken = true;
-    this.site.showBroken(why, details);
-    const told = this.#told(undefined);
-    this.#log.error(
-      "the code does not load, and every request is told so",
-      { ...told, why },
-      details,
-    );
+    if (this.#isOutdated) {
+      this.#log.info("what was being loaded is given up, since it has changed");
+    } else {
+      this.#showBroken(why, details);
+      const fields = { ...this.#told(undefined), why };
+      this.#log.error("the code does not load, and every request is told so", fields, details);
+    }
     this.#settle();
   }
 
@@ -117,6 +137,11 @@ export class Development implements ReloadReport {
     this.site.close();
   }
 
+  #showBroken(why: string, details: string | null): void {
+    this.#isBroken = true;
+    this.site.showBroken(why, details);
+  }
+
   #onChange(file: string): void {
     if (this.#isClosed) return;
     this.#batch.add(file, this.#clock.nowMs());
@@ -124,23 +149,32 @@ export class Development implements ReloadReport {
     this.#wait();
   }
 
-  /** Until the changes are over. What changes while a reload is under way is for the next one. */
+  /** Until the changes are over, and what is under way. */
   #wait(): void {
     clearTimeout(this.#timer);
     const dueAtMs = this.#batch.dueAtMs;
-    if (dueAtMs === null || this.#isUnderWay || this.#isClosed) return;
-    this.#timer = setTimeout(() => this.#begin(), Math.max(dueAtMs - this.#clock.nowMs(), 0));
+    if (dueAtMs === null || this.#isClosed) return;
+    const givenUpAtMs =
+      this.#underWaySinceMs === null ? 0 : this.#underWaySinceMs + OUTDATED_LOAD_MAX_MS;
+    const delayMs = Math.max(dueAtMs, givenUpAtMs) - this.#clock.nowMs();
+    this.#timer = setTimeout(() => this.#waited(), Math.max(delayMs, 0));
   }
 
-  #begin(): void {
+  #waited(): void {
+    if (this.#underWaySinceMs !== null) {
+      this.#isOutdated = true;
+      this.#reloading.abandonReload();
+      return;
+    }
     this.#cause = this.#batch.take();
-    this.#isUnderWay = true;
-    void this.#reload();
+    this.#underWaySinceMs = this.#clock.nowMs();
+    void this.#reloading.reload();
   }
 
-  /** A reload is over. */
+  /** It is known what came of what was being loaded. */
   #settle(): void {
-    this.#isUnderWay = false;
+    this.#underWaySinceMs = null;
+    this.#isOutdated = false;
     this.#cause = null;
     if (this.#batch.dueAtMs === null) this.site.release();
     else this.#wait();

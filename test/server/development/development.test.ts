@@ -23,6 +23,8 @@ describe("--reload", () => {
   let lines: [message: string, fields: LogFields, details: string | null][];
   /** Reloads that were asked for and are not over: the test says what comes of them. */
   let reloads: PromiseWithResolvers<void>[];
+  let abandoned: number;
+  let nowMs: () => number;
 
   const until = async (what: string, condition: () => boolean): Promise<void> => {
     const deadline = performance.now() + HAPPENS_WITHIN_MS;
@@ -48,6 +50,8 @@ describe("--reload", () => {
     application = new PlayedHandler();
     lines = [];
     reloads = [];
+    abandoned = 0;
+    nowMs = () => realClock.nowMs();
     const note: Log["info"] = (message, fields = {}, details = null) => {
       lines.push([message, fields, details]);
     };
@@ -63,16 +67,20 @@ describe("--reload", () => {
     development = new Development(
       { site, folders: [project.path], includes: [] },
       application,
-      () => {
-        const reload = Promise.withResolvers<void>();
-        reloads.push(reload);
-        return reload.promise;
+      {
+        reload: () => {
+          const reload = Promise.withResolvers<void>();
+          reloads.push(reload);
+          return reload.promise;
+        },
+        abandonReload: () => void abandoned++,
       },
       { ...NULL_LOG, info: note, error: note },
-      realClock,
+      { nowMs: () => nowMs() },
     );
     connection = development.site.openConnection(ENDPOINTS);
     development.start();
+    development.loadedAtStart();
     development.onFiles([project.at("app.py"), project.at("other.py")]);
     lines = [];
   });
@@ -143,6 +151,37 @@ describe("--reload", () => {
     development.served(3, "WSGI", 1);
     ask();
     assert.equal(application.answers.length, 1);
+  });
+
+  test("what takes long to load is given up once there is newer code", async () => {
+    project.write("app.py", "while True: pass");
+    await untilReload(1);
+    nowMs = () => realClock.nowMs() + 6_000;
+    await pause(150);
+    assert.equal(abandoned, 0);
+    project.write("app.py", "repaired");
+    await until("giving up", () => abandoned === 1);
+    const sink = ask();
+    development.failed(2, 1, "it is not wanted any more", null);
+    assert.match(lines[0]?.[0] ?? "", /is given up/);
+    await untilReload(2);
+    assert.equal(sink.status, null);
+    development.served(3, "WSGI", 1);
+    application.answerAt(0).answer("new");
+    assert.equal(sink.content, "new");
+  });
+
+  test("so is what takes long at the start", async () => {
+    development.start();
+    nowMs = () => realClock.nowMs() + 6_000;
+    project.write("app.py", "repaired");
+    await until("giving up", () => abandoned === 1);
+    development.brokenAtStart(new OperatorError(EXIT_STATUS.moduleNotLoaded, "it was killed"));
+    await untilReload(1);
+    development.served(3, "WSGI", 1);
+    ask();
+    assert.equal(application.answers.length, 1);
+    assert.ok(!lines.some(([message]) => message.includes("does not load")));
   });
 
   test("code that does not load at the start: any source file may be what is missing", async () => {
