@@ -38,6 +38,7 @@ export function workerLife(options: Options): WorkerLifeSettings {
     requestsMax: workerClass === "request" ? null : requestsMax,
     requestsJitter:
       options.requestsJitter ?? Math.floor((requestsMax ?? 0) * REQUESTS_JITTER_SHARE),
+    rssMaxBytes: options.rssMaxBytes,
     lifetimeMs: options.lifetimeMs,
   };
 }

@@ -3,6 +3,7 @@
  * dice, which keep workers that were born together from leaving together.
  */
 import type { ChannelSettings, WorkerLoad } from "./channel.ts";
+import type { MemoryReport } from "./worker-report.ts";
 import type { WorkerClass } from "./zygote.ts";
 
 export interface WorkerLifeSettings {
@@ -13,6 +14,8 @@ export interface WorkerLifeSettings {
   readonly requestsMax: number | null;
   /** So many requests more, at most; each worker has its own number. */
   readonly requestsJitter: number;
+  /** Resident bytes beyond which another takes its place; null for never. */
+  readonly rssMaxBytes: number | null;
   /** Age at which another takes its place; null for never. */
   readonly lifetimeMs: number | null;
 }
@@ -32,6 +35,15 @@ export function channelSettings(life: WorkerLifeSettings, load: WorkerLoad): Cha
     recycleAfter:
       requestsMax === null ? null : Math.max(1, Math.ceil((requestsMax + jitter) / threads)),
   };
+}
+
+/**
+ * Whether a worker that reports its size was as large before its first request: then every other
+ * would be so too, and nothing is won by replacing it.
+ */
+export function isTooLargeFromBirth(life: WorkerLifeSettings, report: MemoryReport): boolean {
+  const grewBytes = report.routes.reduce((sum, route) => sum + Math.max(0, route.grewBytes), 0);
+  return report.rssBytes - grewBytes > (life.rssMaxBytes ?? Infinity);
 }
 
 /** When a worker that is born now has lived long enough; null for never. */

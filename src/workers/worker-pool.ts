@@ -15,8 +15,13 @@ import type { GenerationRecord } from "./generation-watch.ts";
 import type { Job } from "./job.ts";
 import { RespawnPause } from "./respawn-pause.ts";
 import { WorkerHandle } from "./worker-handle.ts";
-import { channelSettings, expiryMs, type WorkerLifeSettings } from "./worker-life.ts";
-import type { MemoryReport, RouteGrowth } from "./worker-report.ts";
+import {
+  channelSettings,
+  expiryMs,
+  isTooLargeFromBirth,
+  type WorkerLifeSettings,
+} from "./worker-life.ts";
+import { describeGrowth, mebibytes, type MemoryReport } from "./worker-report.ts";
 import type { ProcessEnd, Zygote } from "./zygote.ts";
 
 /** What a pool needs from its generation. */
@@ -59,7 +64,6 @@ const FORK_ANSWER_MAX_MS = 5_000;
 const REAP_MAX_MS = 3_000;
 /** Workers beyond those that are wanted: that leave, or hang in something that does not end. */
 const EXTRA_WORKERS_MAX = 32;
-const MIB = 1_048_576;
 
 export class WorkerPool {
   readonly #transport: Transport;
@@ -82,6 +86,7 @@ export class WorkerPool {
   #target = 0;
   #closed = false;
   #idleSinceMs: number | null = null;
+  #saidTooLarge = false;
   /** Of channels that are gone. */
   readonly #gone = { answered: 0, failed: 0 };
   #crashes = 0;
@@ -232,7 +237,7 @@ export class WorkerPool {
     handle.take("said-ready");
     if (handle.state !== "ready") return;
     // One that has served its time goes when there is one in its place.
-    const leaving = [...this.#handles.values()].find(({ state }) => state === "leaving");
+    const leaving = this.#handles.values().find(({ state }) => state === "leaving");
     if (leaving !== undefined) this.#retire(leaving);
     if (this.allReady) this.#owner.onAllReady();
   }
@@ -279,12 +284,19 @@ export class WorkerPool {
     this.#replace(handle, "has taken --max-requests");
   }
 
-  grewTooLarge(handle: WorkerHandle, { rssBytes, routes }: MemoryReport): void {
-    this.#log.warn("a worker uses more memory than --max-rss", {
-      pid: handle.pid,
-      rss: mebibytes(rssBytes),
-      grew: describeGrowth(routes),
-    });
+  grewTooLarge(handle: WorkerHandle, report: MemoryReport): void {
+    const { pid } = handle;
+    const rss = mebibytes(report.rssBytes);
+    if (isTooLargeFromBirth(this.#life, report)) {
+      // Once, or each worker of the generation would say so.
+      if (!this.#saidTooLarge) {
+        this.#log.warn("--max-rss is less than what a worker needs to begin with", { pid, rss });
+      }
+      this.#saidTooLarge = true;
+      return;
+    }
+    const grew = describeGrowth(report.routes);
+    this.#log.warn("a worker uses more memory than --max-rss", { pid, rss, grew });
     this.#replace(handle, "uses more memory than --max-rss");
   }
 
@@ -296,9 +308,8 @@ export class WorkerPool {
   forkFailed(worker: number, message: string): void {
     const handle = this.#handles.get(worker);
     if (handle === undefined) return;
-    if (!this.#owner.isWarmingUp) {
-      this.#log.error("a worker could not be forked", { cause: message });
-    }
+    const cause = { cause: message };
+    if (!this.#owner.isWarmingUp) this.#log.error("a worker could not be forked", cause);
     this.#owner.onDied(`before they begin (${message})`);
     this.#reaped(handle, true);
   }
@@ -486,15 +497,4 @@ export class WorkerPool {
 function endChannel(channel: WorkerChannel): void {
   channel.retired = true;
   channel.end();
-}
-
-function describeGrowth(routes: readonly RouteGrowth[]): string {
-  return routes
-    .filter(({ grewBytes }) => grewBytes > 0)
-    .map((one) => `${one.route} by ${mebibytes(one.grewBytes)} over ${one.requests} requests`)
-    .join("; ");
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / MIB).toFixed(1)} MiB`;
 }

@@ -6,10 +6,9 @@
  * browser is `reload-browser.test.ts`'s.
  */
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, realpathSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, realpathSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { ProjectFolder } from "../server/development/project-folder.ts";
 import { type RawResponse, rawRequest } from "./raw-client.ts";
 import {
@@ -215,6 +214,22 @@ def app(environ, start_response):
     await serves("two");
   });
 
+  for (const args of [["--threads=2"], ["--worker-class=request"], ["--transport=node"]]) {
+    test(`is served with ${args[0]}, also what a view imports`, async () => {
+      const late = APPLICATION.replace("return [", "import late; return [late.TEXT, ");
+      project.write("app.py", late);
+      project.write("late.py", "TEXT = b'late '");
+      await start(...args, "app:app");
+      await serves("late one");
+      project.write("part.py", "TEXT = 'two'");
+      await serves("late two");
+      project.write("late.py", "TEXT = b'later '");
+      await serves("later two");
+      project.write("late.py", "TEXT = b'latest '");
+      await serves("latest two");
+    });
+  }
+
   test("does not load at the start: it is shown, and served as soon as it loads", async () => {
     project.write("app.py", "import part, missing");
     await start("app:app");
@@ -253,17 +268,15 @@ def app(environ, start_response):
 
   for (const when of ["when it is changed", "at the start"] as const) {
     test(`hangs while it is loaded ${when}: it is given up when it is repaired`, async () => {
-      const hang = "import time\ntime.sleep(100)\n";
+      const hang = "import time\nopen('hanging', 'w').close()\ntime.sleep(100)\n";
       if (when === "at the start") project.write("part.py", hang);
       const ready = when === "at the start" ? await freePort() : 0;
       server = await startPortico(
         ["--bind", `127.0.0.1:${ready}`, "--reload", "--chdir", project.path, "app:app"],
         ready === 0 ? {} : { ready },
       );
-      if (when === "when it is changed") {
-        project.write("part.py", hang);
-        await pause(1_000);
-      }
+      if (when === "when it is changed") project.write("part.py", hang);
+      await server.until("the hang", () => existsSync(project.at("hanging")));
       project.write("part.py", "TEXT = 'two'");
       await server.until("the repaired code", async () => (await get("/")).text === "two", 9_000);
       assert.equal(logged(/ info what was being loaded is given up/), 1);

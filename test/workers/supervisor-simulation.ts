@@ -73,6 +73,7 @@ function settingsOf(shape: Shape): SupervisorSettings {
         workerClass: shape.workerClass,
         threads: shape.threads,
         requestsMax: shape.requestsMax,
+        rssMaxBytes: null,
         requestsJitter: 0,
         lifetimeMs: shape.lifetimeMs,
       },

@@ -73,7 +73,7 @@ export class Development implements ReloadReport {
     this.#clock = clock;
     this.#watch = new ProjectWatch(
       new WatchedPaths(settings.includes.map((include) => withRealFolder(include))),
-      { onChange: (file) => this.#onChange(file), isBroken: () => this.#isBroken },
+      { onChange: (file) => this.#onChange(file), isIncomplete: () => this.#isIncomplete },
       log,
     );
   }
@@ -135,6 +135,11 @@ export class Development implements ReloadReport {
     clearTimeout(this.#timer);
     this.#watch.close();
     this.site.close();
+  }
+
+  /** Nobody knows of all files that are imported while they are being imported, or are not. */
+  get #isIncomplete(): boolean {
+    return this.#isBroken || this.#underWaySinceMs !== null;
   }
 
   #showBroken(why: string, details: string | null): void {

@@ -29,8 +29,8 @@ import {
 export interface ProjectWatchEvents {
   /** Called once or several times for each change. */
   onChange(file: string): void;
-  /** Whether the code does not load at present. */
-  isBroken(): boolean;
+  /** Whether it is not known at present which files are imported. */
+  isIncomplete(): boolean;
 }
 
 export interface WatchBounds {
@@ -240,7 +240,8 @@ export class ProjectWatch {
     if (now === before || (now === null && before === undefined)) return;
     this.#signatures.set(file, now);
     const changed = { kind, isImported, isNew: before === undefined };
-    if (isNews && isReasonToReload(changed, this.#events.isBroken())) this.#events.onChange(file);
+    if (isNews && isReasonToReload(changed, this.#events.isIncomplete()))
+      this.#events.onChange(file);
   }
 
   #complain(why: string): void {

@@ -76,13 +76,14 @@ export class WatchedPaths {
  * Whether a change means that the code is to be loaded anew.
  *
  * A source file that is not imported means nothing, such as a test; but a new one may be what an
- * import looked for in vain. While the code does not load, any may be what is missing.
+ * import looked for in vain. While it is not known which are imported, because the code is being
+ * loaded or does not load, any may be one of them.
  */
 export function isReasonToReload(
   { kind, isImported, isNew }: ChangedFile,
-  isBroken: boolean,
+  isIncomplete: boolean,
 ): boolean {
-  return kind !== "source" || isImported || isNew || isBroken;
+  return kind !== "source" || isImported || isNew || isIncomplete;
 }
 
 /** Whether nothing in a folder of this name is looked at. */

@@ -15,7 +15,7 @@ const POLL_INTERVAL_MS = 5;
 describe("the watch over a project", () => {
   let project: ProjectFolder;
   let watch: ProjectWatch;
-  let isBroken: boolean;
+  let isIncomplete: boolean;
   let bounds: WatchBounds;
   /** Files whose changes were told, each once. */
   let told: Set<string>;
@@ -25,7 +25,7 @@ describe("the watch over a project", () => {
     const log = { ...NULL_LOG, warn: (message: string) => void warnings.push(message) };
     const events = {
       onChange: (file: string) => void told.add(file.slice(project.path.length + 1)),
-      isBroken: () => isBroken,
+      isIncomplete: () => isIncomplete,
     };
     const includes = globs.map((glob) => parseIncludeGlob(glob, project.path));
     watch = new ProjectWatch(new WatchedPaths(includes), events, log, bounds);
@@ -51,7 +51,7 @@ describe("the watch over a project", () => {
 
   beforeEach(() => {
     project = new ProjectFolder();
-    isBroken = false;
+    isIncomplete = false;
     bounds = { foldersMax: 100, importFoldersReserved: 10 };
     told = new Set();
   });
@@ -97,7 +97,7 @@ describe("the watch over a project", () => {
     await untilTold("local_settings.py");
     project.write("local_settings.py", "changed");
     await assertNothingTold();
-    isBroken = true;
+    isIncomplete = true;
     project.write("test_app.py", "repaired");
     await untilTold("test_app.py");
   });
@@ -147,7 +147,10 @@ describe("the watch over a project", () => {
     const outside: string[] = [];
     begin();
     watch.close();
-    const events = { onChange: (name: string) => void outside.push(name), isBroken: () => false };
+    const events = {
+      onChange: (name: string) => void outside.push(name),
+      isIncomplete: () => false,
+    };
     watch = new ProjectWatch(new WatchedPaths([]), events, NULL_LOG);
     watch.watchImported([file]);
     elsewhere.write("shop/deeper/not.html");
