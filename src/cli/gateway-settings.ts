@@ -25,6 +25,7 @@ import type { PythonInterpreter } from "../workers/python-interpreter.ts";
 import { developmentSettings } from "./development-settings.ts";
 import { readEdgeRules } from "./edge-policy-settings.ts";
 import { readErrorPage } from "./error-page-file.ts";
+import { workingFolder } from "./working-folder.ts";
 import { readinessTarget, workerLife } from "./worker-settings.ts";
 import type { SystemSettings } from "./system-settings.ts";
 import { readBelievedFields, readHostPatterns, readNetworks } from "./proxy-settings.ts";
@@ -55,6 +56,7 @@ export function gatewaySettings(
 ): GatewaySettings {
   const { options } = run;
   const life = workerLife(options);
+  const startFolder = workingFolder(env);
   const development = developmentSettings(options, run.reference, run.folder);
   return {
     version: run.version,
@@ -80,13 +82,15 @@ export function gatewaySettings(
           reference: run.reference,
           folder: run.folder,
           env: { ...env, ...options.env },
-          pythonpath: options.pythonpath.map((folder) => path.resolve(folder)),
+          pythonpath: options.pythonpath.map((entry) => path.resolve(startFolder, entry)),
           rootPath: options.rootPath,
           version: run.version,
           multiprocess: run.workers.range.max > 1 || life.workerClass === "request",
           workerClass: life.workerClass,
           threads: life.threads,
-          hooks: options.hooks?.endsWith(".py") ? path.resolve(options.hooks) : options.hooks,
+          hooks: options.hooks?.endsWith(".py")
+            ? path.resolve(startFolder, options.hooks)
+            : options.hooks,
           maxRssBytes: options.rssMaxBytes,
           reportFiles: development !== null,
           errorLog: options.errorLog === null ? null : path.resolve(options.errorLog),

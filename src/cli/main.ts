@@ -28,6 +28,7 @@ import { controlSocket } from "./control-settings.ts";
 import { ErrorLog } from "./error-log.ts";
 import { warnOfReaders } from "./development-settings.ts";
 import { gatewaySettings, type Run } from "./gateway-settings.ts";
+import { workingFolder } from "./working-folder.ts";
 import { parseWorkerRange, WORKERS_MAX } from "./worker-settings.ts";
 import { handleSignals, stopAndExit } from "./signals.ts";
 import { startUpReport } from "./start-up-report.ts";
@@ -70,7 +71,7 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
         `an application of that name is ${reference}:app`,
     );
   }
-  const folder = path.resolve(options.chdir ?? ".");
+  const folder = path.resolve(workingFolder(env), options.chdir ?? ".");
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new OperatorError(EXIT_STATUS.usage, `--chdir ${options.chdir}: there is no such folder`);
   }

@@ -321,8 +321,11 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
         asked.add(next);
         continue;
       }
-      this.#log.info("the application is not ready yet", { path: readiness.path, answer });
-      warmUp.lastAnswer = `${readiness.path} was answered ${answer}`;
+      const said = `${readiness.path} was answered ${answer}`;
+      if (said !== warmUp.lastAnswer) {
+        this.#log.info("the application is not ready yet", { path: readiness.path, answer });
+      }
+      warmUp.lastAnswer = said;
       await pause(READINESS_INTERVAL_MS);
       if (this.state !== "warming") return;
     }

@@ -237,7 +237,7 @@ export class WorkerPool {
     handle.take("said-ready");
     if (handle.state !== "ready") return;
     // One that has served its time goes when there is one in its place.
-    const leaving = this.#handles.values().find(({ state }) => state === "leaving");
+    const leaving = [...this.#handles.values()].find((one) => one.state === "leaving");
     if (leaving !== undefined) this.#retire(leaving);
     if (this.allReady) this.#owner.onAllReady();
   }

@@ -3,6 +3,7 @@
  * the workers. Speaks the control conversation of docs/worker-protocol.md; decides nothing.
  */
 import type { ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { EXIT_STATUS, type ExitStatus, OperatorError } from "../base/errors.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
@@ -120,7 +121,12 @@ export class Zygote implements ByteStreamHandler {
       child.once("exit", (status, signal) => {
         resolve(signal === null ? `exited with status ${status}` : `was ended by ${signal}`);
       });
-      child.once("error", (error) => resolve(`could not be started (${error.message})`));
+      child.once("error", ({ message }) => {
+        // The system says of a folder that is gone that the program is.
+        const isGone = !existsSync(settings.folder);
+        const why = isGone ? `the working folder ${settings.folder} is gone` : message;
+        resolve(`could not be started (${why})`);
+      });
     });
     void this.#exited.then((description) => this.#gone(description));
     this.#say({
