@@ -1,7 +1,8 @@
 """What a framework would import at the first request only.
 
-In development it is imported with the rest, so that broken code shows when it is loaded, and what
-it is made of is watched from the beginning. Flask and Pyramid import all of it by themselves.
+It is imported with the rest: broken code shows when it is loaded, and so before it has any traffic;
+what it is made of is shared by all workers, and watched in development. Flask and Pyramid import
+all of it by themselves.
 """
 
 from __future__ import annotations
@@ -26,3 +27,11 @@ def import_ahead() -> None:
         importlib.import_module("django.urls").get_resolver().url_patterns  # noqa: B018
     except BaseException as error:  # noqa: BLE001 - as in loading.import_module
         loading.raised(f"the URLconf {urlconf} could not be imported", error)
+    close_database_connections()
+
+
+def close_database_connections() -> None:
+    """Those that the import has opened: two workers must not talk over the same one."""
+    connections = getattr(sys.modules.get("django.db"), "connections", None)
+    if connections is not None:
+        connections.close_all()

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from portico_worker import (
     error_log,
+    first_request,
     guardian,
     loading,
     source_files,
@@ -117,10 +118,7 @@ def load(settings: Start) -> tuple[Hooks | None, loading.Application]:
 
         loaded = hooks.load(settings.hooks, settings.generation)
     application = loading.load(settings.reference)
-    if settings.report_files:
-        from portico_worker import first_request  # noqa: PLC0415 - only where it is on
-
-        first_request.import_ahead()
+    first_request.import_ahead()
     return loaded, application
 
 

@@ -44,6 +44,14 @@ class FirstRequestTest(unittest.TestCase):
             first_request.import_ahead()
         self.assertEqual(resolver.asked, 1)
 
+    def test_connections_that_the_import_has_opened_are_closed(self) -> None:
+        database = types.ModuleType("django.db")
+        database.connections = mock.Mock()  # type: ignore[attr-defined]
+        site = with_django(Resolver(None), configured=True, ROOT_URLCONF="site.urls")
+        with site, mock.patch.dict(sys.modules, {"django.db": database}):
+            first_request.import_ahead()
+        database.connections.close_all.assert_called_once_with()
+
     def test_django_that_is_imported_but_not_used_is_left_alone(self) -> None:
         resolver = Resolver(RuntimeError("it must not be asked"))
         with with_django(resolver, configured=False):
