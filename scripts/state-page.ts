@@ -31,8 +31,8 @@ export const STATE_MACHINES: readonly StateMachine[] = [
   {
     name: "Worker",
     introduction:
-      "A process that calls the application. The gateway is its grandparent: the zygote forks it, " +
-      "reaps it and reports both, so these are the states as the gateway knows them.",
+      "A process that calls the application. The gateway is its grandparent: the zygote forks " +
+      "it, reaps it, and reports both; so these are the states as the gateway knows them.",
     file: "src/workers/worker-state.ts",
     transitions: WORKER_TRANSITIONS,
   },

@@ -142,7 +142,9 @@ for (const { workerClass, transport, name } of CASES) {
       );
       const [first, , last] = response.pieces;
       assert.ok((last?.arrivedAtMs ?? 0) - (first?.arrivedAtMs ?? 0) > 150);
-      assert.equal(exercise.notes().filter((line) => line === "stream").length, 1);
+      const closes = (): number => exercise.notes().filter((line) => line === "stream").length;
+      await exercise.server.until("close()", () => closes() > 0);
+      assert.equal(closes(), 1);
     });
 
     test("HEAD has the fields of GET and no content", async () => {

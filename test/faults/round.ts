@@ -98,7 +98,7 @@ export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
     ]),
   });
   await load.more(5);
-  const lists = await Promise.all(shape.faults.map((list) => runFaults(list, facts, dice)));
+  const lists = await runAll(shape, facts);
   await settle(site, shape);
   await load.round();
   const report = await load.stop();
@@ -118,14 +118,21 @@ export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
   return report.summary;
 }
 
-async function runFaults(
-  list: readonly RandomFault[],
-  facts: RoundFacts,
-  dice: Dice,
-): Promise<Costs[]> {
+/** @throws the first error of any list, once all have ended */
+async function runAll({ faults }: RoundShape, facts: RoundFacts): Promise<Costs[][]> {
+  const ended = await Promise.allSettled(faults.map((list) => runFaults(list, facts)));
+  return ended.map((one) => {
+    if (one.status === "fulfilled") return one.value;
+    const { server } = facts.site;
+    const text = one.reason instanceof Error ? one.reason.stack : String(one.reason);
+    throw new Error(`${text}\nended: ${JSON.stringify(server.end)}\n${server.output}`);
+  });
+}
+
+async function runFaults(list: readonly RandomFault[], facts: RoundFacts): Promise<Costs[]> {
   const costs: Costs[] = [];
   for (const fault of list) {
-    await pause(dice.between(0, 400));
+    await pause(facts.dice.between(0, 400));
     costs.push(await fault.run(facts));
   }
   return costs;

@@ -161,7 +161,7 @@ async function play(simulation: SupervisorSimulation, script: Script): Promise<v
   }
 }
 
-/** The code of which the traffic's generation is. */
+/** The code of the generation that has the traffic; null while it has no zygote. */
 function servedCode({ machine, serving }: SupervisorSimulation): Code | null {
   const zygote = machine.livingZygotes.find(({ generation }) => generation === serving);
   return zygote?.code ?? null;
@@ -188,7 +188,8 @@ async function calmDown(simulation: SupervisorSimulation, reloads: boolean): Pro
   // Who hangs is found out by the requests that are not answered: enough for everybody to get one.
   for (let count = 0; count < EVERYBODY; count++) simulation.submit(false);
   await simulation.pass(CALM_MS / 2);
-  if (reloads || servedCode(simulation) !== "good") {
+  const code = servedCode(simulation);
+  if (reloads || (code !== null && code !== "good")) {
     const reload = simulation.reload();
     await simulation.passUntil("an end of the reload", 3 * START_TIMEOUT_MS, () => {
       return reload.outcome !== null;
