@@ -220,12 +220,15 @@ def import_file(path: str) -> ModuleType:
 
 
 def warnings(name: str, module: ModuleType) -> list[str]:
-    """One for each function that seems to be a hook misspelt, and one for all that is ignored."""
+    """One for each function that seems to be a hook misspelt, and one each for what is gunicorn's."""
     lines: list[str] = []
-    ignored: list[str] = []
+    settings: list[str] = []
+    others: list[str] = []
     for entry, value in vars(module).items():
-        if entry in GUNICORN_HOOKS or entry in GUNICORN_SETTINGS:
-            ignored.append(entry)
+        if entry in GUNICORN_SETTINGS:
+            settings.append(entry)
+        elif entry in GUNICORN_HOOKS:
+            others.append(entry)
         elif (
             entry not in HOOKS
             and inspect.isfunction(value)
@@ -233,6 +236,10 @@ def warnings(name: str, module: ModuleType) -> list[str]:
             and difflib.get_close_matches(entry, HOOKS, n=1, cutoff=ALIKE)
         ):
             lines.append(f"hooks {name}: {entry} is not called{did_you_mean(entry, list(HOOKS))}")
-    if ignored:
-        lines.append(f"hooks {name}: ignored: {', '.join(ignored)} (Portico has its own options)")
+    if settings:
+        listed = ", ".join(settings)
+        lines.append(f"hooks {name}: not read: {listed} (Portico has options of its own)")
+    if others:
+        listed = ", ".join(others)
+        lines.append(f"hooks {name}: not called: {listed} (gunicorn's, which Portico has not)")
     return lines

@@ -111,7 +111,7 @@ class Processes(ZygoteCase):
             pid, end = self.fork(number)
             self.assertEqual(end.ask("/").decode(), f"provider of {pid}")
             self.assertIn(f"portico: Worker spawned (pid: {pid})\n", self.stderr())
-        ignored = "hooks gunicorn.conf.py: ignored: bind, workers, worker_class, threads "
+        ignored = "hooks gunicorn.conf.py: not read: bind, workers, worker_class, threads "
         self.assertEqual(self.stderr().count(ignored), 1, self.stderr())
 
     def test_the_file_of_prometheus_guide(self) -> None:
@@ -393,7 +393,11 @@ class Warnings(unittest.TestCase):
     def test_what_is_gunicorns_and_not_ours_is_listed_in_one_line(self) -> None:
         self.assertEqual(
             self.warnings(bind=":8000", when_ready=lambda *_: None, pre_fork=lambda *_: None),
-            ["hooks config.py: ignored: bind, when_ready, pre_fork (Portico has its own options)"],
+            [
+                "hooks config.py: not read: bind (Portico has options of its own)",
+                "hooks config.py: not called: when_ready, pre_fork "
+                "(gunicorn's, which Portico has not)",
+            ],
         )
 
 

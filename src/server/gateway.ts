@@ -247,6 +247,8 @@ export class Gateway {
   async #stopGracefully(): Promise<void> {
     const { drainDelayMs, gracefulTimeoutMs } = this.#settings;
     this.#take("stop-asked");
+    const { connectionCount: connections } = this.server;
+    this.#log.info("stopping: what was accepted is answered", { connections });
     this.#succession.abandon();
     this.#surroundings.onStopping("answers what it has accepted");
     if (drainDelayMs !== null && !this.#handedOver) await this.#wait(drainDelayMs);
@@ -264,6 +266,7 @@ export class Gateway {
     if (this.#hurried) return;
     this.#take("drained");
     await this.#end(WORKERS_END_MS);
+    this.#log.info("stopped");
   }
 
   /** Until the time is over, or everything is to end at once. */

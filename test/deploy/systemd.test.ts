@@ -28,7 +28,8 @@ const systemdAnalyze = requireProgram("systemd-analyze");
 /** The units as they are, but for where Portico is on this machine. */
 function copyUnits(): Copies {
   const copies = new Copies(...UNITS);
-  const own = join(ROOT, "bin/portico");
+  // In a unit, a space in a path would part it.
+  const own = join(ROOT, "bin/portico").replaceAll(" ", "\\x20");
   copies.edit("portico.service", `ExecStart=${PORTICO}`, `ExecStart=${own}`);
   copies.edit("portico.service", `ExecReload=${PORTICO}`, `ExecReload=${own}`);
   return copies;

@@ -10,7 +10,13 @@ import { everyonesPython } from "./everyones-python.ts";
 import { APPLICATIONS, get, post, TRANSPORTS } from "./exercise.ts";
 import { childrenOf, statusOf } from "./process-tree.ts";
 import { rawRequest } from "./raw-client.ts";
-import { PORTICO, runToEnd, type ServerProcess, startServer } from "./server-process.ts";
+import {
+  PORTICO,
+  PROJECT_FOLDER,
+  runToEnd,
+  type ServerProcess,
+  startServer,
+} from "./server-process.ts";
 
 const hasNamespaces =
   spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"]).status === 0;
@@ -30,7 +36,11 @@ const READ_ONLY = `
   mount --make-rprivate /
   mount -o remount,ro,bind /
   for place in /tmp /var/tmp /run /dev/shm; do
-    mount -t tmpfs -o ro none "$place"
+    case "${PROJECT_FOLDER}" in
+      # It must not be hidden.
+      "$place"/*) mount --bind "$place" "$place" && mount -o remount,ro,bind "$place" ;;
+      *) mount -t tmpfs -o ro none "$place" ;;
+    esac
   done
   ! touch "\${TMPDIR:-/tmp}/x" 2>/dev/null
   exec setpriv --reuid ${UID} --regid ${UID} --clear-groups env -u HOME -u USER "$@"

@@ -8,13 +8,12 @@ import type { ServerProcess } from "./server-process.ts";
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
 
 /** The id of an answer, which the page has as well, and the log in one line. */
-function idOf(answer: RawResponse, server: ServerProcess, line: RegExp): string {
+async function idOf(answer: RawResponse, server: ServerProcess, line: RegExp): Promise<string> {
   const id = answer.field("x-request-id") ?? "";
   assert.ok(answer.text.includes(id), answer.text);
-  const lines = server.stderr.split("\n").filter((text) => text.includes(`requestId=${id} `));
-  assert.ok(
-    lines.some((text) => line.test(text)),
-    `no such line as ${line} for ${id}\n${server.output}`,
+  // The line and the answer come by different ways.
+  await server.until(`${line} for ${id}`, () =>
+    server.stderr.split("\n").some((text) => text.includes(`requestId=${id} `) && line.test(text)),
   );
   return id;
 }
@@ -34,7 +33,7 @@ for (const transport of TRANSPORTS) {
       for (const [request, status, line] of cases) {
         const answer = await rawRequest(port, request);
         assert.equal(answer.status, status);
-        const id = idOf(answer, server, line);
+        const id = await idOf(answer, server, line);
         assert.match(id, UUID);
         const problem: unknown = JSON.parse(answer.text);
         assert.equal((problem as { requestId: unknown }).requestId, id);
@@ -57,10 +56,10 @@ for (const transport of TRANSPORTS) {
       const { server, port } = exercise;
       const given = "from-the-proxy.42";
       const answer = await rawRequest(port, get("/raises", `X-Request-ID: ${given}\r\n`));
-      assert.equal(idOf(answer, server, /status=500/), given);
+      assert.equal(await idOf(answer, server, /status=500/), given);
       for (const bad of ["a b", '"quoted"', "x".repeat(129), "<script>"]) {
         const other = await rawRequest(port, get("/raises", `X-Request-ID: ${bad}\r\n`));
-        assert.match(idOf(other, server, /status=500/), UUID);
+        assert.match(await idOf(other, server, /status=500/), UUID);
       }
     });
 
@@ -68,7 +67,7 @@ for (const transport of TRANSPORTS) {
       const args = ["--workers", "1", "--forwarded-allow-ips", "none"];
       await using exercise = await startExercise(transport, args);
       const answer = await rawRequest(exercise.port, get("/raises", "X-Request-ID: invented\r\n"));
-      assert.match(idOf(answer, exercise.server, /status=500/), UUID);
+      assert.match(await idOf(answer, exercise.server, /status=500/), UUID);
     });
   });
 }

@@ -142,7 +142,7 @@ describe("deploys", { concurrency: CONCURRENCY }, () => {
 
   test("what is under way is finished by the old code, what comes later by the new", async () => {
     await using site = await FaultSite.start({
-      args: ["--workers", "3", "--watch-window", "off"],
+      args: ["--workers", "3", "--watch-window", "off", "--body-rate-min", "off"],
       code: shopCode("1"),
     });
     const clients = await Promise.all([1, 2, 3, 4].map(() => RawClient.connect(site.port)));
@@ -174,6 +174,30 @@ describe("deploys", { concurrency: CONCURRENCY }, () => {
     });
     assert.deepEqual(site.notes(), ["long", "upload"]);
     for (const client of clients) client.close();
+  });
+
+  test("workers that end just when they get ready never reach anybody, nor the gateway", async () => {
+    await using site = await FaultSite.start({ args: ["--workers", "2"], code: shopCode("1") });
+    const load = site.load({ connections: 2 });
+    const workers = site.workers();
+    const failures = (): number => site.logged(/ error the new generation /).length;
+    for (let number = 1; number <= 10; number++) {
+      // By another thread, a little later each time: before, with and behind the first frame.
+      const lines = [
+        "def end(): os._exit(6)",
+        "def end_soon():",
+        `    threading.Timer(${(number - 1) / 1_000}, end).start()`,
+        "os.register_at_fork(after_in_child=end_soon)",
+      ];
+      site.edit(shopCode("666", { lines }));
+      site.server.signal("SIGHUP");
+      await site.server.until(`failure ${number}`, () => failures() === number);
+    }
+    const report = await load.stop();
+    assertServed(report, { slowestMs: STALL_MAX_MS, output: site.log });
+    assertExactlyOnce(report, site.notes());
+    assert.ok(report.exchanges.every(({ version }) => version === "1"));
+    assert.deepEqual(site.workers(), workers);
   });
 
   test("HUPs in a storm are as good as one or two", async () => {

@@ -149,6 +149,13 @@ export class FaultSite implements AsyncDisposable {
     return children(this.pid).filter((pid) => children(pid).length > 0);
   }
 
+  /** PIDs of what has ended and was not reaped, of the gateway's children and theirs. */
+  zombies(): number[] {
+    return children(this.pid)
+      .flatMap((pid) => [pid, ...children(pid)])
+      .filter((pid) => statusOf(pid)?.state === "Z");
+  }
+
   /** Number of descriptors that the gateway has open. */
   descriptors(): number {
     return readdirSync(`/proc/${this.pid}/fd`).length;

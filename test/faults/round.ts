@@ -87,6 +87,7 @@ export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
     timeoutMs: TIMEOUT_MS,
     nextVersion: () => String(++version),
   };
+  const descriptors = site.descriptors();
   const load = site.load({
     connections,
     pauseMs,
@@ -102,6 +103,7 @@ export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
   await settle(site, shape);
   await load.round();
   const report = await load.stop();
+  await untilLeftAsItWas(site, shape, descriptors);
   assertServed(report, {
     statuses: sum(lists.flat()),
     slowestMs: SLOWEST_MS,
@@ -136,6 +138,21 @@ async function runFaults(list: readonly RandomFault[], facts: RoundFacts): Promi
     costs.push(await fault.run(facts));
   }
   return costs;
+}
+
+/** Nothing that was used for a while is kept: no zombie, and no descriptor. */
+async function untilLeftAsItWas(
+  site: FaultSite,
+  { workers, workerClass }: RoundShape,
+  descriptors: number,
+): Promise<void> {
+  await site.server.until("no zombie", () => site.zombies().length === 0, SETTLED_MS);
+  if (workerClass === "request" || site.workers().length !== workers) return;
+  await site.server.until(
+    `no more descriptors than ${descriptors}`,
+    () => site.descriptors() <= descriptors,
+    SETTLED_MS,
+  );
 }
 
 /** One generation, as many workers as are wanted, the last code, and every one of them answers. */
