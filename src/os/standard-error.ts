@@ -5,27 +5,29 @@
  * then block, and with it every connection. Knows nothing of what a line says.
  */
 import { constants, fstatSync, openSync, writeSync } from "node:fs";
+import { LineQueue, type WriteSome } from "./line-queue.ts";
 import { systemLibraries } from "./libc.ts";
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from "./sockets.ts";
 
 const STANDARD_ERROR = 2;
+/** What the reader gets when the process ends. */
+const LAST_TRY_MAX_MS = 100;
+const LAST_TRY_INTERVAL_MS = 5;
+const SLEEPER = new Int32Array(new SharedArrayBuffer(4));
 /** Where Linux lets a process open anew what it has open. */
 const STANDARD_ERROR_PATH = "/proc/self/fd/2";
 
 /** Writes one line, given without its line end. */
 export type LineWriter = (line: string) => void;
 
-/** Writes what there is room for. @returns how many bytes that was, at once; 0 on any failure */
-type WriteSome = (bytes: Buffer) => number;
-
 /**
- * A writer of lines to standard error. Where that is a pipe, a socket or a terminal, a line for
- * which there is no room is dropped, and the next one that is written says how many were.
+ * A writer of lines to standard error. Where that is a pipe, a socket or a terminal, lines wait for
+ * room, up to a bound; where lines had to be dropped, one says how many.
  */
 export function openStandardError(): LineWriter {
   if (isFile()) return writeToFile;
   const write = openNonBlocking();
-  return write === null ? (line) => void process.stderr.write(`${line}\n`) : lineWriter(write);
+  return write === null ? (line) => void process.stderr.write(`${line}\n`) : throughQueue(write);
 }
 
 function isFile(): boolean {
@@ -45,22 +47,16 @@ function writeToFile(line: string): void {
   }
 }
 
-/** {@link LineWriter} over `write`. Keeps no more than the rest of one line. */
-export function lineWriter(write: WriteSome): LineWriter {
-  let dropped = 0;
-  let rest = Buffer.alloc(0);
-  return (line) => {
-    if (rest.length > 0) rest = rest.subarray(write(rest));
-    if (rest.length > 0) {
-      dropped++;
-      return;
+/** What waits for room is tried once more when the process ends. */
+function throughQueue(write: WriteSome): LineWriter {
+  const queue = new LineQueue(write);
+  process.once("exit", () => {
+    const untilMs = performance.now() + LAST_TRY_MAX_MS;
+    while (!queue.flush() && performance.now() < untilMs) {
+      Atomics.wait(SLEEPER, 0, 0, LAST_TRY_INTERVAL_MS);
     }
-    const notice = `(lines missing here, because nobody read standard error: ${dropped})\n`;
-    const bytes = Buffer.from(`${dropped > 0 ? notice : ""}${line}\n`);
-    const written = write(bytes);
-    dropped = written === 0 ? dropped + 1 : 0;
-    if (written > 0) rest = bytes.subarray(written);
-  };
+  });
+  return (line) => queue.add(line);
 }
 
 /** @returns null where it does not block for long (a file), or cannot be told not to */

@@ -223,8 +223,8 @@ export class WorkerPool {
   sweep(): void {
     const now = this.#now();
     for (const handle of this.#handles.values()) this.#sweepWorker(handle, now);
-    const isBusy = this.#count((handle) => handle.busy) > 0;
-    this.#idleSinceMs = isBusy ? null : (this.#idleSinceMs ?? now);
+    this.#idleSinceMs =
+      this.#count((handle) => handle.busy) > 0 ? null : (this.#idleSinceMs ?? now);
     for (const [channel, atMs] of this.#lastWords) if (now >= atMs) channel.close();
     const dueCount = this.#dueForks.filter((atMs) => now >= atMs).length;
     this.#dueForks = this.#dueForks.filter((atMs) => now < atMs);
@@ -308,8 +308,8 @@ export class WorkerPool {
   forkFailed(worker: number, message: string): void {
     const handle = this.#handles.get(worker);
     if (handle === undefined) return;
-    const cause = { cause: message };
-    if (!this.#owner.isWarmingUp) this.#log.error("a worker could not be forked", cause);
+    const what = "a worker could not be forked";
+    if (!this.#owner.isWarmingUp) this.#log.error(what, { cause: message });
     this.#owner.onDied(`before they begin (${message})`);
     this.#reaped(handle, true);
   }
@@ -451,8 +451,7 @@ export class WorkerPool {
 
   /**
    * How long to wait before another takes the place of a worker that ended by itself. Not at all
-   * where it ended under a request: whoever knows a request that kills would stop the site, and a
-   * fork takes a millisecond.
+   * where it ended under a request: whoever knows one that kills would stop the site.
    */
   #pauseAfter({ bornAtMs, requestsTaken }: WorkerHandle): number {
     if (requestsTaken > 0) return 0;
@@ -479,6 +478,7 @@ export class WorkerPool {
 
   #closeLater(handle: WorkerHandle): void {
     for (const channel of handle.channels) {
+      channel.retired = true;
       if (this.#byChannel.has(channel)) this.#lastWords.set(channel, this.#now() + LAST_WORDS_MS);
     }
   }

@@ -35,7 +35,8 @@ export const WORKER_TRANSITIONS: Readonly<
   leaving: { "said-ready": null, outlived: "leaving", "taken-out": "ending", reaped: "exited" },
   // A worker that was told to end while it was starting may still say that it is ready.
   ending: { "said-ready": "ending", outlived: "ending", "taken-out": "ending", reaped: "exited" },
-  exited: { "said-ready": null, outlived: null, "taken-out": "exited", reaped: null },
+  // What it had said before is read behind the news of its end.
+  exited: { "said-ready": "exited", outlived: "exited", "taken-out": "exited", reaped: null },
 };
 
 /**

@@ -26,7 +26,7 @@ const RATE_GRACE_MS = 5_000;
 /** Sweeps, opening the connections, and a machine that does other things too. */
 const SLACK_MS = 3_000;
 /** Longest time in which another client gets its answer while the attack goes on. */
-const PROBE_BOUND_MS = 1_500;
+const PROBE_BOUND_MS = 5_000;
 const PROBE_INTERVAL_MS = 40;
 /**
  * What the allocator of C keeps for the next time, once some dozens of slow readers have had their
