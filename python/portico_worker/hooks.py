@@ -220,7 +220,7 @@ def import_file(path: str) -> ModuleType:
 
 
 def warnings(name: str, module: ModuleType) -> list[str]:
-    """One for each function that seems to be a hook misspelt, and one each for what is gunicorn's."""
+    """One for each function that seems to be a hook misspelt, and two for what is gunicorn's."""
     lines: list[str] = []
     settings: list[str] = []
     others: list[str] = []

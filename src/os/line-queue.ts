@@ -16,7 +16,7 @@ export class LineQueue {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #dropped = 0;
-  #timer: NodeJS.Timeout | null = null;
+  #isRetryDue = false;
 
   constructor(write: WriteSome) {
     this.#write = write;
@@ -63,8 +63,10 @@ export class LineQueue {
   }
 
   #tryLater(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null;
+    if (this.#isRetryDue) return;
+    this.#isRetryDue = true;
+    setTimeout(() => {
+      this.#isRetryDue = false;
       this.flush();
     }, RETRY_INTERVAL_MS).unref();
   }

@@ -17,6 +17,8 @@ export interface ChannelOwner {
   onAnswered(channel: WorkerChannel, elapsedUs: number): void;
   /** So many requests have been sent to it as its settings ask to be told of. */
   onRequestsReached(channel: WorkerChannel): void;
+  /** A request of a client has failed: the answer is 5xx, or it took too long. */
+  onRequestFailed(channel: WorkerChannel, job: Job): void;
   onReport(channel: WorkerChannel, report: WorkerReport): void;
   /**
    * The stream is closed. `unanswered` are the requests under way, oldest first; only the first can

@@ -195,6 +195,13 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     return job;
   }
 
+  /** Counts one that died with the worker, and is not run again. */
+  countLost({ isProbe }: Job): void {
+    if (isProbe) return;
+    this.outcomes.answered++;
+    this.outcomes.failed++;
+  }
+
   /**
    * Has the worker open its log file again, by its name: somebody has moved the one that it writes
    * to.
@@ -276,10 +283,6 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     // A worker reads a batch whole before it begins it.
     const leftBehind = this.#stream.unreadByPeer ? this.#lastBatchLength : 0;
     const unreadCount = Math.min(this.#batch.length + leftBehind, unanswered.length);
-    const [oldest] = unanswered;
-    if (oldest !== undefined && unreadCount < unanswered.length && !this.forsaken) {
-      this.#count(oldest, true);
-    }
     this.#owner.onChannelClosed(this, unanswered, unreadCount, this.#violation ?? error);
   }
 
@@ -455,7 +458,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   #count(job: Job, failed: boolean): void {
     if (job.isProbe) return;
     this.outcomes.answered++;
-    if (failed) this.outcomes.failed++;
+    if (!failed) return;
+    this.outcomes.failed++;
+    this.#owner.onRequestFailed(this, job);
   }
 
   /** Sends what is no batch. The present batch goes first, so that the order stays. */

@@ -40,6 +40,7 @@ export interface DispatcherEvents {
   onChannelClosed(channel: WorkerChannel, lost: Job | null, error: Error | null): void;
   /** The channel has been sent as many requests as its settings name. Told when the turn ends. */
   onRequestsReached(channel: WorkerChannel): void;
+  onRequestFailed(channel: WorkerChannel, request: ApplicationRequest): void;
   onReport(channel: WorkerChannel, report: WorkerReport): void;
 }
 
@@ -216,6 +217,10 @@ export class Dispatcher implements ChannelOwner {
     if (this.#queue.length > 0) this.#serveQueue();
   }
 
+  onRequestFailed(channel: WorkerChannel, { request }: Job): void {
+    this.#events.onRequestFailed(channel, request);
+  }
+
   onRequestsReached(channel: WorkerChannel): void {
     this.#requestsReached.push(channel);
   }
@@ -248,8 +253,13 @@ export class Dispatcher implements ChannelOwner {
     // Its wait begins anew where it had its turn; one that no worker ever took in goes on waiting.
     for (const job of again) job.requeue(this.#nowMs, !unread.has(job));
     this.#putBack(again);
-    const isUnder = readCount > 0 && !channel.forsaken;
-    this.#events.onChannelClosed(channel, isUnder ? (unanswered[0] ?? null) : null, error);
+    for (const job of lost) channel.countLost(job);
+    const under = readCount > 0 && !channel.forsaken ? (unanswered[0] ?? null) : null;
+    // At its first death: when the second comes, what this one means is known.
+    if (under !== null && !under.isProbe && under.deaths < DEATHS_MAX) {
+      this.#events.onRequestFailed(channel, under.request);
+    }
+    this.#events.onChannelClosed(channel, under, error);
     for (const job of lost) job.fail(this.jobs, "worker-exited");
     this.#serveQueue();
   }

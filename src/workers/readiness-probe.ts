@@ -34,8 +34,17 @@ export function askReadiness(
   channel: WorkerChannel,
   target: ReadinessTarget,
 ): Promise<ReadinessAnswer> {
+  return askOnce(dispatcher, channel, probeRequest(target));
+}
+
+/** Puts one request to one worker, past the queue. Bounded as every request is. */
+export function askOnce(
+  dispatcher: Dispatcher,
+  channel: WorkerChannel,
+  request: ApplicationRequest,
+): Promise<ReadinessAnswer> {
   return new Promise((resolve) => {
-    dispatcher.probe(channel, probeRequest(target), new ProbeSink(resolve));
+    dispatcher.probe(channel, request, new ProbeSink(resolve));
   });
 }
 

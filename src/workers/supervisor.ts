@@ -9,8 +9,10 @@ import { OperatorError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Transport } from "../net/transport.ts";
 import type { FileIdentity } from "../net/unix-socket-file.ts";
+import type { ApplicationRequest } from "./application-request.ts";
 import type { WorkerChannel } from "./channel.ts";
 import { Dispatcher, type DispatcherEvents, type DispatcherLimits } from "./dispatcher.ts";
+import { FailureComparison } from "./failure-comparison.ts";
 import { Generation, type GenerationEvents, type GenerationSettings } from "./generation.ts";
 import { type GenerationRecord, GenerationWatch } from "./generation-watch.ts";
 import type { Job } from "./job.ts";
@@ -41,6 +43,9 @@ export interface SupervisorEvents {
 interface Watched {
   readonly before: Generation;
   readonly watch: GenerationWatch;
+  readonly comparison: FailureComparison;
+  /** Workers of the one before that had ended by themselves by then. */
+  readonly crashesBefore: number;
   /** What had become of its requests when it was given the traffic. */
   readonly atPromotion: GenerationRecord;
 }
@@ -236,6 +241,11 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     if (handle !== null) generation?.pool.requestsReached(handle);
   }
 
+  onRequestFailed(channel: WorkerChannel, request: ApplicationRequest): void {
+    const isOfServing = (this.#serving?.pool.handleOf(channel) ?? null) !== null;
+    if (isOfServing) this.#watched?.comparison.observe(request);
+  }
+
   onReport(channel: WorkerChannel, report: WorkerReport): void {
     if (report.kind === "files") {
       this.onFiles(report.files);
@@ -313,16 +323,20 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
       before.dismiss();
       return;
     }
-    const watch = new GenerationWatch(this.#now() + watchWindowMs, before.recentRecord);
-    this.#watched = { before, watch, atPromotion: generation.pool.record };
+    this.#watched = {
+      before,
+      watch: new GenerationWatch(this.#now() + watchWindowMs, before.recentRecord),
+      comparison: new FailureComparison(this.dispatcher, () => before.pool.channels),
+      crashesBefore: before.pool.record.crashes,
+      atPromotion: generation.pool.record,
+    };
   }
 
   #judge(): void {
     const watched = this.#watched;
     const serving = this.#serving;
     if (watched === null || serving === null) return;
-    const record = difference(serving.pool.record, watched.atPromotion);
-    const verdict = watched.watch.judge(this.#now(), record);
+    const verdict = watched.watch.judge(this.#now(), evidence(watched, serving));
     if (verdict.kind === "failing") this.#rollBack(verdict.why);
     if (verdict.kind !== "passed") return;
     this.#watched = null;
@@ -397,4 +411,20 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
   #checkAllEnded(): void {
     if (this.#generations.size === 0) this.#onAllEnded?.();
   }
+}
+
+/**
+ * What speaks against new code: what became of its requests, but for what the old code would have
+ * failed in as well.
+ */
+function evidence(watched: Watched, serving: Generation): GenerationRecord {
+  const { comparison, before, crashesBefore, atPromotion } = watched;
+  const { answered, failed, crashes } = difference(serving.pool.record, atPromotion);
+  const crashesOfBoth = before.pool.record.crashes - crashesBefore;
+  return {
+    answered: Math.max(0, answered - comparison.excused),
+    failed: Math.max(0, failed - comparison.excused),
+    // A request that kills is run by a second worker.
+    crashes: Math.max(0, crashes - 2 * (comparison.pending + crashesOfBoth)),
+  };
 }

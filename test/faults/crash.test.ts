@@ -129,7 +129,7 @@ describe("what dies, by every way and at every moment", { concurrency: CONCURREN
     }
   });
 
-  test("all workers die at once, again and again: GETs are run again, a POST gets 502 at most", async () => {
+  test("all workers die at once, again and again: GETs run again, POSTs get 502", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "3"] });
     const load = site.load();
     const rounds = 4;
@@ -258,7 +258,7 @@ describe("what dies, by every way and at every moment", { concurrency: CONCURREN
     assertServed(report, { statuses: { 502: 2 }, slowestMs: IMPORT_MS, output: site.log });
   });
 
-  test("the zygote is stopped: workers serve on, and it is replaced when it is needed", async () => {
+  test("the zygote is stopped: workers serve on, it is replaced when it is needed", async () => {
     await using site = await FaultSite.start({
       args: ["--workers", "2", "--start-timeout", "4s"],
     });

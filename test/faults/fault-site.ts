@@ -215,8 +215,8 @@ function startLimited(
 }
 
 /**
- * Children of a process, by `/proc/PID/task/TID/children`: tests look many times a second, and there
- * may be thousands of processes beside these.
+ * Children of a process, by `/proc/PID/task/TID/children`: tests look many times a second, and
+ * there may be thousands of processes beside these.
  */
 function children(pid: number): number[] {
   try {

@@ -110,7 +110,7 @@ describe("views that hang, and views that take their time", { concurrency: CONCU
   });
 
   for (const way of ["sleep", "sleep-in-c", "stopped"]) {
-    test(`a view hangs in the middle of its answer, ${way}: cut, seen as cut, and replaced`, async () => {
+    test(`a view hangs in mid-answer, ${way}: cut, seen as cut, and replaced`, async () => {
       await using site = await FaultSite.start({ args: ["--workers", "2", "--timeout", "1s"] });
       const load = site.load();
       using client = await RawClient.connect(site.port);
@@ -127,7 +127,7 @@ describe("views that hang, and views that take their time", { concurrency: CONCU
     });
   }
 
-  test("a client that goes away from a hung view does not keep the worker from ending", async () => {
+  test("a client that leaves a hung view does not keep the worker from ending", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "2", "--timeout", "1s"] });
     const before = site.workers();
     const clients = await Promise.all([1, 2].map(() => RawClient.connect(site.port)));

@@ -1,6 +1,6 @@
 /**
- * Rounds of faults at random, for `scripts/check-long`: what is done, when, and to which load follows
- * from a seed. A round that fails is told with its seed, by which it is run again.
+ * Rounds of faults at random, for `scripts/check-long`: what is done, when, and to which load
+ * follows from a seed. A round that fails is told with its seed, by which it is run again.
  *
  *     node test/faults/rounds.ts [--rounds 200] [--seed N] [--only PART-OF-A-FAULT'S-NAME]
  */

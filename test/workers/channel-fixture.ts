@@ -73,6 +73,8 @@ export class ChannelFixture implements ChannelOwner {
     this.elapsedUs.push(elapsedUs);
   }
 
+  onRequestFailed(): void {}
+
   onRequestsReached(channel: WorkerChannel): void {
     this.reachedAt.push(channel.requestsTaken);
   }

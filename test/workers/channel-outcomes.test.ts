@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ChannelFixture, type SentJob } from "./channel-fixture.ts";
+import { DispatcherFixture } from "./dispatcher-fixture.ts";
 import { chunkFrame, closingFrame, frame, headFrame, responseFrame } from "./fake-worker.ts";
+import { makePost } from "./request.ts";
 
 const FILES_REPORT = '{"files":["/app/views.py"]}';
 
@@ -55,11 +57,19 @@ test("what was cancelled before it began has not failed", () => {
   assert.deepEqual(fixture.channel.outcomes, { answered: 1, failed: 0 });
 });
 
-test("of those under way when the worker dies, only the one that had begun has failed", () => {
-  const fixture = ChannelFixture.ready();
-  fixture.send("/1", "/2", "/3");
-  fixture.worker.stream.deliverEnd();
-  assert.deepEqual(fixture.channel.outcomes, { answered: 1, failed: 1 });
+test("of those under way when the worker dies, what is not run again has failed", () => {
+  const fixture = new DispatcherFixture();
+  const [first, second] = [fixture.addWorker(), fixture.addWorker()];
+  fixture.submitAll(makePost("/order"), "/safe");
+  fixture.kill(first);
+  fixture.kill(second);
+  assert.deepEqual(fixture.channelOf(first).outcomes, { answered: 1, failed: 1 });
+  assert.deepEqual(fixture.channelOf(second).outcomes, { answered: 0, failed: 0 });
+  const [third, fourth] = [fixture.addWorker(), fixture.addWorker()];
+  fixture.kill(third);
+  fixture.kill(fourth);
+  assert.deepEqual(fixture.channelOf(third).outcomes, { answered: 1, failed: 1 });
+  assert.deepEqual(fixture.requestsFailed, ["/order", "/safe"]);
 });
 
 test("what the worker never read has not failed", () => {

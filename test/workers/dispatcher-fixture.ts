@@ -36,6 +36,8 @@ export class DispatcherFixture implements DispatcherEvents {
   /** Those that have been sent as many requests as they were to be told of. */
   readonly reached: WorkerChannel[] = [];
   readonly reports: WorkerReport[] = [];
+  /** Those that failed in a worker, by path. */
+  readonly requestsFailed: string[] = [];
   onRequestsReached = (channel: WorkerChannel): void => void this.reached.push(channel);
   #turnEndTasks: (() => void)[] = [];
 
@@ -56,6 +58,10 @@ export class DispatcherFixture implements DispatcherEvents {
 
   onChannelClosed(_channel: WorkerChannel, lost: Job | null, error: Error | null): void {
     this.closed.push({ lost: lost === null ? null : lost.request.describe(), error });
+  }
+
+  onRequestFailed(_channel: WorkerChannel, request: ApplicationRequest): void {
+    this.requestsFailed.push(request.describe());
   }
 
   onReport(_channel: WorkerChannel, report: WorkerReport): void {

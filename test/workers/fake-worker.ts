@@ -72,14 +72,19 @@ export function readyFrame(pid: number): Buffer {
 }
 
 /** A whole answer whose Content-Length is declared. */
-export function responseFrame(to: Address, body: Buffer | string, elapsedUs = 100): Buffer {
+export function responseFrame(
+  to: Address,
+  body: Buffer | string,
+  elapsedUs = 100,
+  status = 200,
+): Buffer {
   const length = body.length;
   return frame({
     ...addressOf(to),
     kind: KIND.response,
     elapsedUs,
-    status: 200,
-    head: `200 OK\r\nContent-Length: ${length}\r\n`,
+    status,
+    head: `${status} OK\r\nContent-Length: ${length}\r\n`,
     contentLength: length,
     body,
   });

@@ -12,17 +12,21 @@ const TABLE: readonly [WorkerState, WorkerEvent, WorkerState | null][] = [
   ["starting", "said-ready", "ready"],
   ["starting", "taken-out", "ending"],
   ["starting", "reaped", "exited"],
+  ["starting", "outlived", null],
   ["ready", "said-ready", null],
   ["ready", "taken-out", "ending"],
   ["ready", "reaped", "exited"],
   ["ready", "outlived", "leaving"],
+  ["leaving", "said-ready", null],
   ["leaving", "outlived", "leaving"],
   ["leaving", "taken-out", "ending"],
   ["leaving", "reaped", "exited"],
   ["ending", "said-ready", "ending"],
+  ["ending", "outlived", "ending"],
   ["ending", "taken-out", "ending"],
   ["ending", "reaped", "exited"],
   ["exited", "said-ready", "exited"],
+  ["exited", "outlived", "exited"],
   ["exited", "taken-out", "exited"],
   ["exited", "reaped", null],
 ];
@@ -35,8 +39,8 @@ for (const [state, event, next] of TABLE) {
 }
 
 test("the table is total: each event is known in each state", () => {
-  const states: readonly WorkerState[] = ["starting", "ready", "ending", "exited"];
-  const events: readonly WorkerEvent[] = ["said-ready", "taken-out", "reaped"];
+  const states: readonly WorkerState[] = ["starting", "ready", "leaving", "ending", "exited"];
+  const events: readonly WorkerEvent[] = ["said-ready", "outlived", "taken-out", "reaped"];
   assert.equal(TABLE.length, states.length * events.length);
   const pairs = new Set(TABLE.map(([state, event]) => `${state} ${event}`));
   assert.equal(pairs.size, TABLE.length);
