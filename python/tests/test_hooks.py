@@ -395,8 +395,10 @@ class Warnings(unittest.TestCase):
             self.warnings(bind=":8000", when_ready=lambda *_: None, pre_fork=lambda *_: None),
             [
                 "hooks config.py: not read: bind (Portico has options of its own)",
-                "hooks config.py: not called: when_ready, pre_fork "
-                "(gunicorn's, which Portico has not)",
+                (
+                    "hooks config.py: not called: when_ready, pre_fork "
+                    "(gunicorn's, which Portico has not)"
+                ),
             ],
         )
 
