@@ -37,6 +37,8 @@ export function developmentSettings(
       folder,
       rootPath: options.rootPath,
       errorFormat: options.errorFormat,
+      // Until it is known at the latest what comes of it.
+      codeWaitMaxMs: 2 * options.startTimeoutMs,
       run: randomBytes(RUN_BYTES).toString("hex"),
     },
     folders: [folder, ...options.pythonpath.map((entry) => path.resolve(entry))],

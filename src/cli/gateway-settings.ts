@@ -8,6 +8,7 @@ import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import type { AdmissionRule } from "../handlers/admission.ts";
 import { AllowedHosts } from "../handlers/allowed-hosts.ts";
 import { RefusedContradictions } from "../handlers/contradictory-provenance.ts";
+import type { HealthPaths } from "../handlers/health-rule.ts";
 import { RefusedUnderscores } from "../handlers/header-map.ts";
 import type { RefusalReport } from "../handlers/refusal-report.ts";
 import { ServedMethods } from "../handlers/served-methods.ts";
@@ -61,7 +62,7 @@ export function gatewaySettings(
   return {
     version: run.version,
     drainDelayMs: options.drainDelayMs,
-    health: { livez: options.livezPath, readyz: options.readyzPath },
+    health: healthPaths(options),
     bind: system.bind,
     surroundings: system.surroundings,
     succession: system.succession,
@@ -104,6 +105,14 @@ export function gatewaySettings(
       },
     },
   };
+}
+
+function healthPaths({ livezPath: livez, readyzPath: readyz }: Options): HealthPaths {
+  if (livez === null || livez !== readyz) return { livez, readyz };
+  throw new OperatorError(
+    EXIT_STATUS.usage,
+    `--livez and --readyz are both ${livez}: who asks there has to mean one of the two`,
+  );
 }
 
 function httpSettings(

@@ -8,6 +8,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import { createLog, type Log } from "../base/log.ts";
+import { nearestName } from "../base/nearest-name.ts";
 import { PatientClock } from "../base/patient-clock.ts";
 import { RefusalReport } from "../handlers/refusal-report.ts";
 import { openTransport } from "../net/open-transport.ts";
@@ -22,7 +23,7 @@ import { Gateway } from "../server/gateway.ts";
 import { findPython } from "../workers/python-interpreter.ts";
 import { commandOf, parseCommandArguments } from "./commands/command-arguments.ts";
 import { commandHelp } from "./commands/command-help.ts";
-import { type CommandRecord, commandNamed } from "./commands/command-records.ts";
+import { COMMANDS, type CommandRecord, commandNamed } from "./commands/command-records.ts";
 import { runCommand } from "./commands/run-command.ts";
 import { controlSocket } from "./control-settings.ts";
 import { ErrorLog } from "./error-log.ts";
@@ -72,6 +73,7 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
     );
   }
   const folder = path.resolve(workingFolder(env), options.chdir ?? ".");
+  refuseMistypedCommand(reference, [folder, ...options.pythonpath]);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new OperatorError(EXIT_STATUS.usage, `--chdir ${options.chdir}: there is no such folder`);
   }
@@ -93,6 +95,22 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
   };
 }
 
+/** A word that is nearly a command, and no module of this folder. */
+function refuseMistypedCommand(reference: string, folders: readonly string[]): void {
+  const meant = nearestName(
+    reference,
+    COMMANDS.map(({ name }) => name),
+  );
+  const isModule = (folder: string): boolean =>
+    existsSync(path.join(folder, reference)) || existsSync(path.join(folder, `${reference}.py`));
+  if (meant === null || /[^a-z]/i.test(reference) || folders.some(isModule)) return;
+  throw new OperatorError(
+    EXIT_STATUS.usage,
+    `${reference}: there is neither a module nor a command of that name; ` +
+      `did you mean portico ${meant}? (an application that is installed: ${reference}:app)`,
+  );
+}
+
 /** Those that are asked for; else one for each CPU, and one for a developer. */
 function readWorkers(options: Run["options"]): Run["workers"] {
   const text = options.workers;
@@ -109,6 +127,7 @@ function readWorkers(options: Run["options"]): Run["workers"] {
  */
 async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const { options } = run;
+  if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
   if (options.errorLog !== null) errorLog = ErrorLog.open(options.errorLog);
   const log = createLog(openStandardError(), realClock, options.quiet ? "warn" : "info");
   const system = takeSystemSettings(options, process.env, log);

@@ -2,7 +2,6 @@
  * From options and environment to what the program is to the system around it: the user it becomes,
  * its PID file, its service manager, the sockets that it is handed, and how it is started again.
  */
-import { realpathSync } from "node:fs";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { type BindAddress, parseBindAddress } from "../net/bind-address.ts";
@@ -20,6 +19,7 @@ import { Inheritance } from "../server/inheritance.ts";
 import type { SuccessionSettings } from "../server/succession.ts";
 import { Surroundings } from "../server/surroundings.ts";
 import { type OwnCommand, TAKEOVER_VARIABLE } from "../server/takeover.ts";
+import { workingFolder } from "./working-folder.ts";
 
 /** Beside what the successor's own start may take: its process, and a look at how it went. */
 const SUCCESSOR_MARGIN_MS = 5_000;
@@ -39,7 +39,7 @@ export function applicationEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEn
 }
 
 /**
- * Takes what this process was started with, and sets the umask.
+ * Takes what this process was started with.
  *
  * @param env as the process got it
  * @throws {OperatorError} exit status 2: a user, address or variable that cannot be meant
@@ -49,7 +49,6 @@ export function takeSystemSettings(
   env: NodeJS.ProcessEnv,
   log: Log,
 ): SystemSettings {
-  if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
   const identity = resolveIdentity(options.user, options.group);
   const inheritance = Inheritance.read(env);
   return {
@@ -112,21 +111,7 @@ function ownCommand(env: NodeJS.ProcessEnv): OwnCommand {
   return {
     program: process.execPath,
     args: [...process.execArgv, ...process.argv.slice(1)],
-    folder: workingFolder(env["PWD"]),
+    folder: workingFolder(env),
     env: successorEnvironment(env, process.pid),
   };
-}
-
-/**
- * The working folder by the name that the shell knows: where that is a link to the current release,
- * the successor finds the new one.
- */
-function workingFolder(logical: string | undefined): string {
-  const physical = process.cwd();
-  try {
-    if (logical !== undefined && realpathSync(logical) === physical) return logical;
-  } catch {
-    // It was set by somebody who was elsewhere.
-  }
-  return physical;
 }

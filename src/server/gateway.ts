@@ -49,6 +49,8 @@ export interface GatewaySettings {
 
 /** What workers get to end once nothing is under way. */
 const WORKERS_END_MS = 2_000;
+/** Requests that are named where they are cut off; the others are counted. */
+const CUT_OFF_SHOWN_MAX = 20;
 
 export class Gateway {
   readonly server: HttpServer;
@@ -209,8 +211,9 @@ export class Gateway {
     this.#succession.abandon();
     this.#hurried = true;
     this.#hurry.resolve();
-    this.server.closeAll();
+    this.#cutOff("at once, as asked");
     await this.#end(0);
+    this.#log.info("stopped");
   }
 
   status(): GatewayStatus {
@@ -255,10 +258,7 @@ export class Gateway {
     if (this.#hurried) return;
     this.#take("delay-over");
     const timer = setTimeout(() => {
-      this.#log.warn("not everything was answered within --graceful-timeout", {
-        connections: this.server.connectionCount,
-      });
-      this.server.closeAll();
+      this.#cutOff("--graceful-timeout is over");
     }, gracefulTimeoutMs);
     this.#development?.close();
     await this.server.drain();
@@ -267,6 +267,22 @@ export class Gateway {
     this.#take("drained");
     await this.#end(WORKERS_END_MS);
     this.#log.info("stopped");
+  }
+
+  /** Closes all connections, and says which requests get no answer by that. */
+  #cutOff(why: string): void {
+    const cut = [...this.supervisor.dispatcher.unanswered()];
+    const { connectionCount: connections } = this.server;
+    this.#log.warn("stopping: what is not answered is cut off", {
+      why,
+      requests: cut.length,
+      connections,
+    });
+    for (const request of cut.slice(0, CUT_OFF_SHOWN_MAX)) {
+      const fields = { request: request.describe(), requestId: request.id };
+      this.#log.warn("a request was cut off", fields);
+    }
+    this.server.closeAll();
   }
 
   /** Until the time is over, or everything is to end at once. */

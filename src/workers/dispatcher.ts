@@ -192,6 +192,13 @@ export class Dispatcher implements ChannelOwner {
     return channel;
   }
 
+  /** Requests of clients that wait for an answer, or for the rest of one. */
+  *unanswered(): Generator<ApplicationRequest> {
+    for (const { sink, isProbe, request } of this.jobs.values()) {
+      if (sink !== null && !isProbe) yield request;
+    }
+  }
+
   /** Serves the queue: some channel's `resting` has been cleared. */
   takeUp(): void {
     this.#serveQueue();

@@ -146,6 +146,8 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
 
   /** From now on there are so many workers. */
   scale(range: WorkerRange): void {
+    const before = this.workerRange;
+    if (range.min === before.min && range.max === before.max) return;
     this.#scaling.setRange(range);
     this.#expectChannels();
     this.#log.info("the number of workers is changed", { min: range.min, max: range.max });

@@ -121,11 +121,10 @@ export class Zygote implements ByteStreamHandler {
       child.once("exit", (status, signal) => {
         resolve(signal === null ? `exited with status ${status}` : `was ended by ${signal}`);
       });
-      child.once("error", ({ message }) => {
-        // The system says of a folder that is gone that the program is.
-        const isGone = !existsSync(settings.folder);
-        const why = isGone ? `the working folder ${settings.folder} is gone` : message;
-        resolve(`could not be started (${why})`);
+      child.once("error", (error) => {
+        const failure = notStarted(error, settings);
+        this.#loaded.reject(failure);
+        resolve(`could not be started (${failure.message})`);
       });
     });
     void this.#exited.then((description) => this.#gone(description));
@@ -302,6 +301,23 @@ export class Zygote implements ByteStreamHandler {
     const line = encodeLine(message);
     this.#control.write(line, 0, line.length);
   }
+}
+
+function notStarted(
+  { code, message }: NodeJS.ErrnoException,
+  { folder, python }: ZygoteSettings,
+): OperatorError {
+  // The system says of a folder that is gone that the program is.
+  if (!existsSync(folder)) {
+    return new OperatorError(EXIT_STATUS.moduleNotLoaded, `the working folder ${folder} is gone`);
+  }
+  if (code !== "EACCES") {
+    return new OperatorError(EXIT_STATUS.moduleNotLoaded, `${python}: ${message}`);
+  }
+  return new OperatorError(
+    EXIT_STATUS.usage,
+    `${python}: this user may not run it; give a Python that it may, with --python`,
+  );
 }
 
 function encodeLine(message: object): Buffer {

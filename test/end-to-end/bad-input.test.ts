@@ -26,6 +26,7 @@ describe("an operator's mistake is one clear line", () => {
       "forked.py":
         "import os\nos.register_at_fork(after_in_child=lambda: os._exit(9))\n" +
         "def app(environ, start_response): pass\n",
+      "scales.py": "",
       "factory.py": "def create_app():\n    raise KeyError('configuration')\n",
     };
     for (const [name, text] of Object.entries(modules))
@@ -58,6 +59,10 @@ describe("an operator's mistake is one clear line", () => {
     [["--bind", "no-such-host.invalid:80", "hello:app"], 1, /no-such-host\.invalid/],
     [["--bind", "unix:/no/such/folder/s", "hello:app"], 1, /\/no\/such\/folder/],
     [["hello:app", "other:app"], 2, /other:app/],
+    [["--livez", "/up", "--readyz", "/up", "hello:app"], 2, /--livez and --readyz are both \/up/],
+    [["relaod"], 2, /did you mean portico reload\?/],
+    // It is not on the list of commands, but on the disk.
+    [["scales"], 4, /scales/],
   ];
   for (const [args, status, says, traceback] of cases) {
     test(`portico ${args.join(" ")}: ${status}`, async () => {

@@ -120,7 +120,7 @@ for (const transport of TRANSPORTS) {
       assert.equal(small.status, 200);
       const large = await rawRequest(server.port, post("/facts", "x".repeat(LARGE_BYTES)));
       assert.equal(large.status, 507);
-      assert.match(server.stderr, /status=507.*EROFS/);
+      await server.until("the reason", () => /status=507.*EROFS/.test(server.stderr));
       const after = await rawRequest(server.port, get("/facts"));
       assert.deepEqual((JSON.parse(after.text) as { uids: number[] }).uids, [54321, 54321, 54321]);
     });

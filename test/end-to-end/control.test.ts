@@ -312,6 +312,12 @@ describe("--error-log", () => {
     await server.until("the application's line", () => linesOf(moved).includes("asked for /after"));
   });
 
+  test("the file gets the permissions that --umask leaves", async () => {
+    await using server = await start("--umask", "027", "--error-log", log);
+    assert.equal(lstatSync(log).mode & 0o777, 0o640);
+    assert.ok(server.pid !== null);
+  });
+
   test("what cannot be opened at start: one line, exit status 2", async () => {
     const file = path.join(folder, "missing", "error.log");
     const { status: exitStatus, stderr } = await runPortico(["--error-log", file, "site:app"]);

@@ -10,6 +10,9 @@ import { childrenOf, statusOf } from "./process-tree.ts";
 import { RawClient, rawRequest } from "./raw-client.ts";
 import { startPortico } from "./server-process.ts";
 
+/** What is not answered when everything has to end is named. */
+const CUT_OFF = / a request was cut off request="?GET \/slow/;
+
 interface ProcessFacts {
   readonly pid: number;
   readonly ppid: number;
@@ -146,6 +149,7 @@ for (const transport of TRANSPORTS) {
       const end = await exercise.server.ended;
       assert.deepEqual(end, { status: 0, signal: null });
       assert.match(exercise.server.stderr, /graceful-timeout/);
+      assert.match(exercise.server.stderr, CUT_OFF);
     });
 
     test("a second SIGINT, or SIGQUIT, ends at once", async () => {
@@ -161,6 +165,7 @@ for (const transport of TRANSPORTS) {
         }
         assert.deepEqual(await exercise.server.ended, { status: 0, signal: null });
         assert.ok(performance.now() - begun < 5_000);
+        assert.match(exercise.server.stderr, CUT_OFF);
       }
     });
 

@@ -88,6 +88,19 @@ for (const transport of TRANSPORTS) {
     });
 
     test(
+      "a Python that the user may not run is refused in one line",
+      { skip: !isRoot },
+      async () => {
+        const python = path.join(folder, "python");
+        writeFileSync(python, "#!/bin/sh\n", { mode: 0o700 });
+        const options = ["--user", String(UID), "--group", String(GID), "--python", python];
+        const end = await runPortico([...site, ...options, reference]);
+        assert.equal(end.status, 2);
+        assert.match(end.stderr, /^portico: \/[^\n]+ this user may not run it; [^\n]+--python\n$/);
+      },
+    );
+
+    test(
       isRoot ? "root binds first, then becomes the user for good" : "only root may",
       async () => {
         if (!isRoot) {

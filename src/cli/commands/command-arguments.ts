@@ -7,6 +7,7 @@ import { missingValue, quote, suggestion, usageError } from "../../options/given
 import { valueAlone } from "../../options/option-spec.ts";
 import { parseValue } from "../../options/values.ts";
 import type { WorkerRange } from "../../workers/worker-scaling.ts";
+import { WORKERS_MAX } from "../worker-settings.ts";
 import {
   COMMAND_OPTION_KEYS,
   type CommandName,
@@ -126,8 +127,10 @@ function rangeOf({ name, argument }: CommandRecord, words: readonly string[]): W
   const match = RANGE.exec(word);
   const min = Number(match?.[1]);
   const max = Number(match?.[2] ?? match?.[1]);
-  if (match === null || min < 1 || min > max) {
-    throw usageError(`${name}: expected a number from 1, or MIN..MAX; got ${quote(word)}`);
+  if (match === null || min < 1 || min > max || max > WORKERS_MAX) {
+    throw usageError(
+      `${name}: expected a number from 1 to ${WORKERS_MAX}, or MIN..MAX; got ${quote(word)}`,
+    );
   }
   return { min, max };
 }

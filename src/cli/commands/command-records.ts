@@ -144,7 +144,7 @@ export const COMMANDS: readonly CommandRecord[] = [
     options: [...WHICH, ...HOW],
     summary: "change the number of workers",
     help:
-      "As --workers says it: a number, or a range in which it grows while requests wait. Holds " +
+      "A number, or a range in which it grows while requests wait, as --workers has them. Holds " +
       "until the process ends or the next scale. Workers that are too many finish what they have.",
     done: "the number holds from now on; workers are being started or ended",
     failed: "it did not answer",

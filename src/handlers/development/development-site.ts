@@ -26,14 +26,14 @@ export interface DevelopmentSiteSettings {
   /** SCRIPT_NAME; pages ask below it. */
   readonly rootPath: string;
   readonly errorFormat: ErrorFormat;
+  /** So long a request waits for the newest code; then it gets what there is. */
+  readonly codeWaitMaxMs: number;
   /** Differs from one run of the program to the next: letters and digits. */
   readonly run: string;
 }
 
 export const RELOAD_PATH = "/.portico/reload";
 
-/** So long a request waits for the newest code; then it gets what there is. */
-const CODE_WAIT_MAX_MS = 10_000;
 /** So long one waits for another state; then it may ask again. */
 const STATE_WAIT_MAX_MS = 10_000;
 /** Requests that wait for one of the two. */
@@ -44,7 +44,7 @@ const NO_CONTENT = Buffer.alloc(0);
 export class DevelopmentSite implements RequestHandler {
   readonly #application: RequestHandler;
   readonly #settings: DevelopmentSiteSettings;
-  readonly #forCode = new HeldRequests(CODE_WAIT_MAX_MS, WAITING_MAX);
+  readonly #forCode: HeldRequests;
   readonly #forState = new HeldRequests(STATE_WAIT_MAX_MS, WAITING_MAX);
   #broken: BrokenCode | null = null;
   #holding = false;
@@ -54,6 +54,7 @@ export class DevelopmentSite implements RequestHandler {
   constructor(application: RequestHandler, settings: DevelopmentSiteSettings) {
     this.#application = application;
     this.#settings = settings;
+    this.#forCode = new HeldRequests(settings.codeWaitMaxMs, WAITING_MAX);
   }
 
   openConnection(endpoints: Endpoints): ConnectionHandler {

@@ -5,7 +5,7 @@
  * (`change-batch.ts`), who reloads (the gateway, which reports what came of it, whoever asked for
  * it), and what is shown (`src/handlers/development/development-site.ts`).
  */
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import path from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { OperatorError } from "../../base/errors.ts";
@@ -41,6 +41,9 @@ export interface Reloading {
  */
 const OUTDATED_LOAD_MAX_MS = 5_000;
 
+/** How often it is said that loading goes on. */
+const PATIENCE_INTERVAL_MS = 10_000;
+
 export class Development implements ReloadReport {
   readonly site: DevelopmentSite;
   readonly #settings: DevelopmentSettings;
@@ -50,6 +53,7 @@ export class Development implements ReloadReport {
   readonly #watch: ProjectWatch;
   readonly #batch = new ChangeBatch();
   #timer: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
   /** What the reload was asked for that is under way; null where somebody else did. */
   #cause: Changes | null = null;
   /** When code began to be loaded of which it is not known yet what comes of it; else null. */
@@ -89,7 +93,7 @@ export class Development implements ReloadReport {
       this.#watch.watchTree(path.join(include.folder, include.pattern));
     }
     this.#log.info("watching for changes", { folders: this.#watch.folderCount });
-    this.#underWaySinceMs = this.#clock.nowMs();
+    this.#loadingBegins();
   }
 
   /** The application has imported these files, or has failed to. */
@@ -108,7 +112,7 @@ export class Development implements ReloadReport {
   }
 
   begun(): void {
-    this.#underWaySinceMs = this.#clock.nowMs();
+    this.#loadingBegins();
     this.site.hold();
   }
 
@@ -133,6 +137,7 @@ export class Development implements ReloadReport {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#patience);
     this.#watch.close();
     this.site.close();
   }
@@ -172,12 +177,23 @@ export class Development implements ReloadReport {
       return;
     }
     this.#cause = this.#batch.take();
-    this.#underWaySinceMs = this.#clock.nowMs();
+    this.#loadingBegins();
     void this.#reloading.reload();
+  }
+
+  #loadingBegins(): void {
+    const sinceMs = this.#clock.nowMs();
+    this.#underWaySinceMs = sinceMs;
+    clearInterval(this.#patience);
+    this.#patience = setInterval(() => {
+      const seconds = Math.round((this.#clock.nowMs() - sinceMs) / 1000);
+      this.#log.info("the code is still being loaded, and requests wait for it", { seconds });
+    }, PATIENCE_INTERVAL_MS).unref();
   }
 
   /** It is known what came of what was being loaded. */
   #settle(): void {
+    clearInterval(this.#patience);
     this.#underWaySinceMs = null;
     this.#isOutdated = false;
     this.#cause = null;
@@ -189,7 +205,8 @@ export class Development implements ReloadReport {
   #told(tookMs: number | undefined): { changed?: string; tookMs?: number } {
     if (this.#cause === null) return tookMs === undefined ? {} : { tookMs };
     const { paths, count, firstAtMs } = this.#cause;
-    const first = this.#shown(paths[0] ?? "");
+    // Editors write to another file first, which is gone by now.
+    const first = this.#shown(paths.find((file) => existsSync(file)) ?? paths[0] ?? "");
     return {
       changed: count === 1 ? first : `${first} and ${count - 1} more`,
       tookMs: Math.round(this.#clock.nowMs() - firstAtMs),

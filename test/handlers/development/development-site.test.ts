@@ -23,6 +23,7 @@ describe("a site in development", () => {
       folder: "/site",
       rootPath: "/below",
       errorFormat: "text",
+      codeWaitMaxMs: CODE_WAIT_MAX_MS,
       run: "r",
     });
     connection = site.openConnection(ENDPOINTS);

@@ -62,6 +62,7 @@ describe("--reload", () => {
       folder: project.path,
       rootPath: "",
       errorFormat: "text",
+      codeWaitMaxMs: 10_000,
       run: "r",
     } as const;
     development = new Development(
@@ -169,6 +170,18 @@ describe("--reload", () => {
     development.served(3, "WSGI", 1);
     application.answerAt(0).answer("new");
     assert.equal(sink.content, "new");
+  });
+
+  test("what takes long to load is told of", async (t) => {
+    t.mock.timers.enable({ apis: ["setInterval"] });
+    development.begun();
+    t.mock.timers.tick(10_000);
+    t.mock.timers.tick(10_000);
+    const isPatience = ([message]: [string, ...unknown[]]): boolean => /still being/.test(message);
+    assert.equal(lines.filter(isPatience).length, 2);
+    development.served(2, "WSGI", 1);
+    t.mock.timers.tick(20_000);
+    assert.equal(lines.filter(isPatience).length, 2);
   });
 
   test("so is what takes long at the start", async () => {
