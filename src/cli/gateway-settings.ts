@@ -107,7 +107,8 @@ export function gatewaySettings(
   };
 }
 
-function healthPaths({ livezPath: livez, readyzPath: readyz }: Options): HealthPaths {
+function healthPaths(options: Options): HealthPaths {
+  const [livez, readyz] = [options.livezPath, options.readyzPath];
   if (livez === null || livez !== readyz) return { livez, readyz };
   throw new OperatorError(
     EXIT_STATUS.usage,

@@ -7,6 +7,7 @@
 import { invariant } from "../base/errors.ts";
 import { formatHttpDate } from "../http/date.ts";
 import { FIELD_VALUE, LF } from "./grammar.ts";
+import { RememberedBytes } from "./remembered-bytes.ts";
 import type { ResponseFraming } from "./response-framing.ts";
 
 export { frameResponse, type ResponseFraming } from "./response-framing.ts";
@@ -38,7 +39,14 @@ const LOWER_D = 0x64;
 const LOWER_S = 0x73;
 const TO_LOWER = 0x20;
 
+/** Room for a head and, behind it, as much content as leaves with it in one system call. */
+const ROOM_BYTES = 131_072;
+/** Longer heads hardly repeat, and are written anew. */
+const REMEMBERED_MAX_BYTES = 2_048;
+
 export class ResponseHeadWriter {
+  /** Where `prepare` leaves a head; what stands behind it there is the caller's to use. */
+  readonly room: Buffer;
   readonly #serverLine: string;
   readonly #blockBytesMax: number;
   #second = -1;
@@ -47,9 +55,17 @@ export class ResponseHeadWriter {
    * Connection field and the framing field.
    */
   #blocks: readonly Buffer[];
+  /** What the head in `room` was made of, and its length; 0 where it is not to be used again. */
+  readonly #source = new RememberedBytes();
+  #sourceFraming: ResponseFraming | null = null;
+  #preparedLength = 0;
 
-  /** @param serverField value of Server, with which every response goes out; null for none */
-  constructor(serverField: string | null) {
+  /**
+   * @param serverField value of Server, with which every response goes out; null for none
+   * @param roomBytes   length of `room`
+   */
+  constructor(serverField: string | null, roomBytes: number = ROOM_BYTES) {
+    this.room = Buffer.allocUnsafeSlow(roomBytes);
     for (const byte of Buffer.from(serverField ?? "", "latin1")) {
       invariant(FIELD_VALUE[byte] === 1, "the value of Server is a field value");
     }
@@ -69,6 +85,7 @@ export class ResponseHeadWriter {
     const second = Math.floor(epochMs / MS_PER_SECOND);
     if (second === this.#second) return;
     this.#second = second;
+    this.#preparedLength = 0;
     this.#blocks = this.#layOut(dateLine(epochMs));
   }
 
@@ -112,6 +129,32 @@ export class ResponseHeadWriter {
     return at + block.length;
   }
 
+  /**
+   * The same at the beginning of {@link room}. Where an application answers with the head that it
+   * answered with last, as most do most of the time, it stands there already.
+   *
+   * @param head of which {@link sizeMax} fits {@link room}
+   * @returns its length
+   */
+  prepare(head: Buffer, headStart: number, headEnd: number, framing: ResponseFraming): number {
+    const length = headEnd - headStart;
+    const isThere =
+      this.#preparedLength > 0 &&
+      this.#source.length === length &&
+      this.#sourceFraming !== null &&
+      isAlike(this.#sourceFraming, framing) &&
+      this.#source.equals(head, headStart, 0, length);
+    if (isThere) return this.#preparedLength;
+    const written = this.write(this.room, 0, head, headStart, headEnd, framing);
+    this.#preparedLength = 0;
+    if (length <= REMEMBERED_MAX_BYTES) {
+      this.#source.remember(head, headStart, headEnd);
+      this.#sourceFraming = framing;
+      this.#preparedLength = written;
+    }
+    return written;
+  }
+
   /** Bytes that a head of `headLength` bytes becomes at most. */
   sizeMax(headLength: number): number {
     return HTTP_VERSION.length + headLength + this.#blockBytesMax;
@@ -129,6 +172,16 @@ export class ResponseHeadWriter {
     }
     return blocks;
   }
+}
+
+/** Whether heads that are alike are written alike with both. */
+function isAlike(one: ResponseFraming, other: ResponseFraming): boolean {
+  return (
+    one === other ||
+    (one.content === other.content &&
+      one.connectionField === other.connectionField &&
+      one.sendContentLength === other.sendContentLength)
+  );
 }
 
 function dateLine(epochMs: number): string {

@@ -94,10 +94,13 @@ export class ResponseWriter {
     const framing = this.#framing;
     if (framing === null) return;
     this.begun = true;
-    const scratch = this.#scratch;
-    const roomNeeded = this.#headWriter.sizeMax(headEnd - headStart);
-    const target = roomNeeded <= scratch.length ? scratch : Buffer.allocUnsafe(roomNeeded);
-    const at = this.#headWriter.write(target, 0, bytes, headStart, headEnd, framing);
+    const writer = this.#headWriter;
+    const sizeMax = writer.sizeMax(headEnd - headStart);
+    const fits = sizeMax <= writer.room.length;
+    const target = fits ? writer.room : Buffer.allocUnsafe(sizeMax);
+    const at = fits
+      ? writer.prepare(bytes, headStart, headEnd, framing)
+      : writer.write(target, 0, bytes, headStart, headEnd, framing);
     const length = contentEnd - headEnd;
     if (framing.content !== "chunked" && at + length <= target.length) {
       const kept = this.#admit(framing, length);

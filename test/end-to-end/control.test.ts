@@ -106,7 +106,7 @@ describe("the control socket", () => {
   test("that cannot be made where it was asked for is one warning", async () => {
     await using server = await start("--control-socket", path.join(folder, "missing", "own.sock"));
     assert.equal(await textAt(server), "one");
-    assert.match(server.stderr, /^\S+ warn the control socket cannot be made [^\n]*\n/);
+    await server.untilLogged(/^\S+ warn the control socket cannot be made [^\n]*\n/);
     assert.equal(server.stderr.match(/control socket/g)?.length, 1);
   });
 

@@ -67,7 +67,7 @@ for (const transport of TRANSPORTS) {
       process.kill(worker, "SIGKILL");
       await server.until("what hangs", () => server.stdout.includes("hanging"));
       assert.equal((await rawRequest(server.port, get("/"))).text, "parent");
-      assert.match(server.stderr, /the zygote does not answer/);
+      await server.untilLogged(/the zygote does not answer/);
       await server.until("the zygote's end", () => !server.processes().includes(zygote));
     });
 

@@ -146,6 +146,18 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /**
+   * Waits until standard error matches: what a server writes about a request comes some time after
+   * its answer, and what it writes at its end some time after that.
+   */
+  async untilLogged(pattern: RegExp, timeoutMs = 10_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (!pattern.test(this.stderr)) {
+      assert.ok(performance.now() < deadline, `${pattern} is not in the log:\n${this.output}`);
+      await pause(POLL_INTERVAL_MS);
+    }
+  }
+
+  /**
    * Waits until `condition` holds, looked at every {@link POLL_INTERVAL_MS}.
    *
    * @throws {AssertionError} with the server's output when it ended first or `timeoutMs` have

@@ -212,3 +212,43 @@ test("fixed pieces", () => {
   assert.equal(LAST_CHUNK.toString(), "0\r\n\r\n");
   assert.equal(CONTINUE.toString(), "HTTP/1.1 100 Continue\r\n\r\n");
 });
+
+test("a head that is prepared is the one that is written, whatever came before it", () => {
+  const heads = fc.constantFrom(
+    "200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n",
+    "200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\n",
+    "200 OK\r\nContent-Type: text/html!\r\nContent-Length: 5\r\n",
+    "404 Not Found\r\nDate: now\r\n",
+    "204 No Content\r\nContent-Length: 5\r\n",
+    `200 OK\r\nX: ${"x".repeat(3_000)}\r\n`,
+  );
+  const step = fc.record({
+    head: heads,
+    declared: fc.constantFrom(null, 5),
+    minor: fc.constantFrom(0 as const, 1 as const),
+    persistent: fc.boolean(),
+    second: fc.constantFrom(0, 0, 0, 1),
+    shift: fc.nat({ max: 9 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 2, maxLength: 12 }), (steps) => {
+      const writer = new ResponseHeadWriter("portico");
+      let epochMs = DATE_MS;
+      for (const { head, declared, minor, persistent, second, shift } of steps) {
+        epochMs += second * 1000;
+        writer.setDate(epochMs);
+        const status = Number(head.slice(0, 3));
+        const framing = frameResponse("GET", minor, persistent, status, declared);
+        const bytes = Buffer.from(`${"?".repeat(shift)}${head}`, "latin1");
+        const plain = new ResponseHeadWriter("portico");
+        plain.setDate(epochMs);
+        const target = Buffer.alloc(plain.sizeMax(head.length));
+        const end = plain.write(target, 0, bytes, shift, bytes.length, framing);
+        const length = writer.prepare(bytes, shift, bytes.length, framing);
+        assert.equal(writer.room.toString("latin1", 0, length), target.toString("latin1", 0, end));
+        // The caller may write behind it.
+        writer.room.fill(0x21, length, length + 100);
+      }
+    }),
+  );
+});

@@ -51,7 +51,7 @@ function headLines(given: Exchange): [string, string][] {
 /** Writes the answer, and says what left and whether the connection could go on. */
 function write(given: Exchange): { received: Buffer; keepAlive: boolean } {
   const stream = new MemoryStream();
-  const headWriter = new ResponseHeadWriter("portico");
+  const headWriter = new ResponseHeadWriter("portico", given.scratchBytes);
   headWriter.setDate(DATE_MS);
   const writer = new ResponseWriter(stream, headWriter, Buffer.alloc(given.scratchBytes));
   const { method, versionMinor, persistent, status, declared } = given;

@@ -18,7 +18,7 @@ interface Fixture {
 
 function makeWriter(scratchBytes = SCRATCH_BYTES): Fixture {
   const stream = new MemoryStream();
-  const headWriter = new ResponseHeadWriter("portico");
+  const headWriter = new ResponseHeadWriter("portico", scratchBytes);
   headWriter.setDate(784_111_777_000);
   return { stream, writer: new ResponseWriter(stream, headWriter, Buffer.alloc(scratchBytes)) };
 }
