@@ -1,21 +1,28 @@
 /**
  * Compares Portico with other WSGI servers on this machine, in interleaved rounds: A B C A B C.
  *
- *     npm run bench -- [--quick] [--app hello|flask|django|pyramid] [--only NAME]... [--rounds N]
- *                      [--seconds N] [--connections N] [--force]
+ *     npm run bench -- [--quick] [--work NAME]... [--only SERVER]... [--rounds N] [--seconds N]
+ *                      [--connections N] [--chart FILE] [--force]
  *
- * Prints a table, the machine, and the settings, and writes everything to `bench/results/` as
- * JSON. Figures of different runs, or machines, are not comparable; those of one run are.
+ * Prints a table for each work, the goals, the machine, and the settings, and writes everything to
+ * `bench/results/` as JSON. Figures of different runs, or machines, are not comparable; those of
+ * one run are.
  */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import os from "node:os";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { canBeCharted, chart } from "./chart.ts";
+import { describeSettings, type Entrant } from "./entrants.ts";
 import { type Environment, prepareEnvironment } from "./environment.ts";
+import { judge } from "./goals.ts";
+import { describeMachine, loadPerCpu } from "./machine.ts";
 import { measure, type Measurement } from "./measure.ts";
-import { type ApplicationName, APPLICATIONS, type BenchServer, PROJECT_FOLDER } from "./servers.ts";
-import { goalLines, summarize, type Summary, table } from "./summary.ts";
+import { type Plan, plannedEntrants, plannedLoad, readPlan } from "./plan.ts";
+import { describeRun, describeWork, type Results, type WorkResult } from "./report.ts";
+import { stopServersAtExit } from "./running-server.ts";
+import { PROJECT_FOLDER, SERVERS } from "./servers.ts";
+import { summarize } from "./summary.ts";
+import type { Work } from "./work.ts";
+import { WORKS } from "./works.ts";
 
 /**
  * Other work falsifies the figures; this much load of one minute for each CPU is taken for a
@@ -23,132 +30,48 @@ import { goalLines, summarize, type Summary, table } from "./summary.ts";
  */
 const LOAD_PER_CPU_MAX = 0.25;
 const RESULTS_FOLDER = path.join(PROJECT_FOLDER, "bench", "results");
+const CHART_FILE = path.join(PROJECT_FOLDER, "docs", "performance.svg");
 
-interface Plan {
-  readonly application: ApplicationName;
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly connections: number;
-  readonly force: boolean;
-  readonly only: readonly string[];
-}
-
-/** @throws {Error} when an argument is unknown or out of range */
-function readPlan(argv: readonly string[]): Plan {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      quick: { type: "boolean", default: false },
-      app: { type: "string", default: "hello" },
-      only: { type: "string", multiple: true, default: [] },
-      rounds: { type: "string" },
-      seconds: { type: "string" },
-      connections: { type: "string", default: "64" },
-      force: { type: "boolean", default: false },
-    },
-  });
-  if (!isApplication(values.app)) {
-    throw new Error(`--app ${values.app}: one of ${Object.keys(APPLICATIONS).join(", ")}`);
-  }
-  return {
-    application: values.app,
-    rounds: positive("--rounds", values.rounds ?? (values.quick ? "2" : "5")),
-    seconds: positive("--seconds", values.seconds ?? (values.quick ? "2" : "5")),
-    connections: positive("--connections", values.connections),
-    force: values.force,
-    only: values.only,
-  };
-}
-
-function isApplication(name: string): name is ApplicationName {
-  return Object.hasOwn(APPLICATIONS, name);
-}
-
-function positive(flag: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new Error(`${flag} ${text}: a whole number, 1 or more`);
-  return value;
-}
-
-/** What the figures depend on, besides the servers. */
-function describeMachine(): Record<string, string> {
-  const cpus = os.cpus();
-  return {
-    cpu: `${cpus.length} x ${cpus[0]?.model ?? "unknown"}`,
-    memory: `${Math.round(os.totalmem() / 2 ** 30)} GiB`,
-    kernel: `${os.type()} ${os.release()} ${os.machine()}`,
-    load: os
-      .loadavg()
-      .map((load) => load.toFixed(2))
-      .join(" "),
-    node: process.version,
-    commit: commit(),
-  };
-}
-
-/** The commit that was measured, marked where files differ from it. */
-function commit(): string {
-  try {
-    const args = ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"];
-    return execFileSync("git", args, { cwd: PROJECT_FOLDER, encoding: "utf8" }).trim();
-  } catch {
-    return "unknown";
-  }
-}
-
-async function runRounds(plan: Plan, servers: readonly BenchServer[]): Promise<Measurement[]> {
-  const load = { ...plan, module: APPLICATIONS[plan.application] };
+/** All rounds of a work. An entrant that fails is left out of the rounds that follow. */
+async function runWork(
+  work: Work,
+  entrants: readonly Entrant[],
+  plan: Plan,
+): Promise<Pick<WorkResult, "measurements" | "failures">> {
+  const load = plannedLoad(work, plan);
   const measurements: Measurement[] = [];
+  const failures = new Map<Entrant, string>();
   for (let round = 1; round <= plan.rounds; round += 1) {
-    for (const server of servers) {
-      process.stderr.write(`round ${round} of ${plan.rounds}: ${server.name} ...\n`);
-      measurements.push(await measure(server, load));
+    for (const entrant of entrants) {
+      if (failures.has(entrant)) continue;
+      process.stderr.write(`${work.name}, round ${round} of ${plan.rounds}: ${entrant.name} ...\n`);
+      try {
+        measurements.push(await measure(work, load, entrant, round));
+      } catch (error) {
+        failures.set(entrant, `${entrant.name} failed in round ${round}: ${messageOf(error)}`);
+      }
     }
   }
-  return measurements;
+  return { measurements, failures: [...failures.values()] };
 }
 
-/** @throws {Error} when a name is none of a server that can be measured here */
-function choose({ servers, leftOut }: Environment, only: readonly string[]): BenchServer[] {
-  for (const wanted of only) {
-    if (servers.some(({ name }) => name === wanted)) continue;
-    const names = servers.map(({ name }) => name).join(", ");
-    throw new Error([`--only ${wanted}: one of ${names}`, ...leftOut].join("\n"));
-  }
-  return servers.filter(({ name }) => only.length === 0 || only.includes(name));
-}
-
-interface Results {
-  readonly time: string;
-  readonly plan: Plan;
-  readonly machine: Readonly<Record<string, string>>;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly summaries: readonly Summary[];
-  readonly measurements: readonly Measurement[];
-}
-
-function describeResults(results: Results, environment: Environment): string {
-  const { plan, machine, summaries } = results;
-  const measured = environment.servers.filter(({ name }) =>
-    summaries.some(({ server }) => server === name),
-  );
-  const lines = [
-    table(summaries),
-    "",
-    `${plan.application}: wrk with one thread and ${plan.connections} connections, ` +
-      `${plan.rounds} rounds of ${plan.seconds} s.`,
-    "CPU is user and system time of a request, over all processes of a server.",
-    "The ratios, rates and latencies of the table are medians over the rounds.",
-    ...(plan.application === "hello" ? goalLines(summaries) : []),
-    ...environment.leftOut,
-    ...Object.entries(machine).map(([name, value]) => `  ${name}: ${value}`),
-    ...measured.map(({ name, distribution, settings }) => {
-      const version = distribution === null ? ownVersion() : results.versions[distribution];
-      return `  ${name} ${version ?? ""}: ${settings}`;
-    }),
-  ];
-  return `${lines.join("\n")}\n`;
+async function resultOf(work: Work, entrants: readonly Entrant[], plan: Plan): Promise<WorkResult> {
+  const { measurements, failures } = await runWork(work, entrants, plan);
+  const summaries = summarize(measurements);
+  const { name, about, module, metrics } = work;
+  const settings = entrants.map((entrant) => [entrant.name, describeSettings(entrant)]);
+  return {
+    name,
+    about,
+    module,
+    metrics,
+    load: plannedLoad(work, plan),
+    settings: Object.fromEntries(settings) as WorkResult["settings"],
+    summaries,
+    verdicts: judge(work.goals, summaries),
+    measurements,
+    failures,
+  };
 }
 
 function ownVersion(): string {
@@ -156,46 +79,83 @@ function ownVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** @returns the file's path, relative to the checkout */
+/** @returns the file's path, the same for all results of a run */
 function writeResults(results: Results): string {
   mkdirSync(RESULTS_FOLDER, { recursive: true });
+  const { works, isQuick } = results.plan;
+  const [first = ""] = works;
+  const whole = isQuick ? "quick" : `${works.length}-works`;
   const time = results.time.replaceAll(":", "");
-  const name = `${time}-${results.plan.application}-${results.machine["commit"]}.json`;
+  const name = `${time}-${works.length === 1 ? first : whole}-${results.machine.commit}.json`;
   const file = path.join(RESULTS_FOLDER, name);
   writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
-  return path.relative(PROJECT_FOLDER, file);
+  return file;
+}
+
+/** Where it is asked for, or where all of it was measured in full. */
+function writeChart(results: Results): string | null {
+  const { chart: wanted, isQuick, only } = results.plan;
+  const isWhole = canBeCharted(results.works) && !isQuick && only.length === 0;
+  const file = wanted ?? (isWhole ? CHART_FILE : null);
+  if (file !== null) writeFileSync(file, chart(results));
+  return file;
+}
+
+function requireQuietMachine(plan: Plan): void {
+  const load = loadPerCpu();
+  if (load <= LOAD_PER_CPU_MAX || plan.force) return;
+  throw new Error(
+    `the machine is busy (a load of ${load.toFixed(2)} for each CPU, ` +
+      `at most ${LOAD_PER_CPU_MAX} is quiet): wait, or measure all the same with --force`,
+  );
+}
+
+function start(plan: Plan, environment: Environment): Results {
+  const distributions = Object.values(SERVERS).map(({ distribution }) => distribution);
+  const shown = ["flask", "django", "pyramid", ...distributions];
+  const installed = Object.entries(environment.versions).filter(([name]) => shown.includes(name));
+  return {
+    time: new Date().toISOString(),
+    plan,
+    machine: describeMachine(),
+    versions: { portico: ownVersion(), ...Object.fromEntries(installed) },
+    works: [],
+  };
 }
 
 async function main(): Promise<void> {
-  const plan = readPlan(process.argv.slice(2));
-  const loadPerCpu = (os.loadavg()[0] ?? 0) / os.availableParallelism();
-  if (loadPerCpu > LOAD_PER_CPU_MAX && !plan.force) {
-    throw new Error(
-      `the machine is busy (a load of ${loadPerCpu.toFixed(2)} for each CPU, ` +
-        `at most ${LOAD_PER_CPU_MAX} is quiet): wait, or measure all the same with --force`,
-    );
-  }
+  const plan = readPlan(process.argv.slice(2), WORKS);
+  requireQuietMachine(plan);
+  stopServersAtExit();
   const environment = prepareEnvironment();
-  const servers = choose(environment, plan.only);
-  const time = new Date().toISOString();
-  const machine = describeMachine();
-  const measurements = await runRounds(plan, servers);
-  const { versions } = environment;
-  const results = {
-    time,
-    plan,
-    machine,
-    versions,
-    summaries: summarize(measurements),
-    measurements,
-  };
-  process.stdout.write(describeResults(results, environment));
-  process.stdout.write(`Written to ${writeResults(results)}\n`);
+  let results = start(plan, environment);
+  for (const work of WORKS) {
+    if (!plan.works.includes(work.name)) continue;
+    const entrants = plannedEntrants(work, plan).filter(
+      ({ server }) => !environment.leftOut.has(server),
+    );
+    if (entrants.length === 0) continue;
+    const result = await resultOf(work, entrants, plan);
+    results = { ...results, works: [...results.works, result] };
+    process.stdout.write(`${describeWork(result, plan.rounds)}\n`);
+    // After each work, so that an interrupted run leaves what it found.
+    writeResults(results);
+  }
+  if (results.works.length === 0) throw new Error("nobody is left to be measured");
+  process.stdout.write(describeRun(results));
+  for (const why of environment.leftOut.values()) process.stdout.write(`${why}\n`);
+  for (const file of [writeResults(results), writeChart(results)]) {
+    if (file !== null) process.stdout.write(`Written: ${path.relative(PROJECT_FOLDER, file)}\n`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`bench: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }

@@ -4,15 +4,14 @@
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import path from "node:path";
-import { type BenchServer, ENVIRONMENT_FOLDER, PROJECT_FOLDER, SERVERS } from "./servers.ts";
+import { ENVIRONMENT_FOLDER, PROJECT_FOLDER, type ServerName } from "./servers.ts";
 
 const PYTHON = path.join(ENVIRONMENT_FOLDER, "bin", "python3");
 const APT_TIMEOUT_MS = 180_000;
 
 export interface Environment {
-  readonly servers: readonly BenchServer[];
-  /** A sentence for each server that is left out. */
-  readonly leftOut: readonly string[];
+  /** Why a server is left out, in a sentence. */
+  readonly leftOut: ReadonlyMap<ServerName, string>;
   /** By distribution. */
   readonly versions: Readonly<Record<string, string>>;
 }
@@ -26,15 +25,14 @@ export function prepareEnvironment(): Environment {
   if (!succeeds("wrk", ["--version"], [0, 1]))
     throw new Error("wrk is missing: install Debian's package of that name");
   sh("scripts/python-environment", "bench", "bench/requirements.txt");
-  const hasBjoern = installBjoern();
-  const leftOut = hasBjoern
-    ? []
-    : ["bjoern is left out: it is compiled here, and needs a C compiler and libev-dev."];
-  return {
-    servers: SERVERS.filter(({ name }) => hasBjoern || name !== "bjoern"),
-    leftOut,
-    versions: installedVersions(),
-  };
+  const leftOut = new Map<ServerName, string>();
+  if (!installBjoern()) {
+    leftOut.set(
+      "bjoern",
+      "bjoern is left out: it is compiled here, and needs a C compiler and libev-dev.",
+    );
+  }
+  return { leftOut, versions: installedVersions() };
 }
 
 function installBjoern(): boolean {

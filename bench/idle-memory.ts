@@ -15,18 +15,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import net from "node:net";
+import type net from "node:net";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { openableConnections, openConnections, residentBytes } from "./idle-connections.ts";
 import { INSPECTED, Inspector, inspectorUrl, type MemoryUsage } from "./inspector.ts";
 import { fieldsOf, headOf } from "./request-heads.ts";
 import { APPLICATIONS_FOLDER, PROJECT_FOLDER } from "./servers.ts";
 
-/** Connections opened and not yet answered. */
-const OPENING_MAX = 100;
-/** Descriptors that are not connections. */
-const OTHER_DESCRIPTORS = 300;
 /** Connections that come and go before the first look, so that the process is warm. */
 const WARM_UP_CONNECTIONS = 500;
 const SETTLE_MS = 1_500;
@@ -48,11 +45,6 @@ const KINDS: readonly (readonly [name: string, request: Buffer | null])[] = [
   ["4 fields", headOf(fieldsOf(4), "")],
   ["12 fields", headOf(fieldsOf(12), "")],
 ];
-
-function residentBytes(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
-  return 1024 * Number(/^Rss:\s+(\d+) kB/m.exec(rollup)?.[1]);
-}
 
 /** Memory of all TCP sockets of the machine: their objects (slabinfo(5)) and their buffers. */
 function kernelBytes(): number | null {
@@ -83,29 +75,6 @@ async function look(pid: number, inspector: Inspector): Promise<Look> {
   };
 }
 
-/** Opens a connection, and where there is a request has it answered. */
-async function connect(port: number, request: Buffer | null): Promise<net.Socket> {
-  const socket = net.connect({ port, host: "127.0.0.1" });
-  if (request === null) {
-    await once(socket, "connect");
-    return socket;
-  }
-  socket.write(request);
-  await once(socket, "data");
-  return socket;
-}
-
-async function open(port: number, count: number, request: Buffer | null): Promise<net.Socket[]> {
-  const sockets: net.Socket[] = [];
-  while (sockets.length < count) {
-    const batch = Math.min(OPENING_MAX, count - sockets.length);
-    sockets.push(
-      ...(await Promise.all(Array.from({ length: batch }, () => connect(port, request)))),
-    );
-  }
-  return sockets;
-}
-
 interface Gateway {
   readonly child: ChildProcess;
   readonly port: number;
@@ -118,6 +87,7 @@ async function start(transport: string): Promise<Gateway> {
     [
       `--transport=${transport}`,
       "--workers=1",
+      "--access-log=off",
       "--keep-alive=30m",
       "--header-timeout=30m",
       "--bind=127.0.0.1:0",
@@ -160,11 +130,11 @@ async function measure(
   let sockets: net.Socket[] = [];
   try {
     const pid = child.pid ?? 0;
-    for (const socket of await open(port, WARM_UP_CONNECTIONS, KINDS[1]?.[1] ?? null)) {
+    for (const socket of await openConnections(port, WARM_UP_CONNECTIONS, KINDS[1]?.[1] ?? null)) {
       socket.destroy();
     }
     const before = await look(pid, inspector);
-    sockets = await open(port, count, request);
+    sockets = await openConnections(port, count, request);
     const after = await look(pid, inspector);
     const each = (read: (look: Look) => number): number =>
       Math.round((read(after) - read(before)) / count);
@@ -187,19 +157,13 @@ async function measure(
   }
 }
 
-/** Open descriptors that this process may have; the gateway's own limit is no lower. */
-function descriptorLimit(): number {
-  const limits = readFileSync("/proc/self/limits", "latin1");
-  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1]);
-}
-
 const { values } = parseArgs({
   options: {
     connections: { type: "string", default: "10000" },
     transport: { type: "string", multiple: true, default: ["epoll", "node"] },
   },
 });
-const count = Math.min(Number(values.connections), descriptorLimit() - OTHER_DESCRIPTORS);
+const count = openableConnections(Number(values.connections));
 const rows: Record<string, number | string>[] = [];
 for (const transport of values.transport) {
   for (const [kind, request] of KINDS) {

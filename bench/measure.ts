@@ -1,133 +1,187 @@
 /**
- * One measurement of one server: it is started in a session of its own, warmed, loaded, and
- * stopped.
+ * One measurement of one entrant: its server is started in a session of its own, warmed, loaded,
+ * and stopped.
  *
  * The figure to compare is the CPU time of a request, over all processes of the server: on a
  * machine that does other things too it moves less than the rate does, and it counts work that
  * was pushed to another process.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import net from "node:net";
+import { execFile } from "node:child_process";
+import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { APPLICATIONS_FOLDER, type BenchServer } from "./servers.ts";
-import { proportionalSetMib, sessionUsage } from "./session-usage.ts";
-import { load } from "./wrk.ts";
-
-export interface Load {
-  readonly module: string;
-  readonly connections: number;
-  readonly seconds: number;
-}
+import { promisify } from "node:util";
+import type { ArrivalsReport } from "./arrivals-client.ts";
+import type { Entrant } from "./entrants.ts";
+import { openableConnections, openConnections, residentBytes } from "./idle-connections.ts";
+import { Inspector, inspectorUrl } from "./inspector.ts";
+import { busyPercent, cpuTicks } from "./machine.ts";
+import type { Figures } from "./metrics.ts";
+import { fieldsOf, headOf } from "./request-heads.ts";
+import { RunningServer } from "./running-server.ts";
+import { PeakMemory, proportionalSetMib, sessionUsage } from "./session-usage.ts";
+import type { ArrivalsLoad, Load, Work, WrkLoad } from "./work.ts";
+import { load as loadByWrk, type LoadReport, warmUp as warmUpByWrk } from "./wrk.ts";
 
 export interface Measurement {
+  readonly entrant: string;
   readonly server: string;
-  readonly cpuMicrosecondsPerRequest: number;
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** After the load, of all processes together. */
-  readonly proportionalSetMib: number;
+  readonly round: number;
+  readonly figures: Figures;
   readonly processes: number;
   readonly errors: string | null;
 }
 
-const START_TIMEOUT_MS = 20_000;
-const STOP_TIMEOUT_MS = 5_000;
-const POLL_INTERVAL_MS = 50;
-const WARM_UP_SECONDS = 1;
-const OUTPUT_KEPT_MAX_CHARS = 4_000;
+const MIB = 2 ** 20;
+const IDLE_REQUEST = headOf(fieldsOf(4), "");
+/** For requests that are still on their way when a warm-up is cut short. */
+const WARM_UP_SETTLE_MS = 100;
+/** For what opening connections, or collecting garbage, leaves to be done. */
+const IDLE_SETTLE_MS = 500;
+const ARRIVALS_CLIENT = path.join(import.meta.dirname, "arrivals-client.ts");
+
+const run = promisify(execFile);
+
+type Taken = Pick<Measurement, "figures" | "errors">;
 
 /** @throws {Error} when the server does not start to answer; nothing of it is left then */
 export async function measure(
-  server: BenchServer,
-  { module, connections, seconds }: Load,
+  { module }: Pick<Work, "module">,
+  load: Load,
+  entrant: Entrant,
+  round: number,
 ): Promise<Measurement> {
-  const port = await freePort();
-  const [program, ...args] = server.command(module, port);
-  const child = spawn(program, args, {
-    cwd: APPLICATIONS_FOLDER,
-    detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  if (child.pid === undefined) throw new Error(`${server.name}: ${program} could not be started`);
-  const leader = child.pid;
+  await using server = await RunningServer.start(entrant, module);
+  const taken = await take(server, load, entrant, round);
+  const { pids } = sessionUsage(server.leader);
+  const { figures, errors } = taken;
+  return {
+    entrant: entrant.name,
+    server: entrant.server,
+    round,
+    figures: { ...figures, pssMib: proportionalSetMib(pids) },
+    processes: pids.length,
+    errors,
+  };
+}
+
+async function take(
+  server: RunningServer,
+  load: Load,
+  entrant: Entrant,
+  round: number,
+): Promise<Taken> {
+  switch (load.kind) {
+    case "wrk":
+      return await underWrk(server, load, entrant);
+    case "arrivals":
+      return await underArrivals(server, load, round);
+    case "start":
+      return { figures: { startMs: server.startMs }, errors: null };
+    default:
+      return load satisfies never;
+  }
+}
+
+async function underWrk(server: RunningServer, load: WrkLoad, entrant: Entrant): Promise<Taken> {
+  const { port, leader } = server;
+  await warmUp(server, load);
+  const idle = await openIdle(server, entrant);
+  // A garbage collection takes compiled code with it.
+  if (entrant.isInspected) await warmUp(server, load);
+  const peak = load.bytesIn === null ? null : new PeakMemory(leader);
   try {
-    await untilAnswers(server.name, port, child);
-    await load(port, connections, WARM_UP_SECONDS);
+    const machineBefore = cpuTicks();
     const before = sessionUsage(leader);
-    const report = await load(port, connections, seconds);
-    const after = sessionUsage(leader);
-    const cpuSeconds = after.cpuSeconds - before.cpuSeconds;
-    return {
-      server: server.name,
-      cpuMicrosecondsPerRequest: (1e6 * cpuSeconds) / Math.max(report.requests, 1),
-      requestsPerSecond: report.requestsPerSecond,
-      p50Ms: report.p50Ms,
-      p99Ms: report.p99Ms,
-      proportionalSetMib: proportionalSetMib(after.pids),
-      processes: after.pids.length,
-      errors: report.errors,
+    const report = await loadByWrk({ ...load, port });
+    const cpuSeconds = sessionUsage(leader).cpuSeconds - before.cpuSeconds;
+    const machineBusyPercent = busyPercent(machineBefore, cpuTicks());
+    const figures = {
+      ...requestFigures(report, cpuSeconds, entrant.setup.workers),
+      ...byteFigures(report, cpuSeconds, load),
+      ...(peak === null ? {} : { peakPssMib: peak.peakMib() }),
+      ...idle.figures,
+      machineBusyPercent,
     };
+    return { figures, errors: report.errors };
   } finally {
-    await stop(leader);
+    peak?.[Symbol.dispose]();
+    idle.close();
   }
 }
 
-async function untilAnswers(name: string, port: number, child: ChildProcess): Promise<void> {
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => {
-      output = (output + text).slice(-OUTPUT_KEPT_MAX_CHARS);
-    });
-  }
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!(await answers(port))) {
-    if (child.exitCode !== null || performance.now() > deadline) {
-      throw new Error(`${name} does not answer at port ${port}; its output:\n${output}`);
-    }
-    await pause(POLL_INTERVAL_MS);
-  }
+async function warmUp({ port }: RunningServer, load: WrkLoad): Promise<void> {
+  await warmUpByWrk({ ...load, port });
+  await pause(WARM_UP_SETTLE_MS);
 }
 
-async function answers(port: number): Promise<boolean> {
-  try {
-    return (await fetch(`http://127.0.0.1:${port}/`, { headers: { Connection: "close" } })).ok;
-  } catch {
-    return false;
-  }
+function requestFigures(report: LoadReport, cpuSeconds: number, workers: number): Figures {
+  const requests = Math.max(report.requests, 1);
+  return {
+    cpuUsPerRequest: (1e6 * cpuSeconds) / requests,
+    requestsPerSecond: report.requestsPerSecond,
+    requestsPerSecondPerWorker: report.requestsPerSecond / workers,
+    requestsPerCpuSecond: report.requests / cpuSeconds,
+    p50Ms: report.p50Ms,
+    p99Ms: report.p99Ms,
+  };
+}
+
+/** Answers that were not complete at the end count as far as they came; contents sent do not. */
+function byteFigures(
+  report: LoadReport,
+  cpuSeconds: number,
+  { bytesIn, bodyBytes, seconds }: WrkLoad,
+): Figures {
+  if (bytesIn === null) return {};
+  const bytes = bytesIn === "responses" ? report.readBytes : report.requests * (bodyBytes ?? 0);
+  const mib = bytes / MIB;
+  return { cpuMsPerMib: (1000 * cpuSeconds) / mib, mibPerSecond: mib / seconds };
 }
 
 /**
- * Ends every process of the session: by SIGTERM, and by SIGKILL what is left after the time
- * allowed.
+ * Opens the connections that an entrant has beside the load, each with one request answered. One
+ * that has none is treated alike, so that the two can be compared.
  */
-async function stop(leader: number): Promise<void> {
-  signalAll([-leader], "SIGTERM");
-  const deadline = performance.now() + STOP_TIMEOUT_MS;
-  let left = sessionUsage(leader).pids;
-  while (left.length > 0 && performance.now() < deadline) {
-    await pause(POLL_INTERVAL_MS);
-    left = sessionUsage(leader).pids;
-  }
-  signalAll(left, "SIGKILL");
+async function openIdle(
+  server: RunningServer,
+  { isInspected, idleConnections }: Entrant,
+): Promise<{ figures: Figures; close(): void }> {
+  if (!isInspected) return { figures: {}, close: () => undefined };
+  const count = openableConnections(idleConnections);
+  const before = await bytesInUse(server);
+  const sockets = await openConnections(server.port, count, IDLE_REQUEST);
+  const grown = (await bytesInUse(server)) - before;
+  return {
+    figures: count === 0 ? {} : { gatewayBytesPerConnection: grown / count },
+    close: () => {
+      // Reset, so that none waits for its port to be free again (TIME-WAIT).
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
+  };
 }
 
-function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // It has ended by itself.
-    }
-  }
+/** Resident memory of the gateway, without what its next garbage collection would give back. */
+async function bytesInUse({ leader, startOutput }: RunningServer): Promise<number> {
+  const url = inspectorUrl(startOutput);
+  if (url === null) throw new Error("the gateway does not say where it can be inspected");
+  using inspector = await Inspector.connect(url);
+  await pause(IDLE_SETTLE_MS);
+  await inspector.collectGarbage();
+  await pause(IDLE_SETTLE_MS);
+  return residentBytes(leader);
 }
 
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+async function underArrivals(
+  { port }: RunningServer,
+  load: ArrivalsLoad,
+  round: number,
+): Promise<Taken> {
+  const order = JSON.stringify({ ...load, port, seed: round });
+  const { stdout } = await run(process.execPath, [ARRIVALS_CLIENT, order]);
+  const report = JSON.parse(stdout) as ArrivalsReport;
+  return {
+    figures: { p50Ms: report.quickP50Ms, p99Ms: report.quickP99Ms },
+    errors:
+      report.failed === 0 ? null : `${report.failed} of ${report.requests} requests without a 200`,
+  };
 }

@@ -27,6 +27,9 @@ interface ProcessTimes {
 
 const TICKS_PER_SECOND = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
 
+/** Each look takes milliseconds, on a CPU that the load could use. */
+const PEAK_INTERVAL_MS = 200;
+
 /** @param leader  PID of the process that called setsid(2) */
 export function sessionUsage(leader: number): SessionUsage {
   const all = readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? readTimes(name) : []));
@@ -37,6 +40,36 @@ export function sessionUsage(leader: number): SessionUsage {
   }
   const ticks = all.reduce((sum, { pid, cpuTicks }) => sum + (ours.has(pid) ? cpuTicks : 0), 0);
   return { cpuSeconds: ticks / TICKS_PER_SECOND, pids: [...ours] };
+}
+
+/**
+ * The largest proportional set size of a session, looked at every so often until disposed of: a
+ * peak that is shorter may be missed.
+ */
+export class PeakMemory implements Disposable {
+  readonly #leader: number;
+  readonly #timer: NodeJS.Timeout;
+  #peakMib = 0;
+
+  constructor(leader: number) {
+    this.#leader = leader;
+    this.#timer = setInterval(() => this.#look(), PEAK_INTERVAL_MS);
+  }
+
+  /** @returns MiB, up to now */
+  peakMib(): number {
+    this.#look();
+    return this.#peakMib;
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const size = proportionalSetMib(sessionUsage(this.#leader).pids);
+    this.#peakMib = Math.max(this.#peakMib, size);
+  }
 }
 
 /** Proportional set size of the processes, in MiB: memory that several share is counted once. */

@@ -1,28 +1,22 @@
 /**
- * From single measurements to the table that is printed: medians, ratios, goals.
+ * From single measurements to the table that is printed: the best round and the median of each
+ * entrant.
  *
  * Pure. Must not know how a figure was taken.
  */
 import type { Measurement } from "./measure.ts";
+import { type Figures, formatFigure, isMetric, isWithin, type Metric, METRICS } from "./metrics.ts";
 
 export interface Summary {
+  readonly entrant: string;
   readonly server: string;
   readonly rounds: number;
-  readonly cpuMin: number;
-  readonly cpuMedian: number;
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly proportionalSetMib: number;
+  readonly best: Figures;
+  readonly median: Figures;
   readonly processes: number;
+  /** wrk's lines about failed requests, of all rounds. */
   readonly errors: readonly string[];
 }
-
-/**
- * How much CPU time a request of Portico may cost at most, in that of another server, on bare
- * WSGI.
- */
-export const GOALS: Readonly<Record<string, number>> = { bjoern: 1.5, granian: 0.4 };
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -31,104 +25,110 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? high : (low + high) / 2;
 }
 
-/**
- * One summary for each server, in the order in which they were measured first; medians over the
- * rounds.
- */
+/** One summary for each entrant, in the order in which they were measured first. */
 export function summarize(measurements: readonly Measurement[]): Summary[] {
-  const names = [...new Set(measurements.map(({ server }) => server))];
-  return names.map((server) => {
-    const rounds = measurements.filter((measurement) => measurement.server === server);
-    const medianOf = (read: (measurement: Measurement) => number): number =>
-      median(rounds.map(read));
-    const cpu = rounds.map(({ cpuMicrosecondsPerRequest }) => cpuMicrosecondsPerRequest);
+  const names = [...new Set(measurements.map(({ entrant }) => entrant))];
+  return names.map((entrant) => {
+    const rounds = measurements.filter((measurement) => measurement.entrant === entrant);
     return {
-      server,
+      entrant,
+      server: rounds[0]?.server ?? entrant,
       rounds: rounds.length,
-      cpuMin: Math.min(...cpu),
-      cpuMedian: median(cpu),
-      requestsPerSecond: medianOf((round) => round.requestsPerSecond),
-      p50Ms: medianOf((round) => round.p50Ms),
-      p99Ms: medianOf((round) => round.p99Ms),
-      proportionalSetMib: medianOf((round) => round.proportionalSetMib),
-      processes: medianOf((round) => round.processes),
+      best: overRounds(rounds, (metric, values) =>
+        values.reduce((best, value) => (isWithin(metric, value, best) ? value : best)),
+      ),
+      median: overRounds(rounds, (_metric, values) => median(values)),
+      processes: median(rounds.map(({ processes }) => processes)),
       errors: rounds.flatMap(({ errors }) => errors ?? []),
     };
   });
 }
 
+function overRounds(
+  rounds: readonly Measurement[],
+  reduce: (metric: Metric, values: readonly number[]) => number,
+): Figures {
+  const metrics = Object.keys(rounds[0]?.figures ?? {}).filter(isMetric);
+  return Object.fromEntries(
+    metrics.map((metric) => [
+      metric,
+      reduce(
+        metric,
+        rounds.map(({ figures }) => figures[metric] ?? Number.NaN),
+      ),
+    ]),
+  );
+}
+
+interface Column {
+  readonly heading: string;
+  cell(summary: Summary): string;
+}
+
 /**
- * @returns lines of text: a row for each server, with its CPU time in that of bjoern and of
- * Granian
+ * @param metrics  the columns; of the first, and of those in `judged`, the best round is shown too
+ * @returns lines of text: a row for each entrant, with its share of Portico's in the first metric
  */
-export function table(summaries: readonly Summary[]): string {
-  const reference = (name: string): number | undefined =>
-    summaries.find(({ server }) => server === name)?.cpuMedian;
-  const ratio = (cpu: number, name: string): string => {
-    const other = reference(name);
-    return other === undefined ? "-" : (cpu / other).toFixed(2);
-  };
-  const header = [
-    "server",
-    "CPU µs min",
-    "median",
-    "/bjoern",
-    "/granian",
-    "req/s",
-    "p50 ms",
-    "p99 ms",
-    "PSS MiB",
-    "procs",
-    "errors",
+export function table(
+  summaries: readonly Summary[],
+  [leading, ...others]: readonly [Metric, ...Metric[]],
+  judged: ReadonlySet<Metric>,
+): string {
+  const columns: Column[] = [
+    { heading: "server", cell: ({ entrant }) => entrant },
+    bestColumn(leading),
+    { heading: "median", cell: medianCell(leading) },
+    { heading: "/portico", cell: (summary) => timesPortico(summary, leading, summaries) },
+    ...others.flatMap((metric) =>
+      judged.has(metric)
+        ? [bestColumn(metric), { heading: "median", cell: medianCell(metric) }]
+        : [{ heading: METRICS[metric].heading, cell: medianCell(metric) }],
+    ),
+    { heading: "procs", cell: ({ processes }) => String(processes) },
+    { heading: "errors", cell: ({ errors }) => errorsCell(errors) },
   ];
-  const rows = summaries.map((row) => [
-    row.server,
-    row.cpuMin.toFixed(1),
-    row.cpuMedian.toFixed(1),
-    ratio(row.cpuMedian, "bjoern"),
-    ratio(row.cpuMedian, "granian"),
-    row.requestsPerSecond.toFixed(0),
-    row.p50Ms.toFixed(2),
-    row.p99Ms.toFixed(2),
-    row.proportionalSetMib.toFixed(0),
-    String(row.processes),
-    row.errors.length === 0 ? "-" : `${row.errors.length} rounds`,
-  ]);
-  const lines = [header, ...rows];
-  const widths = header.map((_, column) =>
+  const lines = [
+    columns.map(({ heading }) => heading),
+    ...summaries.map((summary) => columns.map((column) => column.cell(summary))),
+  ];
+  const widths = columns.map((_, column) =>
     Math.max(...lines.map((line) => (line[column] ?? "").length)),
   );
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => pad(cell, widths[column] ?? 0, column))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return lines.map((line) => alignLine(line, widths)).join("\n");
 }
 
-/**
- * A sentence for each goal whose two servers were measured. A goal is judged by the best round of
- * each: what else the machine does can only add CPU time. The medians are named beside it.
- */
-export function goalLines(summaries: readonly Summary[]): string[] {
-  const find = (name: string): Summary | undefined =>
-    summaries.find(({ server }) => server === name);
-  const ours = find("portico");
-  return Object.entries(GOALS).flatMap(([name, bound]) => {
-    const theirs = find(name);
-    if (ours === undefined || theirs === undefined) return [];
-    const times = ours.cpuMin / theirs.cpuMin;
-    const verdict = times <= bound ? "met" : "missed";
-    const medians = (ours.cpuMedian / theirs.cpuMedian).toFixed(2);
-    return [
-      `Goal ${verdict}: ${times.toFixed(2)} times the CPU of ${name}, best rounds ` +
-        `(medians ${medians}); at most ${bound} is wanted.`,
-    ];
-  });
+function bestColumn(metric: Metric): Column {
+  return {
+    heading: `${METRICS[metric].heading} best`,
+    cell: ({ best }) => figureCell(metric, best[metric]),
+  };
 }
 
-function pad(cell: string, width: number, column: number): string {
-  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+function medianCell(metric: Metric): (summary: Summary) => string {
+  return (summary) => figureCell(metric, summary.median[metric]);
+}
+
+function figureCell(metric: Metric, figure: number | undefined): string {
+  return figure === undefined ? "-" : formatFigure(metric, figure);
+}
+
+function timesPortico(summary: Summary, metric: Metric, summaries: readonly Summary[]): string {
+  const ours = summaries.find(({ entrant }) => entrant === "portico")?.median[metric];
+  const theirs = summary.median[metric];
+  return ours === undefined || theirs === undefined ? "-" : (theirs / ours).toFixed(2);
+}
+
+function errorsCell(errors: readonly string[]): string {
+  return errors.length === 0 ? "-" : `${errors.length} rounds`;
+}
+
+/** The first cell to the left, the others to the right. */
+function alignLine(cells: readonly string[], widths: readonly number[]): string {
+  return cells
+    .map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+    })
+    .join("  ")
+    .trimEnd();
 }

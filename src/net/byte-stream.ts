@@ -40,7 +40,10 @@ export interface ByteStream {
    * then on.
    */
   readonly localAddress: SocketAddress;
-  /** Bytes given to `write` that the kernel has not taken yet. */
+  /**
+   * Bytes given to `write` that the kernel did not take when they were sent. What was written in
+   * this turn may not have been sent yet, and then does not count; see `flush`.
+   */
   readonly unsentBytes: number;
   readonly closed: boolean;
   /**
@@ -55,14 +58,16 @@ export interface ByteStream {
   readonly unreadByPeer: boolean;
 
   /**
-   * Sends `bytes[start..end)`, at once as far as the kernel takes it; the rest is copied and sent
-   * later, in order. The caller may reuse its memory when the call returns. Never throws: a failed
-   * send closes the stream, and `onClose` reports it in a later turn. Writes to a closed or ended
-   * stream are ignored.
+   * Sends `bytes[start..end)` in this turn, as far as the kernel takes it; the rest is copied and
+   * sent later, in order. The caller may reuse its memory when the call returns. Never throws: a
+   * failed send closes the stream, and `onClose` reports it in a later turn. Writes to a closed or
+   * ended stream are ignored.
    *
    * There is no bound here: the owner watches `unsentBytes` and stops its source (backpressure).
    */
   write(bytes: Uint8Array, start: number, end: number): void;
+  /** Sends what was written in this turn now. Never throws, like `write`. */
+  flush(): void;
   /**
    * Stops `onBytes` and `onEnd` until `resumeReading`. The kernel's buffer fills up and slows the
    * peer.

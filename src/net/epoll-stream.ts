@@ -3,7 +3,8 @@
  * a reactor.
  *
  * Reading is level-triggered: one recv for each time that the socket is readable, into one buffer
- * that all streams share. Writing tries at once and copies only what the kernel does not take.
+ * that all streams share. Small writes to a client leave together at the end of the turn; others
+ * are tried at once. Only what the kernel does not take is kept.
  * Knows nothing of what the bytes mean.
  *
  * Invariants: the handler is called from the reactor only, never from within a call of the owner's.
@@ -31,6 +32,7 @@ import {
   type DescriptorStream,
 } from "./byte-stream.ts";
 import { NULL_HANDLER } from "./null-handler.ts";
+import { GATHERED_WRITE_MAX_BYTES, type Outbox, type Sender } from "./outbox.ts";
 import type { Reactor, Registration } from "./reactor.ts";
 import { SendQueue } from "./send-queue.ts";
 
@@ -38,6 +40,7 @@ import { SendQueue } from "./send-queue.ts";
 export interface EpollStreamContext {
   readonly libc: Libc;
   readonly reactor: Reactor;
+  readonly outbox: Outbox;
   /** Where every recv goes; its length is the most that one `onBytes` brings. */
   readonly receiveBuffer: Buffer;
   /** All open streams, so that the transport can close them. */
@@ -49,7 +52,7 @@ const RECEIVED_AFTER_FAILURE_MAX_BYTES = 4_194_304;
 /** System calls that one readiness to send may cost; the rest waits for the next turn. */
 const SENDS_PER_EVENT_MAX = 64;
 
-export class EpollStream implements DescriptorStream {
+export class EpollStream implements DescriptorStream, Sender {
   handler: ByteStreamHandler = NULL_HANDLER;
   readonly remoteAddress: SocketAddress;
   closed = false;
@@ -64,6 +67,8 @@ export class EpollStream implements DescriptorStream {
   /** Events that the reactor reports at present, and whether it was told to report none at all. */
   #watched = EPOLLIN;
   #parked = false;
+  /** The outbox has something of this stream; then nothing is unsent. */
+  #isGathered = false;
   #readingPaused = false;
   /** The peer has closed its sending half. */
   #ended = false;
@@ -121,6 +126,14 @@ export class EpollStream implements DescriptorStream {
 
   write(bytes: Uint8Array, start: number, end: number): void {
     if (this.closed || this.#endAsked || this.#failure !== null || start >= end) return;
+    const isSmall = end - start <= GATHERED_WRITE_MAX_BYTES;
+    if (isSmall && !this.#peerIsOurs && this.unsentBytes === 0) {
+      this.#isGathered = true;
+      this.#context.outbox.add(this, bytes, start, end);
+      return;
+    }
+    this.flush();
+    if (this.#failure !== null) return;
     if (this.unsentBytes > 0) {
       this.#unsent().append(bytes, start, end);
       return;
@@ -129,6 +142,16 @@ export class EpollStream implements DescriptorStream {
     const sent = this.#send(whole, end - start);
     if (sent < 0 || sent === end - start) return;
     this.#unsent().append(bytes, start + sent, end);
+    this.#watch();
+  }
+
+  /** Called by the outbox. */
+  sendGathered(memory: Buffer, start: number, end: number): void {
+    this.#isGathered = false;
+    if (this.closed || this.#failure !== null) return;
+    const sent = this.#sendAt(this.#context.outbox.address + start, end - start);
+    if (sent < 0 || sent === end - start) return;
+    this.#unsent().append(memory, start + sent, end);
     this.#watch();
   }
 
@@ -146,6 +169,10 @@ export class EpollStream implements DescriptorStream {
     this.#watch();
   }
 
+  flush(): void {
+    if (this.#isGathered) this.#context.outbox.flush();
+  }
+
   pauseReading(): void {
     // The event is switched off when it comes: many pauses end before.
     this.#readingPaused = true;
@@ -160,16 +187,19 @@ export class EpollStream implements DescriptorStream {
 
   end(): void {
     if (this.closed || this.#endAsked) return;
+    this.flush();
     this.#endAsked = true;
     if (this.unsentBytes === 0) this.#shutDownSending();
   }
 
   close(): void {
+    this.flush();
     this.#close(null);
   }
 
   reset(): void {
     if (this.closed) return;
+    this.flush();
     lingerZero(this.#context.libc, this.#fd);
     this.#close(null);
   }
@@ -224,11 +254,19 @@ export class EpollStream implements DescriptorStream {
     for (;;) {
       const sent = libc.send(this.#fd, bytes, length, MSG_NOSIGNAL);
       if (sent >= 0) return sent;
-      const errno = libc.errno();
-      if (errno === EINTR) continue;
-      if (errno === EAGAIN) return 0;
-      this.#failSending(systemCallError(errno, "send", this.#doing("sending to")));
-      return -1;
+      const outcome = this.#notSent("send", "sending to");
+      if (outcome !== null) return outcome;
+    }
+  }
+
+  /** The same for memory whose address is known. */
+  #sendAt(address: number, length: number): number {
+    const { libc } = this.#context;
+    for (;;) {
+      const sent = libc.sendAt(this.#fd, address, length, MSG_NOSIGNAL);
+      if (sent >= 0) return sent;
+      const outcome = this.#notSent("send", "sending to");
+      if (outcome !== null) return outcome;
     }
   }
 
@@ -237,12 +275,18 @@ export class EpollStream implements DescriptorStream {
     for (;;) {
       const sent = sendDescriptors(libc, this.#fd, bytes, descriptors);
       if (sent >= 0) return sent;
-      const errno = libc.errno();
-      if (errno === EINTR) continue;
-      if (errno === EAGAIN) return 0;
-      this.#failSending(systemCallError(errno, "sendmsg", this.#doing("passing descriptors to")));
-      return -1;
+      const outcome = this.#notSent("sendmsg", "passing descriptors to");
+      if (outcome !== null) return outcome;
     }
+  }
+
+  /** @returns 0 where there is no room now, -1 where there never will be; null for another try */
+  #notSent(systemCall: string, what: string): 0 | -1 | null {
+    const errno = this.#context.libc.errno();
+    if (errno === EINTR) return null;
+    if (errno === EAGAIN) return 0;
+    this.#failSending(systemCallError(errno, systemCall, this.#doing(what)));
+    return -1;
   }
 
   /**

@@ -22,6 +22,7 @@ import { EpollListener } from "./epoll-listener.ts";
 import { EpollStream, type EpollStreamContext } from "./epoll-stream.ts";
 import { EpollWorkerLink } from "./epoll-worker-link.ts";
 import { cannotAdopt, listenError } from "./listen-error.ts";
+import { Outbox } from "./outbox.ts";
 import { Reactor } from "./reactor.ts";
 import type { Listener, SpawnedProcess, SpawnOptions, Transport, WorkerLink } from "./transport.ts";
 import {
@@ -56,9 +57,15 @@ export class EpollTransport implements Transport {
    */
   constructor(libraries: SystemLibraries, log: Log, onFatal: (error: unknown) => void) {
     this.#log = log;
+    const { libc } = libraries;
+    const reactor = new Reactor(libraries, onFatal);
     this.#context = {
-      libc: libraries.libc,
-      reactor: new Reactor(libraries, onFatal),
+      libc,
+      reactor,
+      outbox: new Outbox(
+        (task) => reactor.atTurnEnd(task),
+        (memory) => libc.addressOf(memory),
+      ),
       receiveBuffer: Buffer.allocUnsafeSlow(RECEIVE_BUFFER_BYTES),
       streams: new Set(),
     };

@@ -74,6 +74,8 @@ export class NodeStream implements ByteStream {
     if (this.#socket.writableLength > 0) this.#drainAwaited = true;
   }
 
+  flush(): void {}
+
   pauseReading(): void {
     this.#readingPaused = true;
     this.#socket.pause();

@@ -31,10 +31,12 @@ export interface Registration {
 const BATCHES_PER_TURN_MAX = 16;
 /**
  * A batch at least this large is followed by another look: under load more has become ready
- * meanwhile, and the look costs less than the way through libuv. A smaller one would mostly find
+ * meanwhile, and requests that go to a worker together cost less. A smaller one would mostly find
  * nothing.
  */
-const BATCH_WORTH_ANOTHER_LOOK = 2;
+const BATCH_WORTH_ANOTHER_LOOK = 4;
+/** After so many events what they led to leaves, whatever else is ready. */
+const GATHERED_EVENTS_MAX = 128;
 
 export class Reactor {
   readonly #epoll: Epoll;
@@ -122,12 +124,19 @@ export class Reactor {
   readonly #turn = (): void => {
     this.#inTurn = true;
     try {
+      let gathered = 0;
       for (let batch = 0; batch < BATCHES_PER_TURN_MAX && !this.#closed; batch++) {
         const count = this.#epoll.poll();
         this.#dispatch(count);
-        this.#tasks.run(this.#onFatal);
-        if (count < BATCH_WORTH_ANOTHER_LOOK) break;
+        gathered += count;
+        const isLast = count < BATCH_WORTH_ANOTHER_LOOK;
+        if (isLast || gathered >= GATHERED_EVENTS_MAX) {
+          this.#tasks.run(this.#onFatal);
+          gathered = 0;
+        }
+        if (isLast) break;
       }
+      this.#tasks.run(this.#onFatal);
     } catch (error) {
       this.#onFatal(error);
     }

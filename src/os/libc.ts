@@ -34,6 +34,8 @@ export interface Libc {
   getsockname(fd: number, address: Uint8Array, length: Int32Array): number;
   recv(fd: number, into: Uint8Array, length: number, flags: number): number;
   send(fd: number, from: Uint8Array, length: number, flags: number): number;
+  /** {@link Libc.send} for memory whose address is known already. */
+  sendAt(fd: number, address: number, length: number, flags: number): number;
   sendmsg(fd: number, message: Uint8Array, flags: number): number;
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
@@ -142,6 +144,7 @@ function bindLibc(koffi: Koffi): Libc {
     getsockname: bind("getsockname", "int", "int", pointer, pointer),
     recv: bind("recv", "int64", "int", pointer, "size_t", "int"),
     send: bind("send", "int64", "int", pointer, "size_t", "int"),
+    sendAt: own.func("send", "int64", ["int", "uint64", "size_t", "int"]),
     sendmsg: bind("sendmsg", "int64", "int", pointer, "int"),
     shutdown: bind("shutdown", "int", "int", "int"),
     close: bind("close", "int", "int"),

@@ -64,8 +64,9 @@ export class AnswerOutlet implements AnswerSpoolOwner {
     this.#watch = new AnswerWatch(stream, settings.transfer);
   }
 
-  /** Bytes that the kernel has not taken yet, wherever they are. */
+  /** Bytes that the kernel has not taken, wherever they are. Has it asked. */
   get unsentBytes(): number {
+    this.#stream.flush();
     return this.#stream.unsentBytes + (this.#spool?.lengthBytes ?? 0);
   }
 
@@ -82,7 +83,8 @@ export class AnswerOutlet implements AnswerSpoolOwner {
    * wait with further requests.
    */
   get caughtUp(): boolean {
-    return this.unsentBytes <= this.#settings.memoryMaxBytes;
+    const spooledBytes = this.#spool?.lengthBytes ?? 0;
+    return this.#stream.unsentBytes + spooledBytes <= this.#settings.memoryMaxBytes;
   }
 
   /** Copies `bytes[start..end)` as far as the kernel does not take it. */

@@ -1,64 +1,60 @@
-/** How measurements become the table: medians, ratios, goals. */
+/** How measurements become the table: best rounds, medians, ratios. */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Measurement } from "../../bench/measure.ts";
-import { goalLines, median, summarize, table } from "../../bench/summary.ts";
-
-function measurement(server: string, cpu: number, errors: string | null = null): Measurement {
-  return {
-    server,
-    cpuMicrosecondsPerRequest: cpu,
-    requestsPerSecond: 1e6 / cpu,
-    p50Ms: 1,
-    p99Ms: 2,
-    proportionalSetMib: 30,
-    processes: 1,
-    errors,
-  };
-}
+import { median, summarize, table } from "../../bench/summary.ts";
+import { measurement } from "./measurements.ts";
 
 test("the median of an odd and of an even number of values", () => {
   assert.equal(median([9, 1, 5]), 5);
   assert.equal(median([4, 1, 3, 2]), 2.5);
 });
 
-test("rounds are summed up by server, in the order of the first round", () => {
+test("rounds are summed up by entrant, in the order of the first round", () => {
   const summaries = summarize([
-    measurement("portico", 10),
-    measurement("bjoern", 8),
-    measurement("portico", 14),
-    measurement("bjoern", 8, "Socket errors: connect 1"),
-    measurement("portico", 11),
+    measurement("portico", { cpuUsPerRequest: 10, requestsPerSecond: 90 }),
+    measurement("bjoern", { cpuUsPerRequest: 8 }),
+    measurement("portico", { cpuUsPerRequest: 14, requestsPerSecond: 100 }),
+    measurement("bjoern", { cpuUsPerRequest: 8 }, { errors: "Socket errors: connect 1" }),
+    measurement("portico", { cpuUsPerRequest: 11, requestsPerSecond: 70 }),
   ]);
   assert.deepEqual(
-    summaries.map(({ server, rounds, cpuMin, cpuMedian }) => [server, rounds, cpuMin, cpuMedian]),
+    summaries.map(({ entrant, rounds, best, median: middle }) => [entrant, rounds, best, middle]),
     [
-      ["portico", 3, 10, 11],
-      ["bjoern", 2, 8, 8],
+      [
+        "portico",
+        3,
+        { cpuUsPerRequest: 10, requestsPerSecond: 100 },
+        { cpuUsPerRequest: 11, requestsPerSecond: 90 },
+      ],
+      ["bjoern", 2, { cpuUsPerRequest: 8 }, { cpuUsPerRequest: 8 }],
     ],
   );
   assert.deepEqual(summaries[1]?.errors, ["Socket errors: connect 1"]);
 });
 
-test("ratios are to the median of the peer, and left open where it was not measured", () => {
-  const text = table(summarize([measurement("portico", 12), measurement("bjoern", 8)]));
-  const row = text.split("\n").find((line) => line.startsWith("portico"));
-  assert.match(row ?? "", /^portico +12\.0 +12\.0 +1\.50 +- /);
+test("ratios are to Portico's median, in the first metric", () => {
+  const summaries = summarize([
+    measurement("portico", { cpuUsPerRequest: 8, p50Ms: 1 }),
+    measurement("bjoern", { cpuUsPerRequest: 12, p50Ms: 3 }),
+  ]);
+  const rows = table(summaries, ["cpuUsPerRequest", "p50Ms"], new Set()).split("\n");
+  assert.match(rows[2] ?? "", /^bjoern +12\.0 +12\.0 +1\.50 +3\.000 +1 +-$/);
+  const alone = table(summaries.slice(1), ["cpuUsPerRequest"], new Set()).split("\n");
+  assert.match(alone[1] ?? "", /^bjoern +12\.0 +12\.0 +- +1 +-$/);
 });
 
-test("a goal is met or missed, and not mentioned where the peer is missing", () => {
-  const met = goalLines(
-    summarize([
-      measurement("portico", 12),
-      measurement("bjoern", 8),
-      measurement("portico", 14),
-      measurement("bjoern", 8),
-    ]),
-  );
-  assert.deepEqual(met, [
-    "Goal met: 1.50 times the CPU of bjoern, best rounds (medians 1.63); at most 1.5 is wanted.",
+test("the best round is shown of the first metric and of those that goals are about", () => {
+  const summaries = summarize([
+    measurement("portico", { cpuUsPerRequest: 8, p50Ms: 1, p99Ms: 4 }),
+    measurement("portico", { cpuUsPerRequest: 10, p50Ms: 3, p99Ms: 6 }),
   ]);
-  const missed = goalLines(summarize([measurement("portico", 20), measurement("granian", 40)]));
-  assert.equal(missed.length, 1);
-  assert.match(missed[0] ?? "", /^Goal missed: 0\.50 times the CPU of granian, .* at most 0\.4 /);
+  const judged = new Set(["p99Ms"] as const);
+  const [heads, row] = table(summaries, ["cpuUsPerRequest", "p50Ms", "p99Ms"], judged).split("\n");
+  assert.match(heads ?? "", /CPU µs\/request best +median +\/portico +p50 ms +p99 ms best +median/);
+  assert.match(row ?? "", /^portico +8\.0 +9\.0 +1\.00 +2\.000 +4\.000 +5\.000 +1 +-$/);
+});
+
+test("a figure that an entrant does not have is left open", () => {
+  const summaries = summarize([measurement("portico", { p99Ms: 2 })]);
+  assert.match(table(summaries, ["p99Ms", "gatewayBytesPerConnection"], new Set()), / - +1 +-$/);
 });

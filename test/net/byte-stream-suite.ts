@@ -132,6 +132,32 @@ export function byteStreamSuite(name: "epoll" | "node"): void {
       assert.equal(server.calls.filter((call) => call === "drain").length, 1);
     });
 
+    it("keeps small and large writes of one turn in order, whatever ends the stream", async () => {
+      for (const way of ["end", "close"] as const) {
+        const { client, server } = await pair();
+        const pieces = [5, 20_000, 7, 7, 16_384, 16_385, 1].map((length, index) =>
+          Buffer.alloc(length, 0x61 + index),
+        );
+        const received = readAll(client);
+        for (const piece of pieces) {
+          server.stream.write(piece, 0, piece.length);
+        }
+        server.stream[way]();
+        const expected = pieces.map((piece) => piece.toString()).join("");
+        assert.equal((await received).toString(), expected);
+        client.end();
+      }
+    });
+
+    it("sends what was written in this turn when it is told to", async () => {
+      const { client, server } = await pair();
+      writeText(server.stream, "now");
+      server.stream.flush();
+      server.stream.flush();
+      const got = await soon(once(client, "data"), "bytes");
+      assert.equal(String(got[0]), "now");
+    });
+
     it("does not report a drain for what the kernel took at once", async () => {
       const { client, server } = await pair();
       writeText(server.stream, "small");

@@ -36,6 +36,8 @@ export class MemoryStream implements ByteStream {
   /** What is taken here has arrived, unless a test says otherwise. */
   unacknowledged: () => number | null = () => 0;
 
+  flush(): void {}
+
   unacknowledgedBytes(): number | null {
     return this.unacknowledged();
   }
