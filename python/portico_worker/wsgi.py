@@ -34,6 +34,9 @@ COPIED_MAX_BYTES = 65_536
 ELAPSED_MAX_US = 2**32 - 1
 # A frame's length has 32 bits; a longer piece of content becomes several frames.
 FRAME_CONTENT_MAX_BYTES = 1 << 30
+# How often it is looked whether the client of an answer under way is still there, at most: a look is
+# a system call that finds nothing.
+LOOK_INTERVAL_S = 0.002
 # `Answer.began` of a request that is over, while it is being settled.
 NO_REQUEST = 0.0
 EARLY_HINTS = 103
@@ -72,6 +75,7 @@ class Answer:
         # Content that may still be sent where its length was declared; None where it was not.
         self._remaining: int | None = None
         self._cut = False
+        self._next_look = 0.0
         self._thread = get_ident()
         # Interim answers, and the bytes of their heads, of the request with this address.
         self._hinted = (-1, -1)
@@ -86,6 +90,7 @@ class Answer:
         self._complete = False
         self._remaining = None
         self._cut = False
+        self._next_look = 0.0
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
@@ -327,6 +332,10 @@ class Answer:
         return self.head
 
     def _require_client(self) -> None:
+        now = perf_counter()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_INTERVAL_S
         if self._is_cancelled(self.slot, self.generation):
             raise Disconnected
 

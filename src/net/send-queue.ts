@@ -5,6 +5,7 @@
  * Knows no socket: whoever sends asks for the first piece and says how much of it went. Descriptors
  * given to the queue are the queue's own, and closed by it.
  */
+import { blockPool } from "../base/block-pool.ts";
 import { invariant } from "../base/errors.ts";
 
 /** What is sent by one system call. */
@@ -16,12 +17,14 @@ export interface SendPiece {
 
 interface Chunk {
   readonly memory: Buffer;
+  /** Whether the memory goes back to the pool. */
+  readonly isBlock: boolean;
   readonly descriptors: readonly number[] | null;
   start: number;
   end: number;
 }
 
-/** Small writes share a chunk of at least this size, and so a system call. */
+/** Small writes share a chunk of this size, and so a system call; longer ones get blocks. */
 const CHUNK_BYTES_MIN = 16_384;
 
 export class SendQueue {
@@ -49,21 +52,30 @@ export class SendQueue {
       from += fitting;
     }
     if (from < end) {
-      const memory = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES_MIN, end - from));
-      memory.set(bytes.subarray(from, end));
-      this.#chunks.push({ memory, descriptors: null, start: 0, end: end - from });
+      this.#appendChunk(bytes, from, end);
     }
     this.#length += end - start;
+  }
+
+  #appendChunk(bytes: Uint8Array, start: number, end: number): void {
+    for (let from = start; from < end;) {
+      const isBlock = end - from > CHUNK_BYTES_MIN;
+      const memory = isBlock ? blockPool.take() : Buffer.allocUnsafeSlow(CHUNK_BYTES_MIN);
+      const count = Math.min(memory.length, end - from);
+      memory.set(bytes.subarray(from, from + count));
+      this.#chunks.push({ memory, isBlock, descriptors: null, start: 0, end: count });
+      from += count;
+    }
   }
 
   /** Copies the bytes, and takes the descriptors over. */
   appendWithDescriptors(bytes: Uint8Array, descriptors: readonly number[]): void {
     const memory = Buffer.from(bytes);
-    this.#chunks.push({ memory, descriptors, start: 0, end: memory.length });
+    this.#chunks.push({ memory, isBlock: false, descriptors, start: 0, end: memory.length });
     this.#length += memory.length;
   }
 
-  /** What to send next; null when the queue is empty. */
+  /** What to send next, valid until it is sent; null when the queue is empty. */
   first(): SendPiece | null {
     const chunk = this.#chunks[0];
     if (chunk === undefined) return null;
@@ -82,13 +94,16 @@ export class SendQueue {
     if (chunk.start === 0) chunk.descriptors?.forEach(this.#closeDescriptor);
     chunk.start += count;
     this.#length -= count;
-    if (chunk.start === chunk.end) this.#chunks.shift();
+    if (chunk.start < chunk.end) return;
+    this.#chunks.shift();
+    if (chunk.isBlock) blockPool.give(chunk.memory);
   }
 
   /** Drops everything. */
   clear(): void {
     for (const chunk of this.#chunks) {
       if (chunk.start === 0) chunk.descriptors?.forEach(this.#closeDescriptor);
+      if (chunk.isBlock) blockPool.give(chunk.memory);
     }
     this.#chunks.length = 0;
     this.#length = 0;

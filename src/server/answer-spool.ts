@@ -6,7 +6,9 @@
  * blocking the event loop. Where the file cannot be written (a full disk), what waits stays in
  * memory: nothing is lost, and the owner has to stop its source.
  */
-import { close, read, write } from "node:fs";
+import { close, read, writev } from "node:fs";
+import { BlockList } from "../base/block-list.ts";
+import { blockPool } from "../base/block-pool.ts";
 import { openNamelessFile } from "./temporary-file.ts";
 
 export interface AnswerSpoolOwner {
@@ -20,15 +22,18 @@ export interface AnswerSpoolOwner {
 
 /** Read at once, and so kept in memory for the client at most, beside the stream's own queue. */
 const PIECE_BYTES = 262_144;
+/** Written by one system call. */
+const BLOCKS_PER_WRITE_MAX = 16;
 
 export class AnswerSpool {
-  /** Bytes appended that are not in the file. */
-  pendingBytes = 0;
   /** Bytes ever written to the file. */
   fileBytes = 0;
   readonly #owner: AnswerSpoolOwner;
   readonly #descriptor: number;
-  #pieces: Buffer[] = [];
+  /** Appended, and not in the file. */
+  readonly #pending = new BlockList(blockPool);
+  /** Where what is read comes to; its content is valid until the next read. */
+  #piece: Buffer | null = null;
   #readBytes = 0;
   #writing = false;
   #reading = false;
@@ -42,6 +47,11 @@ export class AnswerSpool {
     this.#descriptor = openNamelessFile(folder);
   }
 
+  /** Bytes appended that are not in the file. */
+  get pendingBytes(): number {
+    return this.#pending.length;
+  }
+
   /** Bytes that have not been taken. */
   get lengthBytes(): number {
     return this.fileBytes - this.#readBytes + this.pendingBytes;
@@ -49,8 +59,7 @@ export class AnswerSpool {
 
   /** Copies `bytes[start..end)`. */
   append(bytes: Uint8Array, start: number, end: number): void {
-    this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
-    this.pendingBytes += end - start;
+    this.#pending.append(bytes, start, end);
     this.#writeNext();
   }
 
@@ -67,28 +76,24 @@ export class AnswerSpool {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.#pieces = [];
     this.#closeOnceIdle();
   }
 
   #writeNext(): void {
-    if (this.#writing || this.#failed || this.#pieces.length === 0) return;
-    const bytes = Buffer.concat(this.#pieces);
-    this.#pieces = [bytes];
+    if (this.#writing || this.#failed || this.#pending.length === 0) return;
     this.#writing = true;
-    write(this.#descriptor, bytes, 0, bytes.length, this.fileBytes, (error, count) => {
+    const blocks = this.#pending.first(BLOCKS_PER_WRITE_MAX);
+    writev(this.#descriptor, blocks, this.fileBytes, (error, count) => {
       this.#writing = false;
       if (this.#released) this.#closeOnceIdle();
       else if (error !== null) this.#fail(error);
-      else this.#onWritten(bytes, count);
+      else this.#onWritten(count);
     });
   }
 
-  #onWritten(bytes: Buffer, count: number): void {
+  #onWritten(count: number): void {
     this.fileBytes += count;
-    this.pendingBytes -= count;
-    this.#pieces.shift();
-    if (count < bytes.length) this.#pieces.unshift(bytes.subarray(count));
+    this.#pending.drop(count);
     this.#writeNext();
     this.#readNext();
     this.#owner.onSpoolWritten();
@@ -98,11 +103,11 @@ export class AnswerSpool {
     if (!this.#wanted || this.#reading) return;
     const length = Math.min(PIECE_BYTES, this.fileBytes - this.#readBytes);
     if (length === 0) {
-      if (this.#failed && this.#pieces.length > 0) setImmediate(() => this.#handOverMemory());
+      if (this.#failed && this.#pending.length > 0) setImmediate(() => this.#handOverMemory());
       return;
     }
     this.#reading = true;
-    const bytes = Buffer.allocUnsafe(length);
+    const bytes = (this.#piece ??= Buffer.allocUnsafeSlow(PIECE_BYTES));
     read(this.#descriptor, bytes, 0, length, this.#readBytes, (error, count) => {
       this.#reading = false;
       if (this.#released) this.#closeOnceIdle();
@@ -124,14 +129,18 @@ export class AnswerSpool {
 
   #handOverMemory(): void {
     if (this.#released || !this.#wanted) return;
-    const bytes = this.#pieces.shift();
-    if (bytes === undefined) return;
+    const [first] = this.#pending.first(1);
+    if (first === undefined) return;
+    // A copy: once it is dropped, the block is anybody's.
+    const bytes = Buffer.from(first);
     this.#wanted = false;
-    this.pendingBytes -= bytes.length;
+    this.#pending.drop(bytes.length);
     this.#owner.onSpooled(bytes);
   }
 
   #closeOnceIdle(): void {
-    if (!this.#writing && !this.#reading) close(this.#descriptor, () => {});
+    if (this.#writing || this.#reading) return;
+    this.#pending.clear();
+    close(this.#descriptor, () => {});
   }
 }

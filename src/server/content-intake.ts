@@ -5,7 +5,12 @@
  * Knows nothing of what is done with a content, nor of the stream that it comes by.
  */
 import type { SpooledContent } from "../workers/application-request.ts";
-import { RequestContent, type RequestContentOwner, type SpoolSettings } from "./request-content.ts";
+import {
+  ContentMemory,
+  RequestContent,
+  type RequestContentOwner,
+  type SpoolSettings,
+} from "./request-content.ts";
 import { type TransferLimits, TransferWatch } from "./transfer-watch.ts";
 
 export interface IntakeSettings {
@@ -24,6 +29,7 @@ export class ContentIntake {
   readonly #owner: RequestContentOwner;
   readonly #watch: TransferWatch;
   #content: RequestContent | null = null;
+  #memory: ContentMemory | null = null;
 
   constructor(settings: IntakeSettings, owner: RequestContentOwner) {
     this.#settings = settings;
@@ -44,7 +50,11 @@ export class ContentIntake {
   begin(nowMs: number): void {
     this.complete = false;
     this.#watch.begin(nowMs);
-    this.#content = new RequestContent(this.#settings.spool, this.#owner);
+    this.#content = new RequestContent(
+      this.#settings.spool,
+      this.#owner,
+      (this.#memory ??= new ContentMemory()),
+    );
   }
 
   /** Copies `bytes[start..end)`; drops them where there is no content under way. */
@@ -64,12 +74,20 @@ export class ContentIntake {
     return this.#content === null || this.#content.pendingBytes === 0;
   }
 
-  /** The whole content, once it is complete and written. Valid until {@link ContentIntake.drop}. */
+  /**
+   * The whole content, once it is complete and written. Valid until the next one begins, or until
+   * `drop` where it is in a file.
+   */
   take(): Buffer | SpooledContent | null {
     return this.#content?.take() ?? null;
   }
 
-  /** Gives the memory or the file of the present content back. Idempotent. */
+  /** Between two contents: gives back the memory that the next one would have had. */
+  forget(): void {
+    if (this.#content === null) this.#memory = null;
+  }
+
+  /** Gives the file of the present content back. Idempotent. */
   drop(): void {
     this.#content?.release();
     this.#content = null;

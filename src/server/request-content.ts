@@ -7,8 +7,10 @@
  * for the owner to bound by not reading.
  */
 import { randomBytes } from "node:crypto";
-import { close, openSync, unlinkSync, write } from "node:fs";
+import { close, openSync, unlinkSync, writev } from "node:fs";
 import path from "node:path";
+import { BlockList } from "../base/block-list.ts";
+import { blockPool } from "../base/block-pool.ts";
 import type { SpooledContent } from "../workers/application-request.ts";
 
 export interface SpoolSettings {
@@ -29,52 +31,89 @@ export interface RequestContentOwner {
   onContentFailed(error: Error): void;
 }
 
+/** Written by one system call. */
+const BLOCKS_PER_WRITE_MAX = 16;
+
+/**
+ * Where contents that stay in memory lie. Used again for the next content of the same connection,
+ * which comes when the one before has been answered.
+ */
+export class ContentMemory {
+  #bytes: Buffer = Buffer.alloc(0);
+
+  /** Makes room for `length` bytes; the first `kept` stay. */
+  reserve(length: number, kept: number, lengthMax: number): Buffer {
+    if (this.#bytes.length < length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(2 * length, Math.max(length, lengthMax)));
+      this.#bytes.copy(grown, 0, 0, kept);
+      this.#bytes = grown;
+    }
+    return this.#bytes;
+  }
+
+  view(length: number): Buffer {
+    return this.#bytes.subarray(0, length);
+  }
+}
+
 export class RequestContent {
   lengthBytes = 0;
-  /** Bytes received that are not in the file yet. Always 0 while the content is in memory. */
-  pendingBytes = 0;
   readonly #settings: SpoolSettings;
   readonly #owner: RequestContentOwner;
-  #pieces: Buffer[] = [];
+  readonly #memory: ContentMemory;
+  /** What is to be written to the file and is not in it yet. */
+  readonly #pending = new BlockList(blockPool);
   #descriptor: number | null = null;
   #path: string | null = null;
   #writtenBytes = 0;
   #writing = false;
   #released = false;
 
-  constructor(settings: SpoolSettings, owner: RequestContentOwner) {
+  constructor(settings: SpoolSettings, owner: RequestContentOwner, memory: ContentMemory) {
     this.#settings = settings;
     this.#owner = owner;
+    this.#memory = memory;
+  }
+
+  /** Bytes received that are not in the file yet. Always 0 while the content is in memory. */
+  get pendingBytes(): number {
+    return this.#pending.length;
   }
 
   /** Copies `bytes[start..end)`. */
   append(bytes: Buffer, start: number, end: number): void {
-    this.#pieces.push(Buffer.from(bytes.subarray(start, end)));
+    if (this.#released) return;
+    const { inlineMaxBytes } = this.#settings;
+    const before = this.lengthBytes;
     this.lengthBytes += end - start;
-    if (this.#descriptor === null) {
-      if (this.lengthBytes <= this.#settings.inlineMaxBytes) return;
-      if (!this.#open()) return;
-      this.pendingBytes = this.lengthBytes;
-    } else {
-      this.pendingBytes += end - start;
+    if (this.#descriptor === null && this.lengthBytes <= inlineMaxBytes) {
+      const memory = this.#memory.reserve(this.lengthBytes, before, inlineMaxBytes);
+      bytes.copy(memory, before, start, end);
+      return;
     }
+    if (this.#descriptor === null) {
+      if (!this.#open()) return;
+      this.#pending.append(this.#memory.view(before), 0, before);
+    }
+    this.#pending.append(bytes, start, end);
     this.#writeNext();
   }
 
-  /** The whole content, once it is complete and `pendingBytes` is 0. */
+  /**
+   * The whole content, once it is complete and `pendingBytes` is 0. Valid until the next content of
+   * the same memory begins.
+   */
   take(): Buffer | SpooledContent | null {
     if (this.#descriptor !== null) {
       return { descriptor: this.#descriptor, path: this.#path, lengthBytes: this.lengthBytes };
     }
-    if (this.#pieces.length === 0) return null;
-    return this.#pieces.length === 1 ? (this.#pieces[0] ?? null) : Buffer.concat(this.#pieces);
+    return this.lengthBytes === 0 ? null : this.#memory.view(this.lengthBytes);
   }
 
-  /** Gives the memory or the file back. Idempotent. */
+  /** Gives the file back. Idempotent. */
   release(): void {
     this.#released = true;
-    this.#pieces = [];
-    if (!this.#writing) this.#closeFile();
+    if (!this.#writing) this.#end();
   }
 
   #open(): boolean {
@@ -93,24 +132,21 @@ export class RequestContent {
   }
 
   #writeNext(): void {
-    if (this.#writing || this.#descriptor === null || this.#pieces.length === 0) return;
-    const bytes = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces);
-    if (bytes === undefined) return;
-    this.#pieces = [];
+    if (this.#writing || this.#descriptor === null || this.#pending.length === 0) return;
     this.#writing = true;
-    write(this.#descriptor, bytes, 0, bytes.length, this.#writtenBytes, (error, count) => {
+    const blocks = this.#pending.first(BLOCKS_PER_WRITE_MAX);
+    writev(this.#descriptor, blocks, this.#writtenBytes, (error, count) => {
       this.#writing = false;
-      if (this.#released) this.#closeFile();
+      if (this.#released) this.#end();
       else if (error !== null) this.#fail(error);
-      else this.#onWritten(bytes, count);
+      else this.#onWritten(count);
     });
   }
 
-  #onWritten(bytes: Buffer, count: number): void {
+  #onWritten(count: number): void {
     this.#writtenBytes += count;
-    this.pendingBytes -= count;
-    if (count < bytes.length) this.#pieces.unshift(bytes.subarray(count));
-    if (this.#pieces.length > 0) this.#writeNext();
+    this.#pending.drop(count);
+    if (this.#pending.length > 0) this.#writeNext();
     else this.#owner.onContentWritten();
   }
 
@@ -119,7 +155,8 @@ export class RequestContent {
     this.#owner.onContentFailed(error);
   }
 
-  #closeFile(): void {
+  #end(): void {
+    this.#pending.clear();
     if (this.#descriptor === null) return;
     close(this.#descriptor, () => {});
     this.#descriptor = null;

@@ -41,6 +41,11 @@ export class RequestBatch {
     this.#writer.length = PREFIX_BYTES;
   }
 
+  /** Its size as far as it is written. */
+  get bytes(): number {
+    return this.#writer.length;
+  }
+
   add(job: Job): void {
     const { request } = job;
     const writer = this.#writer;

@@ -126,7 +126,7 @@ test("on a full disk nothing is lost: what waits comes from memory", async () =>
   taker.append("in the file, ");
   await taker.until(() => taker.spool.pendingBytes === 0);
   const full = Object.assign(new Error("no space"), { code: "ENOSPC" });
-  const writing = mock.method(fs, "write", (...given: unknown[]) => {
+  const writing = mock.method(fs, "writev", (...given: unknown[]) => {
     const done = given.at(-1) as (error: Error) => void;
     setImmediate(() => done(full));
   });

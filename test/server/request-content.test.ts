@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, afterEach, test } from "node:test";
 
 import {
+  ContentMemory,
   RequestContent,
   type RequestContentOwner,
   type SpoolSettings,
@@ -46,7 +47,7 @@ function makeContent(settings: Partial<SpoolSettings> = {}): Made {
   const owner = new Owner();
   const namedFileFolder = (): null => null;
   const spool = { inlineMaxBytes: INLINE_MAX_BYTES, folder, namedFileFolder, ...settings };
-  return { content: new RequestContent(spool, owner), owner };
+  return { content: new RequestContent(spool, owner, new ContentMemory()), owner };
 }
 
 /** Where workers need a name. */
