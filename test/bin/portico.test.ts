@@ -71,7 +71,7 @@ function real(path: string): string | null {
   }
 }
 
-const CHECKOUT_MAIN = "program/src/cli/main.ts";
+const CHECKOUT_MAIN = "program/src/cli/start.ts";
 
 for (const version of ["v24.12.0", "v24.13.1", "v25.2.0", "v26.10.0", "v100.0.0"]) {
   test(`the system's Node.js ${version} is new enough`, () => {
@@ -120,17 +120,17 @@ test("without any that is new enough, one line says what is needed, and the stat
 });
 
 test("an installed package, which has no lock file, does not speak of npm ci", () => {
-  write("program/dist/cli/main.js", "");
+  write("program/dist/cli/start.js", "");
   const { status, stderr } = run(join(folder, "program/bin/portico"));
   assert.equal(status, 2);
   assert.match(stderr, /^portico: needs Node\.js 24\.12 or later, and found none: install it\n$/);
 });
 
 test("an installed package runs what was compiled", () => {
-  write("program/dist/cli/main.js", "");
+  write("program/dist/cli/start.js", "");
   writeNode("system/node", "system", "v26.10.0");
   const { main } = run(join(folder, "program/bin/portico"));
-  assert.equal(main, join(folder, "program/dist/cli/main.js"));
+  assert.equal(main, join(folder, "program/dist/cli/start.js"));
 });
 
 test("symbolic links are followed, absolute and relative, from any folder", () => {
