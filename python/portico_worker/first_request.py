@@ -1,14 +1,16 @@
-"""What a framework would import at the first request only.
+"""What a framework would do at the first request only.
 
-It is imported with the rest: broken code shows when it is loaded, and so before it has any traffic;
-what it is made of is shared by all workers, and watched in development. Flask and Pyramid import
-all of it by themselves.
+What it would import is imported with the rest: broken code shows when it is loaded, and so before
+it has any traffic; what it is made of is shared by all workers, and watched in development. Flask
+and Pyramid import all of it by themselves.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
+from typing import Any
 
 from portico_worker import loading
 
@@ -35,3 +37,12 @@ def close_database_connections() -> None:
     connections = getattr(sys.modules.get("django.db"), "connections", None)
     if connections is not None:
         connections.close_all()
+
+
+def sort_routes(application: Any) -> None:
+    """Flask's routes, which Werkzeug sorts and compiles before it looks for the first one."""
+    routes: Any = getattr(application, "url_map", None)
+    if type(routes).__module__.partition(".")[0] == "werkzeug":
+        # What is wrong with them shows at the first request, as it would without us.
+        with contextlib.suppress(Exception):
+            routes.update()

@@ -34,8 +34,8 @@ COPIED_MAX_BYTES = 65_536
 ELAPSED_MAX_US = 2**32 - 1
 # A frame's length has 32 bits; a longer piece of content becomes several frames.
 FRAME_CONTENT_MAX_BYTES = 1 << 30
-# How often it is looked whether the client of an answer under way is still there, at most: a look is
-# a system call that finds nothing.
+# How often it is looked whether the client of an answer under way is still there, at most: a look
+# is a system call that finds nothing.
 LOOK_INTERVAL_S = 0.002
 # `Answer.began` of a request that is over, while it is being settled.
 NO_REQUEST = 0.0

@@ -119,6 +119,7 @@ def load(settings: Start) -> tuple[Hooks | None, loading.Application]:
         loaded = hooks.load(settings.hooks, settings.generation)
     application = loading.load(settings.reference)
     first_request.import_ahead()
+    first_request.sort_routes(application.call)
     return loaded, application
 
 

@@ -75,3 +75,20 @@ class FirstRequestTest(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class SortRoutesTest(unittest.TestCase):
+    def test_only_werkzeugs_routes_are_sorted(self) -> None:
+        theirs = type("Map", (), {"__module__": "werkzeug.routing.map", "update": mock.Mock()})()
+        first_request.sort_routes(types.SimpleNamespace(url_map=theirs))
+        theirs.update.assert_called_once_with()
+        other = mock.Mock()
+        first_request.sort_routes(types.SimpleNamespace(url_map=other))
+        other.update.assert_not_called()
+        first_request.sort_routes(print)
+
+    def test_what_is_wrong_with_them_shows_later(self) -> None:
+        update = mock.Mock(side_effect=ValueError)
+        theirs = type("Map", (), {"__module__": "werkzeug.routing", "update": update})()
+        first_request.sort_routes(types.SimpleNamespace(url_map=theirs))
+        update.assert_called_once_with()
