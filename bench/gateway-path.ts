@@ -18,6 +18,7 @@ import type { SocketAddress } from "../src/os/socket-address.ts";
 import type { ConnectionContext } from "../src/server/connection-context.ts";
 import { HttpConnection } from "../src/server/connection.ts";
 import { ownEndpoints } from "../src/server/connection-origin.ts";
+import type { ExchangeLogging } from "../src/server/exchange-log.ts";
 import { FailureReport } from "../src/server/failure-report.ts";
 import { HeldMemory } from "../src/server/held-memory.ts";
 import type { WorkerChannel } from "../src/workers/channel.ts";
@@ -74,6 +75,8 @@ export interface PathSettings {
   /** `200 OK` and fields, each with its line end. */
   readonly answerHead: string;
   readonly answerContent: string;
+  /** Hears of each exchange; none where it is not given. */
+  readonly exchangeLogging?: ExchangeLogging;
 }
 
 /** Connections that each send the same request again and again, and one worker. */
@@ -111,6 +114,7 @@ export class GatewayPath implements ConnectionContext {
   readonly admissionRules = [new SecuredTargets(), new ServedMethods(["TRACE"])];
   readonly log = NULL_LOG;
   readonly failures = new FailureReport(NULL_LOG);
+  readonly exchangeLogging: ExchangeLogging | null;
   readonly nowMs = 1_000;
   readonly draining = false;
   readonly clients: CountingStream[] = [];
@@ -122,7 +126,9 @@ export class GatewayPath implements ConnectionContext {
   readonly #answer: Buffer;
   #tasks: (() => void)[] = [];
 
-  constructor({ connections, request, answerHead, answerContent }: PathSettings) {
+  constructor(path: PathSettings) {
+    const { connections, request, answerHead, answerContent, exchangeLogging } = path;
+    this.exchangeLogging = exchangeLogging ?? null;
     this.headWriter.setDate(Date.UTC(2026, 0, 1));
     this.#request = Buffer.from(request, "latin1");
     this.#answer = answerFrame(answerHead, answerContent);
@@ -140,11 +146,11 @@ export class GatewayPath implements ConnectionContext {
       (task) => void this.#tasks.push(task),
     );
     this.handler = new PythonApplication(this.#dispatcher, "", "drop");
-    const settings = { load: { busyChannels: 0 }, depthMax: null, requestsMax: null };
+    const settings = { load: { busyChannels: 0 }, generation: 1, requestsMax: null };
     this.#channel = this.#dispatcher.addChannel(
       this.worker,
       () => null,
-      { ...settings, recycleAfter: null },
+      { ...settings, depthMax: null, recycleAfter: null },
       false,
     );
     this.#deliver(readyFrame(), 1);

@@ -1,5 +1,5 @@
 /**
- * Log records: what happened, at which level, with which fields, as one line of text.
+ * Log records: what happened, at which level, with which fields, as one line of text or of JSON.
  *
  * Owns the form of a line, and that nothing from outside can break out of it. Must not know where
  * lines go, nor read the time: the writer and the clock are given.
@@ -7,11 +7,15 @@
  *     2026-11-21T04:58:00.123Z error worker exited pid=4711 signal=SIGKILL
  */
 import { escapeForLog } from "./escape.ts";
+import { jsonString } from "./json-text.ts";
 
 /** From the most to the least urgent. */
 const LEVELS = ["error", "warn", "info", "debug"] as const;
 
 export type LogLevel = (typeof LEVELS)[number];
+
+/** For people, or for programs. */
+export type LogFormat = "text" | "json";
 
 /** What belongs to a record beside its message. Null is written as `-`; undefined is left out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -54,16 +58,26 @@ const BARE_VALUE = /^[!#-<>-[\]-~]+$/;
 
 /**
  * A log that writes each record of level `levelMin` or a more urgent one as one line, without the
- * line end.
+ * line end. As text, details are further lines; as JSON, a member of the object.
  *
- * @param write      takes the line; called once a record
+ * @param write      takes the line; called once a record, and as text once a line of details
  * @param clock      asked once a record
  * @param levelMin   the least urgent level that is written
  */
-export function createLog(write: (line: string) => void, clock: LogClock, levelMin: LogLevel): Log {
+export function createLog(
+  write: (line: string) => void,
+  clock: LogClock,
+  levelMin: LogLevel,
+  format: LogFormat = "text",
+): Log {
   const last = LEVELS.indexOf(levelMin);
   const method = (level: LogLevel): LogMethod => {
     if (LEVELS.indexOf(level) > last) return () => {};
+    if (format === "json") {
+      return (message, fields, details = null) => {
+        write(formatJsonRecord(clock.epochMs(), level, message, fields, details));
+      };
+    }
     return (message, fields, details = null) => {
       write(formatRecord(clock.epochMs(), level, message, fields));
       if (details !== null) for (const line of detailLines(details)) write(line);
@@ -99,7 +113,35 @@ export function formatRecord(
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) line += ` ${escapeForLog(name)}=${formatValue(value)}`;
   }
-  return line.length > LINE_LENGTH_MAX ? `${line.slice(0, LINE_LENGTH_MAX - 3)}...` : line;
+  return cut(line);
+}
+
+/**
+ * One record as one JSON object in a line of printable ASCII, without a line end: `time`, `level`
+ * and `message`, and where there are any, `fields` (an object) and `details` (text with line ends).
+ *
+ * @param epochMs   milliseconds since 1970-01-01T00:00:00Z, not negative
+ * @bound           4096 characters of each text, and 200 lines of as many of the details; then cut,
+ *   with `...` in place of what is left out
+ */
+export function formatJsonRecord(
+  epochMs: number,
+  level: LogLevel,
+  message: string,
+  fields: LogFields = {},
+  details: string | null = null,
+): string {
+  const members: string[] = [];
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    const text = typeof value === "string" ? jsonString(cut(value)) : JSON.stringify(value);
+    members.push(`${jsonString(name)}:${text}`);
+  }
+  let line = `{"time":"${formatTimestamp(epochMs)}","level":"${level}"`;
+  line += `,"message":${jsonString(cut(message))}`;
+  if (members.length > 0) line += `,"fields":{${members.join(",")}}`;
+  if (details !== null) line += `,"details":${jsonString(keptLines(details).map(cut).join("\n"))}`;
+  return `${line}}`;
 }
 
 /**
@@ -109,13 +151,20 @@ export function formatRecord(
  * @bound 200 lines of 4096 characters
  */
 export function detailLines(details: string): string[] {
+  return keptLines(details).map((line) =>
+    `${DETAIL_INDENT}${escapeForLog(line)}`.slice(0, LINE_LENGTH_MAX),
+  );
+}
+
+function keptLines(details: string): string[] {
   const lines = details.trimEnd().split("\n");
+  if (lines.length <= DETAIL_LINES_MAX) return lines;
   const half = DETAIL_LINES_MAX / 2;
-  const kept =
-    lines.length <= DETAIL_LINES_MAX
-      ? lines
-      : [...lines.slice(0, half - 1), "...", ...lines.slice(-half)];
-  return kept.map((line) => `${DETAIL_INDENT}${escapeForLog(line)}`.slice(0, LINE_LENGTH_MAX));
+  return [...lines.slice(0, half - 1), "...", ...lines.slice(-half)];
+}
+
+function cut(text: string): string {
+  return text.length > LINE_LENGTH_MAX ? `${text.slice(0, LINE_LENGTH_MAX - 3)}...` : text;
 }
 
 function formatValue(value: string | number | boolean | null): string {

@@ -19,6 +19,11 @@ import { ErrorPages } from "../http/error-page.ts";
 import type { RequestLimits } from "../http1/receiver.ts";
 import type { Transport } from "../net/transport.ts";
 import { isDefault, type Options } from "../options/registry.ts";
+import { realClock } from "../os/real-clock.ts";
+import type { AccessLog } from "../server/access-log/access-log.ts";
+import { ExchangeRecord } from "../server/access-log/exchange-record.ts";
+import { ExchangeClock } from "../server/exchange-clock.ts";
+import type { ExchangeLogging } from "../server/exchange-log.ts";
 import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
 import type { WorkerRange } from "../workers/worker-scaling.ts";
@@ -43,6 +48,13 @@ export interface Run {
   readonly version: string;
 }
 
+/** Where it is said what became of requests. */
+export interface RequestLogs {
+  readonly refusals: RefusalReport;
+  /** null where none is wanted. */
+  readonly access: AccessLog | null;
+}
+
 /**
  * What the options say, as the gateway takes it.
  *
@@ -53,7 +65,7 @@ export function gatewaySettings(
   transport: Transport,
   env: NodeJS.ProcessEnv,
   system: SystemSettings,
-  report: RefusalReport,
+  logs: RequestLogs,
 ): GatewaySettings {
   const { options } = run;
   const life = workerLife(options);
@@ -68,7 +80,7 @@ export function gatewaySettings(
     succession: system.succession,
     backlog: options.backlog,
     gracefulTimeoutMs: options.gracefulTimeoutMs,
-    http: httpSettings(options, transport, report),
+    http: httpSettings(options, transport, logs),
     headerMap: options.headerMap,
     development,
     supervisor: {
@@ -119,7 +131,7 @@ function healthPaths(options: Options): HealthPaths {
 function httpSettings(
   options: Options,
   transport: Transport,
-  report: RefusalReport,
+  { refusals, access }: RequestLogs,
 ): HttpServerSettings {
   const proxies = readTrustedProxies(options);
   const proxiesAreNamed = areProxiesNamed(options, proxies);
@@ -165,8 +177,13 @@ function httpSettings(
         proxiesAreNamed ? TRUSTING : CAREFUL,
       ),
     ),
-    admissionRules: admissionRules(options, report),
+    admissionRules: admissionRules(options, refusals),
+    exchangeLogging: access === null ? null : exchangeLogging(access, options.headerMap),
   };
+}
+
+function exchangeLogging(log: AccessLog, headerMap: Options["headerMap"]): ExchangeLogging {
+  return { log, record: new ExchangeRecord(headerMap), clock: new ExchangeClock(realClock) };
 }
 
 /**

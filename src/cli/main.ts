@@ -19,8 +19,10 @@ import { raiseDescriptorLimit } from "../os/descriptors.ts";
 import { realClock } from "../os/real-clock.ts";
 import { formatAddress } from "../os/socket-address.ts";
 import { openStandardError } from "../os/standard-error.ts";
+import type { AccessLog } from "../server/access-log/access-log.ts";
 import { Gateway } from "../server/gateway.ts";
 import { findPython } from "../workers/python-interpreter.ts";
+import { errorLogLevel, openAccessLog } from "./access-log-settings.ts";
 import { commandOf, parseCommandArguments } from "./commands/command-arguments.ts";
 import { commandHelp } from "./commands/command-help.ts";
 import { COMMANDS, type CommandRecord, commandNamed } from "./commands/command-records.ts";
@@ -129,16 +131,22 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const { options } = run;
   if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
   if (options.errorLog !== null) errorLog = ErrorLog.open(options.errorLog);
-  const log = createLog(openStandardError(), realClock, options.quiet ? "warn" : "info");
-  const system = takeSystemSettings(options, process.env, log);
+  const level = errorLogLevel(options);
+  const log = createLog(openStandardError(), realClock, level, options.logFormat);
+  const accessLog = openAccessLog(options, process.env, log);
+  process.on("exit", () => accessLog?.end());
+  const system = takeSystemSettings(options, process.env, log, accessLog);
   process.on("exit", () => system.surroundings.onExit());
   const transport = openTransport(options.transport, log);
   raiseDescriptorLimit(log);
-  const settings = gatewaySettings(run, transport, env, system, new RefusalReport(log, realClock));
+  const settings = gatewaySettings(run, transport, env, system, {
+    refusals: new RefusalReport(log, realClock),
+    access: accessLog,
+  });
   const gateway = new Gateway(transport, settings, log, new PatientClock(realClock));
   handleSignals(gateway, log, {
     workersMax: WORKERS_MAX,
-    reopenLogs: () => reopenLogs(gateway, log),
+    reopenLogs: () => reopenLogs(gateway, accessLog, log),
   });
   const stop = (): void => stopAndExit(gateway);
   const { isSuccessor } = system;
@@ -172,9 +180,11 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
 }
 
 /** USR1: the files were moved away, and new ones are to be made in their place. */
-function reopenLogs(gateway: Gateway, log: Log): void {
-  if (errorLog === null) log.info("there is no --error-log to open anew");
-  else if (errorLog.reopen(log)) gateway.supervisor.reopenLogs();
+function reopenLogs(gateway: Gateway, accessLog: AccessLog | null, log: Log): void {
+  if (errorLog === null && accessLog?.isFile !== true)
+    log.info("there is no --error-log and no --access-log to open anew");
+  accessLog?.reopen();
+  if (errorLog?.reopen(log) === true) gateway.supervisor.reopenLogs();
 }
 
 /** Asks a portico that runs, and ends. */

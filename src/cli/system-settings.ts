@@ -15,6 +15,7 @@ import {
 import { PidFile } from "../os/pid-file.ts";
 import { resolveIdentity } from "../os/privileges.ts";
 import { openServiceManager } from "../os/service-manager.ts";
+import type { AccessLog } from "../server/access-log/access-log.ts";
 import { Inheritance } from "../server/inheritance.ts";
 import type { SuccessionSettings } from "../server/succession.ts";
 import { Surroundings } from "../server/surroundings.ts";
@@ -48,6 +49,7 @@ export function takeSystemSettings(
   options: Options,
   env: NodeJS.ProcessEnv,
   log: Log,
+  accessLog: AccessLog | null,
 ): SystemSettings {
   const identity = resolveIdentity(options.user, options.group);
   const inheritance = Inheritance.read(env);
@@ -58,6 +60,7 @@ export function takeSystemSettings(
       inheritance,
       identity,
       hasErrorLog: options.errorLog !== null,
+      accessLog,
       pidFile: options.pidFile === null ? null : new PidFile(options.pidFile, identity),
       serviceManager: openServiceManager(env, process.pid, log),
       reaper: openOrphanReaper(),

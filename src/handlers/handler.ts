@@ -5,7 +5,7 @@
 import type { RequestHead } from "../http1/request-head.ts";
 import type { TrailerField } from "../http1/trailer-section.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
-import type { AnswerSink, SpooledContent } from "../workers/application-request.ts";
+import type { AnswerSink, SpooledContent, WorkerShare } from "../workers/application-request.ts";
 import type { Provenance } from "./provenance.ts";
 
 /** The two ends of the connection that a request came by. */
@@ -39,6 +39,8 @@ export interface HandledRequest {
 
 /** An answer that is being made. */
 export interface PendingAnswer {
+  /** Kept up to date, also beyond the answer's end; null where no worker is asked. */
+  readonly workerShare: WorkerShare | null;
   /** Nobody waits for it any more: the sink is not called again. */
   cancel(): void;
   /** The sink is full: nothing more until `resume`, as far as that can be stopped. */

@@ -22,6 +22,7 @@ const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
   Time: "Limits on time (30, 30s, 500ms, 5m)",
   Size: "Limits on size (512, 16k, 1MiB)",
   System: "System",
+  Logs: "Logs",
   Development: "Development",
   General: "General",
 };

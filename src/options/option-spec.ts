@@ -13,6 +13,7 @@ export type OptionGroup =
   | "Time"
   | "Size"
   | "System"
+  | "Logs"
   | "Development"
   | "General";
 

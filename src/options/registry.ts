@@ -18,6 +18,7 @@ import { TIME_OPTIONS } from "./records/time.ts";
 import { SIZE_OPTIONS } from "./records/size.ts";
 import { SYSTEM_OPTIONS } from "./records/system.ts";
 import { HEALTH_OPTIONS } from "./records/health.ts";
+import { LOGS_OPTIONS } from "./records/logs.ts";
 import { DEVELOPMENT_OPTIONS } from "./records/development.ts";
 import { GENERAL_OPTIONS } from "./records/general.ts";
 
@@ -31,6 +32,7 @@ export const OPTIONS = {
   ...SIZE_OPTIONS,
   ...SYSTEM_OPTIONS,
   ...HEALTH_OPTIONS,
+  ...LOGS_OPTIONS,
   ...DEVELOPMENT_OPTIONS,
   ...GENERAL_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;

@@ -10,7 +10,7 @@ import { systemLibraries } from "./libc.ts";
 
 const STANDARD_ERROR = 2;
 /** As nginx and gunicorn make theirs; the umask takes away from it. */
-const FILE_MODE = 0o644;
+export const LOG_FILE_MODE = 0o644;
 const MODE_BITS = 0o777;
 const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
@@ -24,7 +24,7 @@ const FIRST_FREE = 3;
  * @returns null, or why not
  */
 export function redirectStandardError(path: string): string | null {
-  return redirect(path, FILE_MODE, false);
+  return redirect(path, LOG_FILE_MODE, false);
 }
 
 /**
@@ -70,8 +70,15 @@ function redirect(path: string, mode: number, modeIsKept: boolean): string | nul
   return why;
 }
 
-/** Without waiting, as the open(2) of a FIFO would for its reader. */
-function openForAppending(path: string, mode: number, modeIsKept: boolean): number {
+/**
+ * Opens a log's file, or makes it; without waiting, as the open(2) of a FIFO would for its reader.
+ *
+ * @param mode       of a file that is made
+ * @param modeIsKept whether it gets just that; else the umask takes away from it
+ * @returns the descriptor, with O_NONBLOCK
+ * @throws {Error} with the code of open(2)
+ */
+export function openForAppending(path: string, mode: number, modeIsKept: boolean): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOCTTY, O_NONBLOCK } = constants;
   const flags = O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK;
   let descriptor: number;

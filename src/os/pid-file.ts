@@ -172,6 +172,9 @@ function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code;
 }
 
+/** What `bin/portico` has Node.js run, and what it had it run before that was split. */
+const PROGRAM = /(?:^|\/)cli\/(?:start|main)\.[jt]s$/;
+
 /** Tells by proc(5) what runs under a number; where that is not there, whatever runs counts. */
 export function processKind(pid: number): ProcessKind {
   try {
@@ -187,6 +190,6 @@ export function processKind(pid: number): ProcessKind {
     return isLinux && (error as NodeJS.ErrnoException).code === "ENOENT" ? "gone" : "portico";
   }
   const isNode = /(?:^|\/)node[^/]*$/.test(commandLine[0] ?? "");
-  const runsProgram = commandLine.some((argument) => /(?:^|\/)cli\/main\.[jt]s$/.test(argument));
+  const runsProgram = commandLine.some((argument) => PROGRAM.test(argument));
   return isNode && runsProgram ? "portico" : "other";
 }

@@ -4,18 +4,15 @@
  * Who reads it may stop reading: a pipe fills up, a terminal is held with Ctrl+S. A write would
  * then block, and with it every connection. Knows nothing of what a line says.
  */
-import { constants, fstatSync, openSync, writeSync } from "node:fs";
+import { fstatSync, writeSync } from "node:fs";
 import { LineQueue, type WriteSome } from "./line-queue.ts";
-import { systemLibraries } from "./libc.ts";
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from "./sockets.ts";
+import { openNonBlocking } from "./non-blocking-write.ts";
 
 const STANDARD_ERROR = 2;
 /** What the reader gets when the process ends. */
 const LAST_TRY_MAX_MS = 100;
 const LAST_TRY_INTERVAL_MS = 5;
 const SLEEPER = new Int32Array(new SharedArrayBuffer(4));
-/** Where Linux lets a process open anew what it has open. */
-const STANDARD_ERROR_PATH = "/proc/self/fd/2";
 
 /** Writes one line, given without its line end. */
 export type LineWriter = (line: string) => void;
@@ -26,7 +23,7 @@ export type LineWriter = (line: string) => void;
  */
 export function openStandardError(): LineWriter {
   if (isFile()) return writeToFile;
-  const write = openNonBlocking();
+  const write = openStandardErrorNonBlocking();
   return write === null ? (line) => void process.stderr.write(`${line}\n`) : throughQueue(write);
 }
 
@@ -60,34 +57,12 @@ function throughQueue(write: WriteSome): LineWriter {
 }
 
 /** @returns null where it does not block for long (a file), or cannot be told not to */
-function openNonBlocking(): WriteSome | null {
-  try {
-    const stat = fstatSync(STANDARD_ERROR);
-    if (stat.isSocket()) return sendSome();
-    // O_NONBLOCK belongs to what open(2) made, and workers and whoever else has standard error in
-    // common with us would not expect it.
-    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
-    if (!stat.isFIFO() && !stat.isCharacterDevice()) return null;
-    const descriptor = openSync(STANDARD_ERROR_PATH, O_WRONLY | O_NONBLOCK | O_NOCTTY);
-    return (bytes) => writeSome(descriptor, bytes);
-  } catch {
-    return null;
-  }
-}
-
-function writeSome(descriptor: number, bytes: Buffer): number {
-  try {
-    return writeSync(descriptor, bytes);
-  } catch {
-    // EAGAIN; or the reader is gone, and there is nowhere left to say so.
-    return 0;
-  }
-}
-
-function sendSome(): WriteSome | null {
-  const libraries = systemLibraries();
-  if ("unavailable" in libraries) return null;
-  const { libc } = libraries;
-  return (bytes) =>
-    Math.max(0, libc.send(STANDARD_ERROR, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL));
+function openStandardErrorNonBlocking(): WriteSome | null {
+  const tryWrite = openNonBlocking(STANDARD_ERROR);
+  if (tryWrite === null) return null;
+  return (bytes) => {
+    const written = tryWrite(bytes);
+    // No room; or the reader is gone, and there is nowhere left to say so.
+    return typeof written === "string" ? 0 : written;
+  };
 }

@@ -8,6 +8,7 @@ import type { RequestLimits } from "../http1/receiver.ts";
 import type { ResponseHeadWriter } from "../http1/response.ts";
 import type { OutletSettings } from "./answer-outlet.ts";
 import type { IntakeSettings } from "./content-intake.ts";
+import type { ExchangeLogging } from "./exchange-log.ts";
 import type { FailureReport } from "./failure-report.ts";
 import type { HeldMemory } from "./held-memory.ts";
 import type { ScreeningSettings } from "./screening.ts";
@@ -35,6 +36,8 @@ export interface ConnectionContext extends ScreeningSettings {
   readonly heldMemory: HeldMemory;
   readonly log: Log;
   readonly failures: FailureReport;
+  /** Hears of each exchange; null where none are logged. */
+  readonly exchangeLogging: ExchangeLogging | null;
   /** Monotonic ms. Between two sweeps the time of the next one, so that no deadline comes early. */
   readonly nowMs: number;
   /** The server is being stopped: answers close their connections. */

@@ -17,8 +17,10 @@ import { CONTINUE } from "../http1/response.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { AnswerFailure, AnswerSink } from "../workers/application-request.ts";
 import { AnswerOutlet, type OutletOwner } from "./answer-outlet.ts";
+import { ClientInput } from "./client-input.ts";
 import type { ConnectionContext, ServedConnection } from "./connection-context.ts";
 import { ContentIntake } from "./content-intake.ts";
+import { ExchangeLog } from "./exchange-log.ts";
 import { contentFailure, failureAnswer, type RequestFailure } from "./failure-answer.ts";
 import {
   errorAnswer,
@@ -62,14 +64,16 @@ export class HttpConnection
   #head: RequestHead | null = null;
   /** Made for the first request that has content. */
   #intake: ContentIntake | null = null;
-  /** The present one, once it has arrived whole. */
+  /** The present one, once it has arrived whole or has failed. */
   #request: ReceivedRequest | null = null;
   #pending: PendingAnswer | null = null;
   #answerPaused = false;
   #inputEnded = false;
-  #inputPaused = false;
+  readonly #input: ClientInput;
   #advancing = false;
   #lingering: Lingering | null = null;
+  /** Where exchanges are logged, of a client that is busy. */
+  #exchangeLog: ExchangeLog | null = null;
 
   constructor(context: ConnectionContext, stream: ByteStream, endpoints: Endpoints) {
     this.#context = context;
@@ -80,10 +84,10 @@ export class HttpConnection
     this.#response = new ResponseWriter(this.#outlet, context.headWriter, context.scratch);
     this.#deadlineMs = context.nowMs + context.settings.headerTimeoutMs;
     this.#requests = context.handler.openConnection(endpoints);
+    this.#input = new ClientInput(stream);
     stream.handler = this;
   }
 
-  /** Whether nothing is under way: it can be closed without harm to anybody. */
   get idle(): boolean {
     if (this.#outlet.unsentBytes > 0) return false;
     return this.#phase === "idle" || (this.#phase === "head" && this.#receiver.idle);
@@ -165,6 +169,7 @@ export class HttpConnection
     this.#phase = "closed";
     this.#pending?.cancel();
     this.#pending = null;
+    this.#exchangeLog?.closed(this.#head, this.#request);
     this.#intake?.drop();
     this.#outlet.release();
     this.#context.onClosed(this);
@@ -173,7 +178,7 @@ export class HttpConnection
   onContentWritten(): void {
     if (this.#phase !== "content") return;
     if (this.#intake?.complete === true) this.#dispatch();
-    else this.#resumeInput();
+    else this.#input.resume(this.#intake, this.#context.nowMs);
   }
 
   onContentFailed(error: Error): void {
@@ -267,7 +272,7 @@ export class HttpConnection
         return false;
       case "paused":
         if (this.#receiver.bufferedBytes > this.#context.settings.pipelinedLimitBytes) {
-          this.#pauseInput();
+          this.#input.pause(this.#intake, this.#context.nowMs);
         }
         return false;
       case "closed":
@@ -306,7 +311,7 @@ export class HttpConnection
 
   #takeContent(bytes: Buffer, start: number, end: number): void {
     this.#intake?.append(bytes, start, end, this.#context.nowMs);
-    if (this.#intake?.behind === true) this.#pauseInput();
+    if (this.#intake?.behind === true) this.#input.pause(this.#intake, this.#context.nowMs);
   }
 
   /** The request has arrived whole: hands it on. */
@@ -314,7 +319,7 @@ export class HttpConnection
     const head = this.#head;
     if (head === null) return;
     this.#enter("answer", Infinity);
-    this.#resumeInput();
+    this.#input.resume(this.#intake, this.#context.nowMs);
     const answer = this.#screening.admission?.answer ?? null;
     if (answer !== null) {
       this.#answer(gatewayAnswer(this.#context.errorPages, answer));
@@ -330,14 +335,15 @@ export class HttpConnection
     );
     this.#pending = this.#requests.handle(this.#request, this);
     if (this.#pending === null) this.#answer(this.#failed("queue-full", head));
+    else this.#exchangeLog?.handedOn(this.#pending);
   }
 
   /** Has it in the log that the application does not answer this request; what is answered. */
   #failed(failure: RequestFailure, head: RequestHead, cause?: string): WrittenAnswer {
     const { failures, errorPages, nowMs } = this.#context;
-    const request = this.#request ?? new ReceivedRequest(head, this.#screening.provenanceOf(head));
-    failures.add(failure, request, nowMs, cause);
-    return failureAnswer(errorPages, failure, request, this.#requests.retryAfterSeconds);
+    this.#request ??= new ReceivedRequest(head, this.#screening.provenanceOf(head));
+    failures.add(failure, this.#request, nowMs, cause);
+    return failureAnswer(errorPages, failure, this.#request, this.#requests.retryAfterSeconds);
   }
 
   #mayPersist(head: RequestHead): boolean {
@@ -357,6 +363,7 @@ export class HttpConnection
   #finishAnswer(): void {
     this.#pending = null;
     this.#answerPaused = false;
+    this.#exchangeLog?.end(this.#head, this.#request);
     this.#releaseRequest();
     if (this.#response.fellShort) {
       this.#context.log.error("an answer was shorter than its Content-Length");
@@ -376,7 +383,9 @@ export class HttpConnection
 
   #forget(): void {
     this.#forgetAtMs = Infinity;
+    if (this.#exchangeLog?.isUnderWay !== true) this.#exchangeLog = null;
     this.#receiver.forget();
+    this.#intake?.forget();
     this.#screening.forget();
     this.#requests.forget();
   }
@@ -385,7 +394,7 @@ export class HttpConnection
     this.#awaitNext();
     this.#exchangeEndsMs = Infinity;
     this.#receiver.nextCycle();
-    this.#resumeInput();
+    this.#input.resume(this.#intake, this.#context.nowMs);
     if (this.#receiver.bufferedBytes > 0 || this.#inputEnded) this.#advance();
   }
 
@@ -396,9 +405,13 @@ export class HttpConnection
   }
 
   #beginExchange(): void {
-    const { exchangeTimeoutMs } = this.#context.settings;
-    if (exchangeTimeoutMs === null || this.#exchangeEndsMs !== Infinity) return;
-    this.#exchangeEndsMs = this.#context.nowMs + exchangeTimeoutMs;
+    const { exchangeLogging, settings, nowMs } = this.#context;
+    if (exchangeLogging !== null) {
+      this.#exchangeLog ??= new ExchangeLog(exchangeLogging, this.#screening, this.#response);
+      this.#exchangeLog.begin();
+    }
+    if (settings.exchangeTimeoutMs === null || this.#exchangeEndsMs !== Infinity) return;
+    this.#exchangeEndsMs = nowMs + settings.exchangeTimeoutMs;
   }
 
   /** Answers in the application's place; the connection may go on. */
@@ -409,12 +422,12 @@ export class HttpConnection
 
   /** Answers a request that is not well-formed, or that cannot be taken, and closes. */
   #refuse(status: number, detail: string | null): void {
-    const { refusedHead } = this.#receiver;
+    this.#beginExchange();
+    const { refusedHead, requestMethod } = this.#receiver;
     // The answer gets the fields that any other would, so that a page can read it (CORS).
     if (refusedHead !== null) this.#screening.screen(refusedHead);
-    const method = this.#receiver.requestMethod ?? UNKNOWN_METHOD;
     const answer = errorAnswer(this.#context.errorPages, status, detail);
-    this.#answerAndClose(answer, { method, versionMinor: 1 });
+    this.#answerAndClose(answer, { method: requestMethod ?? UNKNOWN_METHOD, versionMinor: 1 });
   }
 
   #refuseLate(): void {
@@ -422,15 +435,16 @@ export class HttpConnection
   }
 
   #answerAndClose(answer: WrittenAnswer, request: FramedRequest): void {
-    const { admission } = this.#screening;
-    this.#releaseRequest();
     this.#response.begin(request, false, answer.status, answer.contentLength);
-    this.#response.answer(admission === null ? answer : withAddedFields(answer, admission), true);
+    this.#response.answer(withAddedFields(answer, this.#screening.admission), true);
+    this.#exchangeLog?.end(this.#head ?? this.#receiver.refusedHead, this.#request);
+    this.#releaseRequest();
     this.#linger();
   }
 
   /** Ends an answer that is not whole, in a way that the client can tell from a whole one. */
   #cutShort(): void {
+    this.#exchangeLog?.end(this.#head, this.#request);
     this.#releaseRequest();
     if (this.#response.endsWithConnection) this.#stream.reset();
     else this.#linger();
@@ -448,7 +462,7 @@ export class HttpConnection
     const { nowMs } = this.#context;
     this.#lingering = new Lingering(nowMs);
     this.#enter("lingering", this.#lingering.deadline(nowMs) - nowMs);
-    this.#resumeInput();
+    this.#input.resume(this.#intake, this.#context.nowMs);
     this.#outlet.end();
     if (this.#inputEnded) this.#closeOnceSent();
   }
@@ -477,20 +491,6 @@ export class HttpConnection
     this.#pending = null;
     if (head === null || this.#response.begun) this.close();
     else this.#answerAndClose(this.#failed("exchange-timed-out", head), head);
-  }
-
-  #pauseInput(): void {
-    if (this.#inputPaused) return;
-    this.#inputPaused = true;
-    this.#intake?.hold(this.#context.nowMs);
-    this.#stream.pauseReading();
-  }
-
-  #resumeInput(): void {
-    if (!this.#inputPaused) return;
-    this.#inputPaused = false;
-    this.#intake?.release(this.#context.nowMs);
-    this.#stream.resumeReading();
   }
 
   #enter(phase: Phase, timeoutMs: number): void {

@@ -84,7 +84,8 @@ export function gatewayAnswer(
  *
  * Vary becomes one line, since there are caches that read only the last one (nginx before 1.23).
  */
-export function withAddedFields(answer: WrittenAnswer, admission: Admission): WrittenAnswer {
+export function withAddedFields(answer: WrittenAnswer, admission: Admission | null): WrittenAnswer {
+  if (admission === null) return answer;
   const { bytes, headStart, headEnd, contentEnd } = answer;
   const { fields, replacedFields, vary } = admission;
   if (fields === "" && replacedFields.size === 0 && vary.length === 0) return answer;

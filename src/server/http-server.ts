@@ -27,6 +27,7 @@ import {
   ownOrigin,
   relayedOrigin,
 } from "./connection-origin.ts";
+import type { ExchangeLogging } from "./exchange-log.ts";
 import { FailureReport } from "./failure-report.ts";
 import { HeldMemory } from "./held-memory.ts";
 import { ProxiedConnection, type ProxiedConnectionOwner } from "./proxied-connection.ts";
@@ -46,6 +47,7 @@ export interface HttpServerSettings extends ConnectionSettings, Omit<ScreeningSe
   readonly proxyProtocol: ProxyProtocol | null;
   /** Value of the Server field; null for none. */
   readonly serverField: string | null;
+  readonly exchangeLogging: ExchangeLogging | null;
 }
 
 /** Responses up to this size are put together in memory and leave with one system call. */
@@ -70,6 +72,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
   readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   readonly log: Log;
   readonly failures: FailureReport;
+  readonly exchangeLogging: ExchangeLogging | null;
   nowMs: number;
   draining = false;
   /** Whoever knows how the program is sets it, before {@link HttpServer.start}. */
@@ -104,6 +107,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
       connectionsPerAddressMax === null ? null : new AddressCount(connectionsPerAddressMax);
     this.log = log;
     this.failures = new FailureReport(log);
+    this.exchangeLogging = settings.exchangeLogging;
     this.#clock = clock;
     this.nowMs = clock.nowMs() + SWEEP_INTERVAL_MS;
     this.headWriter = new ResponseHeadWriter(settings.serverField);

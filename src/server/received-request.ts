@@ -33,6 +33,11 @@ export class ReceivedRequest implements HandledRequest {
     this.trailers = trailers;
   }
 
+  /** {@link ReceivedRequest.id}, where somebody has asked for it. */
+  get idInUse(): string | null {
+    return this.#id;
+  }
+
   /**
    * What a trusted proxy calls it, else a name of our own, which is made only when somebody asks:
    * most requests are never spoken of again.

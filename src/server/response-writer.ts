@@ -28,6 +28,14 @@ const CHUNK_OVERHEAD_BYTES = 32;
 export class ResponseWriter {
   /** Whether any part of the present response has been written. */
   begun = false;
+  /** Of the present response, or of the one before while none has begun. */
+  status = 0;
+  /** Of its content that has been written, without its framing. */
+  contentBytes = 0;
+  /** Whether somebody wants to read heads of responses that have left. */
+  keepsHeads = false;
+  /** Its status line without the version, and its field lines; null where they are not kept. */
+  keptHead: string | null = null;
   readonly #stream: ByteSink;
   readonly #headWriter: ResponseHeadWriter;
   readonly #scratch: Buffer;
@@ -76,6 +84,8 @@ export class ResponseWriter {
     );
     this.#remainingBytes = this.#framing.content === "length" ? this.#framing.contentLength : 0;
     this.begun = false;
+    this.status = status;
+    this.contentBytes = 0;
   }
 
   /**
@@ -94,6 +104,7 @@ export class ResponseWriter {
     const framing = this.#framing;
     if (framing === null) return;
     this.begun = true;
+    if (this.keepsHeads) this.keptHead = bytes.toString("latin1", headStart, headEnd);
     const writer = this.#headWriter;
     const sizeMax = writer.sizeMax(headEnd - headStart);
     const fits = sizeMax <= writer.room.length;
@@ -164,10 +175,12 @@ export class ResponseWriter {
       case "length": {
         const kept = Math.min(length, this.#remainingBytes);
         this.#remainingBytes -= kept;
+        this.contentBytes += kept;
         return kept;
       }
       case "chunked":
       case "until-close":
+        this.contentBytes += length;
         return length;
       default:
         return framing.content satisfies never;

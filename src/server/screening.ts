@@ -19,22 +19,22 @@ export interface ScreeningSettings {
 export class Screening {
   /** What the rules say of the present request; null where they have nothing to say. */
   admission: Admission | null = null;
+  readonly endpoints: Endpoints;
   readonly #settings: ScreeningSettings;
-  readonly #endpoints: Endpoints;
   /** Whose provenance it is; one of an absolute-form target is kept for none. */
   #section: HeaderSection | null = null;
   #provenance: Provenance | null = null;
 
   constructor(settings: ScreeningSettings, endpoints: Endpoints) {
     this.#settings = settings;
-    this.#endpoints = endpoints;
+    this.endpoints = endpoints;
   }
 
   /** The present request's; the same object while a client repeats its header section. */
   provenanceOf(head: RequestHead): Provenance {
     const isRepeated = this.#section === head.section && head.authority === null;
     if (isRepeated && this.#provenance !== null) return this.#provenance;
-    const provenance = this.#settings.provenance.read(head, this.#endpoints);
+    const provenance = this.#settings.provenance.read(head, this.endpoints);
     if (head.authority === null) {
       this.#section = head.section;
       this.#provenance = provenance;

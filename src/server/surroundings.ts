@@ -16,6 +16,7 @@ import {
   type Identity,
 } from "../os/privileges.ts";
 import type { ServiceManager } from "../os/service-manager.ts";
+import type { AccessLog } from "./access-log/access-log.ts";
 import type { Inheritance } from "./inheritance.ts";
 
 export interface SurroundingsSettings {
@@ -24,6 +25,8 @@ export interface SurroundingsSettings {
   readonly identity: Identity | null;
   /** Whether standard error is a file of our own, which is to be that user's. */
   readonly hasErrorLog: boolean;
+  /** Null for none; its file is to be that user's too. */
+  readonly accessLog: Pick<AccessLog, "giveTo"> | null;
   readonly pidFile: PidFile | null;
   readonly serviceManager: ServiceManager;
   /** Null where none come here. */
@@ -56,7 +59,7 @@ export class Surroundings {
    * @throws {OperatorError} exit status 1: the PID file is another's, or the user cannot be become
    */
   onBound(listeners: readonly Listener[]): void {
-    const { inheritance, identity, hasErrorLog, pidFile } = this.#settings;
+    const { inheritance, identity, hasErrorLog, accessLog, pidFile } = this.#settings;
     inheritance?.closeUnclaimed();
     pidFile?.check(inheritance?.predecessor ?? null);
     // As long as there is a predecessor, it is the one to send signals to.
@@ -64,6 +67,7 @@ export class Surroundings {
     if (identity === null) return;
     for (const { file } of listeners) if (file !== null) giveSocketFile(file.path, identity);
     if (hasErrorLog) giveStandardError(identity);
+    accessLog?.giveTo(identity);
     becomeIdentity(identity);
   }
 

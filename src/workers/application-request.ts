@@ -58,6 +58,26 @@ export interface ApplicationRequest {
   describe(): string;
 }
 
+/**
+ * What workers had to do with one answer, as far as it is known by now: all of it once the answer
+ * is over, and for as long as somebody holds on to it.
+ */
+export interface WorkerShare {
+  /**
+   * Time in which it waited for a worker, or behind other requests of its worker; null while it
+   * waits for one.
+   */
+  readonly queueUs: number | null;
+  /** The application's time for it, which its worker tells at the end; null before. */
+  readonly applicationUs: number | null;
+  /** The worker that has it, or had it last; null while it waits for one. */
+  readonly workerPid: number | null;
+  /** Which import of the code that worker runs, 1 being the first; null likewise. */
+  readonly workerGeneration: number | null;
+  /** How often it was run again because a worker died under it. */
+  readonly retries: number;
+}
+
 /** Why there is no answer, or no more of it. */
 export type AnswerFailure =
   /** The application raised before its head had left: 500. */

@@ -11,6 +11,8 @@ export interface ChannelOwner {
   readonly nowMs: number;
   /** Calls `flush` once at the end of this turn. */
   scheduleFlush(channel: WorkerChannel): void;
+  /** A channel that had more to send than its worker took has sent it. */
+  onRoom(): void;
   /** The worker's first frame: it can be sent requests. */
   onReady(channel: WorkerChannel, pid: number): void;
   /** One request fewer is under way; `elapsedUs` is the application's time for it. */

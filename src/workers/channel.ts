@@ -31,6 +31,8 @@ export interface WorkerLoad {
 
 export interface ChannelSettings {
   readonly load: WorkerLoad;
+  /** Number of the generation that its worker belongs to. */
+  readonly generation: number;
   /** Requests that it may have under way at once; null where that is learnt. */
   readonly depthMax: number | null;
   /** Requests in all its life; the channel ends behind the last one's answer. null: no bound. */
@@ -41,11 +43,14 @@ export interface ChannelSettings {
 
 /** What a batch is written to; it grows where it has to. */
 const BATCH_CAPACITY_BYTES = 65_536;
+/** A batch that is larger leaves at once: only then is it known whether the worker has room. */
+const BATCH_BYTES_MAX = 131_072;
 /** Where one request at a time is sent: there may be many such channels, and short lives. */
 const SINGLE_CAPACITY_BYTES = 4_096;
 
 const EARLY_HINTS = 103;
 const SERVER_ERROR_MIN = 500;
+const US_PER_MS = 1_000;
 const INCOMPLETE = -1;
 
 export class WorkerChannel implements ByteStreamHandler, JobChannel {
@@ -54,6 +59,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   /** Requests sent and not answered, oldest first. */
   readonly underWay: Job[] = [];
   ready = false;
+  workerPid: number | null = null;
+  readonly workerGeneration: number;
+  workedUs = 0;
   /** No new requests: it is being taken out of service. */
   retired = false;
   /** No new requests: its generation has no traffic, now or any more. */
@@ -107,6 +115,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.index = index;
     this.#stream = stream;
     this.load = settings.load;
+    this.workerGeneration = settings.generation;
     this.resting = resting;
     this.depthMax = settings.depthMax ?? Infinity;
     this.#requestsMax = settings.requestsMax ?? Infinity;
@@ -118,7 +127,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
 
   /** Whether a new request can be given to it, as far as the channel can tell. */
   get takesRequests(): boolean {
-    return !this.resting && this.takesProbes;
+    // What the worker has not read yet would only lie in memory here.
+    return !this.resting && this.#stream.unsentBytes === 0 && this.takesProbes;
   }
 
   /** The same, but for its generation's having no traffic. */
@@ -141,11 +151,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
 
   /** Adds a request to the batch that leaves at the end of this turn. */
   send(job: Job): void {
-    job.state = "sent";
-    job.channel = this;
-    job.activeAtMs = this.#owner.nowMs;
-    job.interimAnswers = 0;
-    job.interimHeadsBytes = 0;
+    const { nowMs } = this.#owner;
+    job.sendTo(this, nowMs, this.#busy ? nowMs - this.oldestSinceMs : 0);
     this.underWay.push(job);
     if (!this.#busy) {
       this.#busy = true;
@@ -156,7 +163,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     if (job.isProbe) this.#recycleAfter++;
     if (++this.requestsTaken === this.#recycleAfter) this.#owner.onRequestsReached(this);
     this.#batch.add(job);
-    if (this.#batch.length === 1) this.#owner.scheduleFlush(this);
+    if (this.#batch.bytes >= BATCH_BYTES_MAX) this.flush();
+    else if (this.#batch.length === 1) this.#owner.scheduleFlush(this);
   }
 
   /** Sends the batch. */
@@ -175,8 +183,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   takeBack(): Job[] {
     this.flush();
     const moved = this.underWay.filter((job, place) => place > 0 && job.mayMove);
+    const runningMs = this.#owner.nowMs - this.oldestSinceMs;
     for (const job of moved) {
-      const standIn = job.leaveStandIn(this.#owner.jobs);
+      const standIn = job.leaveStandIn(this.#owner.jobs, runningMs);
       this.underWay[this.underWay.indexOf(job)] = standIn;
       this.cancelJob(standIn);
     }
@@ -189,7 +198,10 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
    */
   forsake(): Job | null {
     this.retired = true;
-    this.forsakenAtMs = this.#owner.nowMs;
+    const { nowMs } = this.#owner;
+    this.underWay[0]?.endWait();
+    this.workedUs = (this.workedUs + (nowMs - this.oldestSinceMs) * US_PER_MS) | 0;
+    this.forsakenAtMs = this.oldestSinceMs = nowMs;
     const job = this.underWay.shift() ?? null;
     if (job !== null) this.#count(job, true);
     return job;
@@ -274,7 +286,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.#stream.close();
   }
 
-  onDrain(): void {}
+  onDrain(): void {
+    this.#owner.onRoom();
+  }
 
   onClose(error: Error | null): void {
     const unanswered = this.underWay.splice(0);
@@ -302,7 +316,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     if (kind === FRAME_KIND.ready) {
       if (this.ready) return this.#broken("that it is ready for a second time");
       this.ready = true;
-      this.#owner.onReady(this, bytes.readUInt32LE(from + FRAME_OFFSET.slot));
+      this.workerPid = bytes.readUInt32LE(from + FRAME_OFFSET.slot);
+      this.#owner.onReady(this, this.workerPid);
       return headEnd;
     }
     const job = this.underWay[0];
@@ -439,7 +454,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.underWay.shift();
     this.#count(job, this.#headFails);
     this.#headFails = false;
+    job.applicationUs = elapsedUs;
     job.finish(this.#owner.jobs);
+    this.workedUs = (this.workedUs + elapsedUs) | 0;
     const next = this.underWay[0];
     if (next === undefined) this.#becomeIdle();
     else next.activeAtMs = this.oldestSinceMs = this.#owner.nowMs;

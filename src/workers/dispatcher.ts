@@ -7,7 +7,7 @@
 import type { AnswerSink, ApplicationRequest } from "./application-request.ts";
 import { type ChannelSettings, WorkerChannel } from "./channel.ts";
 import type { ChannelOwner } from "./channel-owner.ts";
-import { type Job, Job as NewJob, JobTable } from "./job.ts";
+import { DEATHS_MAX, type Job, Job as NewJob, JobTable } from "./job.ts";
 import { JobQueue } from "./job-queue.ts";
 import { type QueueWait, QueueWaitRecord } from "./queue-wait.ts";
 import type { PassFile } from "./request-batch.ts";
@@ -60,8 +60,6 @@ const RUNNING_MAX_MS = 2;
 const RUNNING_LONG_MS = 50;
 /** How often it is looked for such requests at most. */
 const RELIEF_INTERVAL_MS = 25;
-/** How often a request may be sent to workers that die under it. */
-const DEATHS_MAX = 2;
 /**
  * A worker that did not answer in time is killed. Where even that does not end it (it waits for a
  * disk or a network file system, and cannot be interrupted), what stands behind its call is taken
@@ -207,6 +205,11 @@ export class Dispatcher implements ChannelOwner {
   scheduleFlush(channel: WorkerChannel): void {
     this.#unflushed.push(channel);
     if (this.#unflushed.length === 1) this.#atTurnEnd(this.#flush);
+  }
+
+  onRoom(): void {
+    this.#readClock();
+    this.#serveQueue();
   }
 
   onReady(channel: WorkerChannel, pid: number): void {

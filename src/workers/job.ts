@@ -6,10 +6,20 @@
  * so that nothing that comes late can reach anybody.
  */
 import { SlotTable } from "../base/slot-table.ts";
-import type { AnswerFailure, AnswerSink, ApplicationRequest } from "./application-request.ts";
+import type {
+  AnswerFailure,
+  AnswerSink,
+  ApplicationRequest,
+  WorkerShare,
+} from "./application-request.ts";
 
 /** What a job asks of the channel that it was sent to. */
 export interface JobChannel {
+  /** Of its worker, which says it when it is ready; null before. */
+  readonly workerPid: number | null;
+  readonly workerGeneration: number;
+  /** What the requests that it was sent have taken in all, as an integer of 32 bits that wraps. */
+  readonly workedUs: number;
   cancelJob(job: Job): void;
   pauseFor(job: Job): void;
   resumeFor(job: Job): void;
@@ -17,7 +27,12 @@ export interface JobChannel {
 
 export type JobState = "queued" | "sent" | "done";
 
-export class Job {
+/** How often a request may be sent to workers that die under it. */
+export const DEATHS_MAX = 2;
+
+const US_PER_MS = 1_000;
+
+export class Job implements WorkerShare {
   /** Its address; another one after {@link leaveStandIn}. */
   slot: number;
   generation: number;
@@ -25,6 +40,7 @@ export class Job {
   state: JobState = "queued";
   /** null once nobody waits for the answer. */
   sink: AnswerSink | null;
+  /** Where it was sent; kept when it is done, for whoever asks who answered. */
   channel: JobChannel | null = null;
   /**
    * Whether any part of an answer has been given to the sink: from then on it cannot be run again.
@@ -46,6 +62,11 @@ export class Job {
   activeAtMs: number;
   /** Time in the queue, in ms; known once it has been sent. */
   waitedMs = 0;
+  applicationUs: number | null = null;
+  /** Time behind other requests of its workers, but for the present one's. */
+  #behindUs = 0;
+  /** What the present one will have worked when it is done with what is in front; null for none. */
+  #sentAtWorkedUs: number | null = null;
   /** Sent past the queue, to learn of one worker: no other is of any use. */
   readonly isProbe: boolean;
   /** It was taken back, since it stood behind a call that went on for long; now it is alone. */
@@ -81,8 +102,11 @@ export class Job {
   /**
    * Leaves its worker, which may not know that yet. Its address stays there with a stand-in, whose
    * answer is for nobody; the job itself gets a new one.
+   *
+   * @param runningMs for how long the worker has been at the request in front
    */
-  leaveStandIn(jobs: JobTable): Job {
+  leaveStandIn(jobs: JobTable, runningMs: number): Job {
+    this.#behindUs += Math.round(runningMs * US_PER_MS);
     const standIn = new Job(jobs, this.request, null, this.queuedAtMs);
     const { slot, generation } = standIn;
     standIn.slot = this.slot;
@@ -92,6 +116,48 @@ export class Job {
     this.generation = generation;
     this.moved = true;
     return standIn;
+  }
+
+  get workerShare(): WorkerShare {
+    return this;
+  }
+
+  get queueUs(): number | null {
+    if (this.state === "queued") return null;
+    return Math.round(this.waitedMs * US_PER_MS) + this.#behindUs + this.#behindPresentUs;
+  }
+
+  get workerPid(): number | null {
+    return this.channel?.workerPid ?? null;
+  }
+
+  get workerGeneration(): number | null {
+    return this.channel?.workerGeneration ?? null;
+  }
+
+  /** After the last of the deaths that it may have, it was not run again. */
+  get retries(): number {
+    return Math.min(this.deaths, DEATHS_MAX - 1);
+  }
+
+  /**
+   * Is given to a worker.
+   *
+   * @param runningMs for how long that has been at the request in front
+   */
+  sendTo(channel: JobChannel, nowMs: number, runningMs: number): void {
+    this.state = "sent";
+    this.channel = channel;
+    this.activeAtMs = nowMs;
+    this.interimAnswers = 0;
+    this.interimHeadsBytes = 0;
+    this.#sentAtWorkedUs = (channel.workedUs + runningMs * US_PER_MS) | 0;
+  }
+
+  /** From now on what its worker does is no wait of this one. */
+  endWait(): void {
+    this.#behindUs += this.#behindPresentUs;
+    this.#sentAtWorkedUs = null;
   }
 
   /** Nobody waits for the answer any more: the client is gone. */
@@ -119,6 +185,7 @@ export class Job {
    *   begins anew; else it goes on waiting
    */
   requeue(nowMs: number, wasRead: boolean): void {
+    this.endWait();
     this.state = "queued";
     this.channel = null;
     if (wasRead) this.queuedAtMs = nowMs;
@@ -137,11 +204,17 @@ export class Job {
     sink?.onAnswerFailure(failure);
   }
 
+  /** What runs in front may have begun a moment earlier than is known. */
+  get #behindPresentUs(): number {
+    if (this.#sentAtWorkedUs === null || this.channel === null) return 0;
+    return Math.max((this.channel.workedUs - this.#sentAtWorkedUs) | 0, 0);
+  }
+
   /** Ends the job; its address is void from now on. */
   finish(jobs: JobTable): void {
+    this.endWait();
     this.state = "done";
     this.sink = null;
-    this.channel = null;
     jobs.release(this.slot, this.generation);
   }
 }

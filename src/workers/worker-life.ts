@@ -23,8 +23,11 @@ export interface WorkerLifeSettings {
 /** So much of its time a worker may leave early. */
 const LIFETIME_JITTER = 0.1;
 
-/** What the channels of one new worker are made with. */
-export function channelSettings(life: WorkerLifeSettings, load: WorkerLoad): ChannelSettings {
+/** What the channels of one new worker are made with, whatever code it runs. */
+export function channelSettings(
+  life: WorkerLifeSettings,
+  load: WorkerLoad,
+): Omit<ChannelSettings, "generation"> {
   const { workerClass, threads, requestsMax, requestsJitter } = life;
   const jitter = Math.floor(Math.random() * (requestsJitter + 1));
   return {

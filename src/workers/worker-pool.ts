@@ -26,6 +26,7 @@ import type { ProcessEnd, Zygote } from "./zygote.ts";
 
 /** What a pool needs from its generation. */
 export interface WorkerPoolOwner {
+  readonly number: number;
   /** null while there is none that can fork. */
   readonly zygote: Zygote | null;
   /** Has a worker write its stacks, and go on. */
@@ -348,10 +349,7 @@ export class WorkerPool {
       this.#linksUnderWay--;
       const made = results.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
       const failed = results.find((one) => one.status === "rejected");
-      if (failed === undefined) {
-        this.#forkOver(made);
-        return;
-      }
+      if (failed === undefined) return this.#forkOver(made);
       for (const link of made) link.close();
       this.#log.error("no link for a worker could be made", { cause: String(failed.reason) });
       this.fill(this.#respawnPause.afterDeath(0) || DUMP_TO_KILL_MS);
@@ -359,7 +357,7 @@ export class WorkerPool {
   }
 
   #forkOver(links: readonly WorkerLink[]): void {
-    const { zygote } = this.#owner;
+    const { zygote, number: generation } = this.#owner;
     const enough = this.#count((handle) => this.#countsAsOne(handle)) >= this.#target;
     if (zygote === null || this.#closed || enough) {
       for (const link of links) link.close();
@@ -368,7 +366,7 @@ export class WorkerPool {
     const now = this.#now();
     const handle = new WorkerHandle(++this.#workersBorn, links, now, expiryMs(this.#life, now));
     this.#handles.set(handle.number, handle);
-    const settings = channelSettings(this.#life, handle.load);
+    const settings = { ...channelSettings(this.#life, handle.load), generation };
     for (const link of links) {
       link.onStream((stream) => {
         const channel = this.#dispatcher.addChannel(

@@ -3,7 +3,13 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { createLog, formatRecord, formatTimestamp, NULL_LOG } from "../../src/base/log.ts";
+import {
+  createLog,
+  formatJsonRecord,
+  formatRecord,
+  formatTimestamp,
+  NULL_LOG,
+} from "../../src/base/log.ts";
 import type { LogLevel } from "../../src/base/log.ts";
 
 const CLOCK = { epochMs: () => Date.UTC(2026, 10, 21, 4, 58, 0, 123) };
@@ -32,6 +38,48 @@ test("records below the level are not written", () => {
   assert.deepEqual(linesOf("warn"), ["error", "warn"]);
   assert.deepEqual(linesOf("info"), ["error", "warn", "info"]);
   assert.deepEqual(linesOf("debug"), ["error", "warn", "info", "debug"]);
+});
+
+test("as JSON a record is one object in a line, details included", () => {
+  const lines: string[] = [];
+  const log = createLog((line) => lines.push(line), CLOCK, "info", "json");
+  log.info("started");
+  log.error("worker exited", { pid: 4711, status: null, ok: false, gone: undefined }, "a\n  b\n\n");
+  log.debug("not written");
+  assert.deepEqual(lines, [
+    '{"time":"2026-11-21T04:58:00.123Z","level":"info","message":"started"}',
+    '{"time":"2026-11-21T04:58:00.123Z","level":"error","message":"worker exited",' +
+      '"fields":{"pid":4711,"status":null,"ok":false},"details":"a\\n  b"}',
+  ]);
+});
+
+test("as JSON everything is had back as it was, in a line of ASCII", () => {
+  const text = fc.string({ unit: "binary", maxLength: 100 });
+  const value = fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null));
+  fc.assert(
+    fc.property(text, fc.dictionary(text, value, { noNullPrototype: true }), (message, fields) => {
+      const line = formatJsonRecord(0, "warn", message, fields);
+      assert.match(line, /^[\x20-\x7e]*$/);
+      const object = JSON.parse(line) as Record<string, unknown>;
+      assert.equal(object["message"], message);
+      assert.deepEqual(object["fields"] ?? {}, fields);
+    }),
+  );
+});
+
+test("as JSON texts are cut at their bound, and it stays JSON", () => {
+  const long = '"'.repeat(10_000);
+  const details = Array.from({ length: 1_000 }, (_, index) => `${index} ${long}`).join("\n");
+  const line = formatJsonRecord(0, "info", long, { long, nan: Number.NaN }, details);
+  const object = JSON.parse(line) as { message: string; fields: { long: string }; details: string };
+  for (const one of [object.message, object.fields.long]) {
+    assert.equal(one.length, 4096);
+    assert.ok(one.endsWith('"...'));
+  }
+  const kept = object.details.split("\n");
+  assert.equal(kept.length, 200);
+  assert.equal(kept[99], "...");
+  assert.match(kept[199] ?? "", /^999 .*\.\.\.$/);
 });
 
 test("the null log takes every record", () => {

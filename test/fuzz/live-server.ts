@@ -143,6 +143,7 @@ export class LiveServer {
         countsTrustedPeers: false,
         ...(behindProxy ? BEHIND_PROXY : { proxyProtocol: null }),
         serverField: "portico",
+        exchangeLogging: null,
       },
       SILENT,
       { nowMs: () => this.#nowMs, epochMs: () => EPOCH_MS },

@@ -85,6 +85,7 @@ export function immediateFailure({ failure }: AnswerProgram): AnswerFailure | nu
 
 /** An answer that is being given, one step in each turn. */
 class PlayedProgram implements PendingAnswer {
+  readonly workerShare = null;
   readonly #steps: ((sink: AnswerSink) => void)[];
   readonly #sink: AnswerSink;
   paused = false;

@@ -71,6 +71,7 @@ export class ConversationFixture implements ConnectionContext {
   readonly heldMemory = new HeldMemory(1e9);
   readonly log = { error() {}, warn() {}, info() {}, debug() {} };
   readonly failures = new FailureReport(this.log);
+  readonly exchangeLogging = null;
   nowMs = 0;
   draining = false;
   readonly client = new MemoryStream();

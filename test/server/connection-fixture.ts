@@ -11,6 +11,7 @@ import { ErrorPages } from "../../src/http/error-page.ts";
 import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { ownEndpoints } from "../../src/server/connection-origin.ts";
 import { HeldMemory } from "../../src/server/held-memory.ts";
+import type { ExchangeLogging } from "../../src/server/exchange-log.ts";
 import { FailureReport } from "../../src/server/failure-report.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
 import type { ConnectionContext, ConnectionSettings } from "../../src/server/connection-context.ts";
@@ -79,6 +80,7 @@ export class ConnectionFixture implements ConnectionContext {
   readonly admissionRules: readonly AdmissionRule[];
   readonly log = new RecordingLog();
   readonly failures = new FailureReport(this.log);
+  readonly exchangeLogging: ExchangeLogging | null;
   nowMs = 0;
   draining = false;
   readonly client = new MemoryStream();
@@ -89,7 +91,9 @@ export class ConnectionFixture implements ConnectionContext {
     settings: Partial<ConnectionSettings> = {},
     admissionRules: readonly AdmissionRule[] = SCREENING.admissionRules,
     health: AdmissionRule | null = null,
+    exchangeLogging: ExchangeLogging | null = null,
   ) {
+    this.exchangeLogging = exchangeLogging;
     this.health = health;
     this.admissionRules = admissionRules;
     this.settings = { ...SETTINGS, ...settings };

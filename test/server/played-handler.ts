@@ -8,7 +8,7 @@ import type {
   PendingAnswer,
   RequestHandler,
 } from "../../src/handlers/handler.ts";
-import type { AnswerSink } from "../../src/workers/application-request.ts";
+import type { AnswerSink, WorkerShare } from "../../src/workers/application-request.ts";
 
 /** One request that the handler was given, and its answer. */
 export class PlayedAnswer implements PendingAnswer {
@@ -16,6 +16,7 @@ export class PlayedAnswer implements PendingAnswer {
   /** The content as it was when the request was handed over. */
   readonly content: string | null;
   readonly sink: AnswerSink;
+  workerShare: WorkerShare | null = null;
   cancelled = false;
   paused = false;
 

@@ -166,7 +166,7 @@ const REFUSED = [
 /** All names, so that a test can compare them with those of `respond.py`. */
 export const PROGRAM_NAMES: readonly string[] = [...Object.keys(PROGRAMS), ...REFUSED];
 
-const NOBODY: PendingAnswer = { cancel() {}, pause() {}, resume() {} };
+const NOBODY: PendingAnswer = { workerShare: null, cancel() {}, pause() {}, resume() {} };
 
 /** Answers in later turns, as the contract of a handler demands: call {@link turn} for that. */
 export class RespondHandler implements RequestHandler, ConnectionHandler {

@@ -49,6 +49,7 @@ class RespondFixture implements ConnectionContext {
   readonly heldMemory = new HeldMemory(1e9);
   readonly log = SILENT;
   readonly failures = new FailureReport(SILENT);
+  readonly exchangeLogging = null;
   readonly nowMs = 0;
   readonly draining = false;
   readonly client = new MemoryStream();

@@ -33,6 +33,7 @@ export class ServerFixture {
         countsTrustedPeers: false,
         proxyProtocol: null,
         serverField: "portico",
+        exchangeLogging: null,
         ...settings,
       },
       this.log,

@@ -20,6 +20,7 @@ export interface ClosedChannel {
 export function plainSettings(other: Partial<ChannelSettings> = {}): ChannelSettings {
   return {
     load: { busyChannels: 0 },
+    generation: 1,
     depthMax: null,
     requestsMax: null,
     recycleAfter: null,
@@ -74,6 +75,8 @@ export class ChannelFixture implements ChannelOwner {
   }
 
   onRequestFailed(): void {}
+
+  onRoom(): void {}
 
   onRequestsReached(channel: WorkerChannel): void {
     this.reachedAt.push(channel.requestsTaken);

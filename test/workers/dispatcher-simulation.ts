@@ -149,7 +149,7 @@ export class Simulation {
     });
     for (const thread of threads) if (generation !== this.#serving) thread.takenAtRest = 0;
     this.#threadsEver.push(...threads);
-    const process = { generation, threads, ...settings, uninterruptible: number % 7 === 0 };
+    const process = { ...settings, generation, threads, uninterruptible: number % 7 === 0 };
     this.processes.push(process);
     return process;
   }

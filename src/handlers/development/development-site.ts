@@ -185,6 +185,7 @@ class DevelopmentConnection implements ConnectionHandler {
 
 /** An answer that is whole, and is given in the next turn. */
 class PreparedAnswer implements PendingAnswer {
+  readonly workerShare = null;
   readonly #turn: NodeJS.Immediate;
 
   /** @param content null where the status lets there be none */

@@ -2,6 +2,7 @@
  * Requests that wait for something to come true, each for a bounded time: for the newest code, or
  * for news about it. Knows nothing of what is done with them afterwards.
  */
+import type { WorkerShare } from "../../workers/application-request.ts";
 import type { PendingAnswer } from "../handler.ts";
 
 /**
@@ -51,6 +52,11 @@ class HeldRequest implements PendingAnswer {
   constructor(boundMs: number, end: (isWanted: boolean) => PendingAnswer | null) {
     this.#end = end;
     this.#timer = setTimeout(() => this.#over(true), boundMs);
+  }
+
+  /** Until its wait is over no worker is asked. */
+  get workerShare(): WorkerShare | null {
+    return this.#successor?.workerShare ?? null;
   }
 
   release(): void {

@@ -41,23 +41,6 @@ export const GENERAL_OPTIONS = {
       "[commands.md](commands.md).",
     since: "0.1.0",
   },
-  errorLog: {
-    kind: "text",
-    group: "General",
-    flag: "--error-log",
-    placeholder: "FILE",
-    fallback: null,
-    pattern: /^[^\0]+$/,
-    expects: "a file",
-    alsoCalled: ["--error-logfile", "--log-file"],
-    summary: "file for what would go to standard error",
-    help:
-      "The log, and what the application writes to standard error. Appended to; made where it is " +
-      "not there. The signal USR1 opens it anew, in all processes, after it was moved away: " +
-      "logrotate without `copytruncate`. Without it USR1 does nothing. gunicorn " +
-      "`--error-logfile`.",
-    since: "0.1.0",
-  },
   errorFormat: {
     kind: "choice",
     group: "General",
@@ -92,7 +75,9 @@ export const GENERAL_OPTIONS = {
     short: "-q",
     fallback: false,
     summary: "print warnings and errors only",
-    help: "Silences the lines printed at start and stop.",
+    help:
+      "No lines at the start; --log-level `warn`, where it is `info`; and no access log, unless " +
+      "--access-log names a place for it.",
     since: "0.1.0",
   },
   help: {

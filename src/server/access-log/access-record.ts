@@ -1,0 +1,58 @@
+/**
+ * What an access log can say of an exchange: one request and what became of it. Knows neither the
+ * form of a line nor where the values come from.
+ *
+ * Text is as it was on the wire, one byte a character (latin-1), and not escaped. Whatever costs
+ * something is a method or a getter: a format asks only for what it writes.
+ */
+import type { RepeatedParts } from "./repeated-parts.ts";
+
+export interface AccessRecord {
+  /**
+   * Kept as long as all this answers the same: `method`, `protocol`, `remoteHost`, `peerHost`,
+   * `user` and `requestField`.
+   */
+  readonly repeated: RepeatedParts;
+  /** When the request's first byte came: milliseconds since 1970-01-01T00:00:00Z. */
+  readonly startedAtEpochMs: number;
+  /** null, as the target then is, where there was no request line that could be read. */
+  readonly method: string | null;
+  /** As it came. */
+  readonly target: string | null;
+  /** Percent-encoded as it came, without the query. */
+  readonly path: string | null;
+  /** Without the question mark; "" where there is none. */
+  readonly query: string | null;
+  /** `HTTP/1.1` */
+  readonly protocol: string;
+  /** 499 where the connection ended before an answer began, as with nginx. */
+  readonly status: number;
+  /** Of the answer's content that was sent, without its framing. */
+  readonly contentBytes: number;
+  /** From the request's first byte to the answer's last, as it leaves, in whole microseconds. */
+  readonly durationUs: number;
+  /** Waiting for a worker, or behind others of that; null where it did not come to that. */
+  readonly queueUs: number | null;
+  /** As its worker tells; null where none did, because it had it not or came to no end. */
+  readonly applicationUs: number | null;
+  readonly workerPid: number | null;
+  /** Number of the import of the code that answered. */
+  readonly generation: number | null;
+  /** How often it was run again because a worker died. */
+  readonly retries: number;
+  /** null where nobody has given it one. */
+  readonly requestId: string | null;
+  /** Numeric address of the client, as far as it is believed; "" where it has none. */
+  readonly remoteHost: string;
+  /** Numeric address of the other end of the connection; "" for a Unix socket. */
+  readonly peerHost: string;
+  /** The name in Basic credentials (RFC 7617), which nobody has checked. */
+  readonly user: string | null;
+
+  /** @param name lower-case; @returns the value, lines combined; null where it is not there */
+  requestField(name: string): string | null;
+  /** As {@link AccessRecord.requestField}, of the answer. */
+  responseField(name: string): string | null;
+  /** @param name in any case; @returns null where the gateway has put no such entry there */
+  environ(name: string): string | null;
+}

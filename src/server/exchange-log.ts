@@ -1,0 +1,109 @@
+/**
+ * The line that each exchange of one connection gets in the access log: when it began, and what is
+ * said of it at its end. Exists only where exchanges are logged, and while its client is busy.
+ *
+ * Owns the one record of the server between an exchange's end and its line. Knows no format, and
+ * nothing of the phases of a connection: it is told when an exchange begins and when it ends.
+ */
+import type { PendingAnswer } from "../handlers/handler.ts";
+import type { RequestHead } from "../http1/request-head.ts";
+import type { AccessLog } from "./access-log/access-log.ts";
+import type { ExchangeRecord } from "./access-log/exchange-record.ts";
+import { RepeatedParts } from "./access-log/repeated-parts.ts";
+import type { ExchangeClock } from "./exchange-clock.ts";
+import type { ReceivedRequest } from "./received-request.ts";
+import type { ResponseWriter } from "./response-writer.ts";
+import type { Screening } from "./screening.ts";
+
+/** What the connections of a server share to log their exchanges. */
+export interface ExchangeLogging {
+  readonly log: AccessLog;
+  /** Filled in anew for each line. */
+  readonly record: ExchangeRecord;
+  readonly clock: ExchangeClock;
+}
+
+/** Of an exchange whose client went away before there was an answer; nginx has the same. */
+const CLIENT_CLOSED_REQUEST = 499;
+const US_PER_MS = 1_000;
+
+export class ExchangeLog {
+  readonly #logging: ExchangeLogging;
+  readonly #screening: Screening;
+  readonly #response: ResponseWriter;
+  readonly #repeated = new RepeatedParts();
+  #isUnderWay = false;
+  #startedAtMs = 0;
+  #startedAtEpochMs = 0;
+  #pending: PendingAnswer | null = null;
+
+  constructor(logging: ExchangeLogging, screening: Screening, response: ResponseWriter) {
+    this.#logging = logging;
+    this.#screening = screening;
+    this.#response = response;
+    response.keepsHeads = logging.log.readsResponseFields;
+  }
+
+  /** Whether an exchange has begun and has no line yet. */
+  get isUnderWay(): boolean {
+    return this.#isUnderWay;
+  }
+
+  /** The first byte of a request is there, or an answer that nobody has asked for is to leave. */
+  begin(): void {
+    if (this.#isUnderWay) return;
+    this.#isUnderWay = true;
+    this.#startedAtMs = this.#logging.clock.nowMs();
+    this.#startedAtEpochMs = this.#logging.clock.epochMs(this.#startedAtMs);
+  }
+
+  /** Somebody makes the answer. */
+  handedOn(pending: PendingAnswer): void {
+    this.#pending = pending;
+  }
+
+  /**
+   * The answer has left, as far as it will. Does nothing where there is a line already.
+   *
+   * @param head    null where none could be read
+   * @param request null where it did not arrive whole
+   */
+  end(head: RequestHead | null, request: ReceivedRequest | null): void {
+    const { status } = this.#response;
+    const { answer = null } = this.#screening.admission ?? {};
+    // A probe may be answered something else than what it asks for, like any request.
+    if (answer?.isHealthAnswer === true && answer.status === status) this.#isUnderWay = false;
+    else this.#write(head, request, true);
+  }
+
+  /** The connection has ended. Does nothing where no exchange was under way. */
+  closed(head: RequestHead | null, request: ReceivedRequest | null): void {
+    this.#write(head, request, this.#response.begun);
+  }
+
+  #write(head: RequestHead | null, request: ReceivedRequest | null, isAnswered: boolean): void {
+    if (!this.#isUnderWay) return;
+    this.#isUnderWay = false;
+    const { log, record, clock } = this.#logging;
+    const response = this.#response;
+    const screening = this.#screening;
+    const provenance = head === null ? null : screening.provenanceOf(head);
+    record.begin(head, provenance, screening.endpoints, this.#repeated);
+    record.startedAtEpochMs = this.#startedAtEpochMs;
+    record.durationUs = Math.round((clock.nowMs() - this.#startedAtMs) * US_PER_MS);
+    record.status = isAnswered ? response.status : CLIENT_CLOSED_REQUEST;
+    record.contentBytes = isAnswered ? response.contentBytes : 0;
+    record.responseHead = isAnswered ? response.keptHead : null;
+    record.requestId = request?.idInUse ?? record.requestId;
+    const share = this.#pending?.workerShare ?? null;
+    this.#pending = null;
+    if (share !== null) {
+      record.queueUs = share.queueUs;
+      record.applicationUs = share.applicationUs;
+      record.workerPid = share.workerPid;
+      record.generation = share.workerGeneration;
+      record.retries = share.retries;
+    }
+    log.add(record);
+  }
+}
