@@ -52,7 +52,7 @@ for (const transport of TRANSPORTS) {
     test("--pid-file refuses a second start, and is replaced after kill -9", async () => {
       const file = path.join(folder, "pid");
       const args = [...site, "--pid-file", file, reference];
-      const server = await startPortico(args);
+      await using server = await startPortico(args);
       assert.equal(readFileSync(file, "utf8"), `${server.pid}\n`);
       const second = await runPortico(args);
       assert.equal(second.status, 1);
@@ -64,7 +64,7 @@ for (const transport of TRANSPORTS) {
       server.signal("SIGKILL");
       await server.stop();
       assert.ok(existsSync(file));
-      const third = await startPortico(args);
+      await using third = await startPortico(args);
       assert.equal(readFileSync(file, "utf8"), `${third.pid}\n`);
       await third.stop();
       assert.equal(existsSync(file), false);
