@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 # Finished answers of a batch leave together, but no answer begins to be made while one waits that
 # is older than this. The gateway batches only for an application that answers in microseconds.
-FLUSH_INTERVAL_S = 0.0002
+FLUSH_INTERVAL_S = 0.001
 # The gateway's bound on template numbers, docs/worker-protocol.md.
 TEMPLATES_MAX = 4096
 # What the gateway says when the error log's file has been renamed.
