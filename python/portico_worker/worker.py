@@ -132,13 +132,17 @@ class Worker:
         append = unsent.append
         start_response, early_hints = answer.start_response, answer.early_hints
         answer.began = now = flushed_at = perf_counter()
+        last_path = None
         for request in batch:
             slot, generation, template, fields, path, query, raw_uri, body, length = request
             base, flush_first, bodyless = (
                 self._templates[template] if fields is None else self._template(template, fields)
             )
-            if flush_first and unsent:
+            # Another path may take long, or for ever: nobody's answer waits for that.
+            if unsent and (flush_first or path != last_path):
                 answer.flush()
+                flushed_at = now
+            last_path = path
             environ = base.copy()
             environ["PATH_INFO"] = path
             environ["QUERY_STRING"] = query

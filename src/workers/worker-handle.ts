@@ -56,9 +56,12 @@ export class WorkerHandle {
     return this.channels.reduce((sum, channel) => sum + channel.requestsTaken, 0);
   }
 
-  /** Whether it has a request under way. */
+  /**
+   * Whether it has a request under way that it may still answer: not what stands behind a call that
+   * took too long.
+   */
   get busy(): boolean {
-    return this.channels.some((channel) => channel.underWay.length > 0);
+    return this.channels.some(({ underWay, forsaken }) => underWay.length > 0 && !forsaken);
   }
 
   /** Whether it counts as one of those that are there to take requests, now or soon. */

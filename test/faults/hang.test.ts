@@ -10,7 +10,13 @@ import { get, post } from "../end-to-end/exercise.ts";
 import { statusOf } from "../end-to-end/process-tree.ts";
 import { RawClient, rawRequest } from "../end-to-end/raw-client.ts";
 import { FaultSite } from "./fault-site.ts";
-import { assertExactlyOnce, assertServed, KINDS_DEFAULT, streamedGet } from "./load-client.ts";
+import {
+  assertExactlyOnce,
+  assertServed,
+  KINDS_DEFAULT,
+  post as quickPost,
+  streamedGet,
+} from "./load-client.ts";
 
 const CONCURRENCY = 4;
 const TIMEOUT_MS = 1_000;
@@ -107,6 +113,23 @@ describe("views that hang, and views that take their time", { concurrency: CONCU
       const now = site.workers();
       return now.length === 4 && !now.some((pid) => before.includes(pid));
     });
+  });
+
+  test("what stands behind a view that hangs is run as soon as its worker is killed", async () => {
+    await using site = await FaultSite.start({
+      args: ["--workers", "1", "--timeout", `${TIMEOUT_MS}ms`],
+    });
+    const load = site.load({ connections: 12, pauseMs: 0, kinds: [quickPost] });
+    // So many that batches are formed.
+    await load.more(1_500);
+    const hanging = rawRequest(site.port, get("/hang/deadlock"));
+    assert.equal((await hanging).status, 504);
+    await load.more(200);
+    const report = await load.stop();
+    // SIGABRT, a second later SIGKILL: before that nobody knows what has begun.
+    const slowestMs = TIMEOUT_MS + 1_000 + SLACK_MS;
+    assertServed(report, { slowestMs, output: site.server.output });
+    assertExactlyOnce(report, site.notes());
   });
 
   for (const way of ["sleep", "sleep-in-c", "stopped"]) {

@@ -132,6 +132,8 @@ def backtrack() -> None:
 
 def stop_self() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
+    # One thread of several may go on for a moment.
+    time.sleep(FOREVER_S)
 
 
 def block_signals() -> None:
