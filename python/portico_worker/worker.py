@@ -126,13 +126,11 @@ class Worker:
             return
 
     def _run_batch(self, batch: list[Any]) -> None:
-        application = self._application
-        answer = self._answer
-        unsent = answer.unsent
+        application, answer = self._application, self._answer
+        unsent, last_path = answer.unsent, None
         append = unsent.append
         start_response, early_hints = answer.start_response, answer.early_hints
         answer.began = now = flushed_at = perf_counter()
-        last_path = None
         for request in batch:
             slot, generation, template, fields, path, query, raw_uri, body, length = request
             base, flush_first, bodyless = (

@@ -13,7 +13,7 @@ from tests.gateway_side import RESPONSE
 from tests.zygote_case import ZygoteCase, until
 
 WRITING = """
-    import os, sys
+    import os, sys, time
     def app(environ, start_response):
         sys.stderr.write(environ["PATH_INFO"] + "\\n")
         sys.stderr.flush()
@@ -22,6 +22,8 @@ WRITING = """
             def pieces():
                 while not os.path.exists("go"):
                     yield b"."
+                    # Nobody reads it: without a pause it would soon wait for that.
+                    time.sleep(0.001)
             return pieces()
         return [b""]
 """
