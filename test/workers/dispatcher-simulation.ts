@@ -128,7 +128,6 @@ export class Simulation {
       default:
         kind satisfies never;
     }
-    this.#noteDisturbed();
     this.#bury();
     this.#checkNow();
   }
@@ -191,7 +190,15 @@ export class Simulation {
   }
 
   #addClient(submitted: Submitted, path: string, probed: SimulatedThread | null): void {
-    this.clients.push({ ...submitted, path, probed, cancelled: false, disturbed: false });
+    const client = { ...submitted, path, probed, cancelled: false, disturbed: false };
+    this.clients.push(client);
+    // Whoever is taken back from a worker comes again, and others may have passed by meanwhile.
+    const { job } = client;
+    const requeue = job.requeue.bind(job);
+    job.requeue = (...given) => {
+      client.disturbed = true;
+      requeue(...given);
+    };
   }
 
   #switchTo(generation: number): void {
@@ -210,7 +217,6 @@ export class Simulation {
   /** @param losing whether what it had sent and nobody has read is lost */
   #kill(process: SimulatedProcess, losing: boolean): void {
     for (const thread of process.threads) {
-      this.#disturb(thread);
       if (losing) {
         this.fixture.lose(thread.link);
       } else {
@@ -231,16 +237,6 @@ export class Simulation {
       const isDone = channels.every(({ retired, underWay }) => retired && underWay.length === 0);
       if (isOver || (hangs ? !process.uninterruptible : isDone)) this.#kill(process, false);
     }
-  }
-
-  #disturb(thread: SimulatedThread): void {
-    const underWay = new Set(thread.channel.underWay);
-    for (const client of this.clients) if (underWay.has(client.job)) client.disturbed = true;
-  }
-
-  #noteDisturbed(): void {
-    for (const client of this.clients) if (client.job.moved) client.disturbed = true;
-    for (const thread of this.#threads()) if (thread.channel.forsaken) this.#disturb(thread);
   }
 
   /**
