@@ -23,6 +23,7 @@ import { realClock } from "../os/real-clock.ts";
 import type { AccessLog } from "../server/access-log/access-log.ts";
 import { ExchangeRecord } from "../server/access-log/exchange-record.ts";
 import { ExchangeClock } from "../server/exchange-clock.ts";
+import { type ExchangeListener, ExchangeListeners } from "../server/exchange-listener.ts";
 import type { ExchangeLogging } from "../server/exchange-log.ts";
 import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
@@ -178,12 +179,18 @@ function httpSettings(
       ),
     ),
     admissionRules: admissionRules(options, refusals),
-    exchangeLogging: access === null ? null : exchangeLogging(access, options.headerMap),
+    exchangeLogging: exchangeLogging(access === null ? [] : [access], options.headerMap),
   };
 }
 
-function exchangeLogging(log: AccessLog, headerMap: Options["headerMap"]): ExchangeLogging {
-  return { log, record: new ExchangeRecord(headerMap), clock: new ExchangeClock(realClock) };
+function exchangeLogging(
+  listeners: readonly ExchangeListener[],
+  headerMap: Options["headerMap"],
+): ExchangeLogging | null {
+  const [first] = listeners;
+  if (first === undefined) return null;
+  const listener = listeners.length === 1 ? first : new ExchangeListeners(listeners);
+  return { listener, record: new ExchangeRecord(headerMap), clock: new ExchangeClock(realClock) };
 }
 
 /**

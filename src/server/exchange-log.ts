@@ -1,24 +1,25 @@
 /**
- * The line that each exchange of one connection gets in the access log: when it began, and what is
- * said of it at its end. Exists only where exchanges are logged, and while its client is busy.
+ * What is told of each exchange of one connection, to the access log and to whoever else listens:
+ * when it began, and what is said of it at its end. Exists only where somebody listens, and while
+ * its client is busy.
  *
  * Owns the one record of the server between an exchange's end and its line. Knows no format, and
  * nothing of the phases of a connection: it is told when an exchange begins and when it ends.
  */
 import type { PendingAnswer } from "../handlers/handler.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import type { AccessLog } from "./access-log/access-log.ts";
 import type { ExchangeRecord } from "./access-log/exchange-record.ts";
 import { RepeatedParts } from "./access-log/repeated-parts.ts";
 import type { ExchangeClock } from "./exchange-clock.ts";
+import type { ExchangeListener } from "./exchange-listener.ts";
 import type { ReceivedRequest } from "./received-request.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 import type { Screening } from "./screening.ts";
 
-/** What the connections of a server share to log their exchanges. */
+/** What the connections of a server share to tell of their exchanges. */
 export interface ExchangeLogging {
-  readonly log: AccessLog;
-  /** Filled in anew for each line. */
+  readonly listener: ExchangeListener;
+  /** Filled in anew for each exchange. */
   readonly record: ExchangeRecord;
   readonly clock: ExchangeClock;
 }
@@ -41,7 +42,7 @@ export class ExchangeLog {
     this.#logging = logging;
     this.#screening = screening;
     this.#response = response;
-    response.keepsHeads = logging.log.readsResponseFields;
+    response.keepsHeads = logging.listener.readsResponseFields;
   }
 
   /** Whether an exchange has begun and has no line yet. */
@@ -84,7 +85,7 @@ export class ExchangeLog {
   #write(head: RequestHead | null, request: ReceivedRequest | null, isAnswered: boolean): void {
     if (!this.#isUnderWay) return;
     this.#isUnderWay = false;
-    const { log, record, clock } = this.#logging;
+    const { listener, record, clock } = this.#logging;
     const response = this.#response;
     const screening = this.#screening;
     const provenance = head === null ? null : screening.provenanceOf(head);
@@ -104,6 +105,6 @@ export class ExchangeLog {
       record.generation = share.workerGeneration;
       record.retries = share.retries;
     }
-    log.add(record);
+    listener.add(record);
   }
 }

@@ -45,7 +45,7 @@ class LoggedConnection {
     const format = { kind: "line-format", line, readsResponseFields: true } as const;
     const lines = new GatheredLines(output, NULL_LOG, clock);
     this.fixture = new ConnectionFixture(settings, SCREENING.admissionRules, health, {
-      log: new AccessLog(format, lines, null, NULL_LOG),
+      listener: new AccessLog(format, lines, null, NULL_LOG),
       record: new ExchangeRecord("drop"),
       clock: new ExchangeClock(clock),
     });
