@@ -186,7 +186,9 @@ test("each file of the program begins by saying what it owns", () => {
 });
 
 test("nothing is exported by default", () => {
-  assertNone(complaints(typeScript, matching(/^export default\b|\bas default\b/)));
+  // Node's test runner takes a reporter in no other way.
+  const ours = typeScript.filter(({ path }) => path !== "test/failures-reporter.ts");
+  assertNone(complaints(ours, matching(/^export default\b|\bas default\b/)));
 });
 
 test("no file or folder has a name that says nothing", () => {
