@@ -46,6 +46,14 @@ export const EVERY_SERVER: readonly Entrant[] = [
   entrant("waitress"),
 ];
 
+/**
+ * The same without gunicorn's gthread class, for what is the program's and not the class's: how it
+ * starts, and how it reads and writes content.
+ */
+export const EVERY_PROGRAM: readonly Entrant[] = EVERY_SERVER.filter(
+  ({ server }) => server !== "gunicorn gthread",
+);
+
 /** The command as one would type it, with a name in place of the module, and why it is so. */
 export function describeSettings({ server, setup }: Entrant): string {
   const choice = SERVERS[server];

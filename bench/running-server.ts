@@ -8,10 +8,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import http from "node:http";
-import net from "node:net";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Entrant } from "./entrants.ts";
+import { freePort } from "./free-port.ts";
 import { INSPECTED } from "./inspector.ts";
 import { ACCESS_LOG_FILE, APPLICATIONS_FOLDER, SERVERS } from "./servers.ts";
 import { sessionUsage } from "./session-usage.ts";
@@ -138,13 +138,4 @@ function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
       // It has ended by itself.
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,7 +1,7 @@
 /**
  * Content of all sizes, in requests and in responses: CPU time for each MiB, and memory.
  */
-import { entrant } from "../entrants.ts";
+import { EVERY_PROGRAM } from "../entrants.ts";
 import { EVERY_PEER, type Goal, goal, times } from "../goals.ts";
 import type { Work, WrkLoad } from "../work.ts";
 
@@ -27,14 +27,7 @@ function byteWork(name: string, about: string, choices: Choices): Work {
     isMain: false,
     module: "bodies",
     load: { kind: "wrk", ...choices },
-    // gunicorn's gthread class reads and writes content as its sync class does.
-    entrants: [
-      entrant("portico"),
-      entrant("bjoern"),
-      entrant("granian"),
-      entrant("gunicorn sync"),
-      entrant("waitress"),
-    ],
+    entrants: EVERY_PROGRAM,
     metrics: ["cpuMsPerMib", "mibPerSecond", "cpuUsPerRequest", "requestsPerSecond", "peakPssMib"],
     goals: GOALS,
   };

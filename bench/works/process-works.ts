@@ -2,7 +2,7 @@
  * What comes of how the processes are made and fed: requests behind slow ones, idle connections,
  * a process for each request, start, and memory.
  */
-import { entrant } from "../entrants.ts";
+import { entrant, EVERY_PROGRAM } from "../entrants.ts";
 import { EVERY_PEER, goal, times } from "../goals.ts";
 import type { Work } from "../work.ts";
 import { HELLO_LOAD } from "./hello-works.ts";
@@ -73,13 +73,7 @@ const START: Work = {
   isMain: false,
   module: "flask_hello",
   load: { kind: "start" },
-  entrants: [
-    entrant("portico"),
-    entrant("bjoern"),
-    entrant("granian"),
-    entrant("gunicorn sync"),
-    entrant("waitress"),
-  ],
+  entrants: EVERY_PROGRAM,
   metrics: ["startMs", "pssMib"],
   goals: [goal("startMs", { kind: "plus", plus: 150, peer: "gunicorn sync" })],
 };

@@ -64,8 +64,12 @@ export class AnswerOutlet implements AnswerSpoolOwner {
     this.#watch = new AnswerWatch(stream, settings.transfer);
   }
 
-  /** Bytes that the kernel has not taken, wherever they are. Has it asked. */
-  get unsentBytes(): number {
+  /**
+   * Sends what was written in this turn now.
+   *
+   * @returns bytes that the kernel has not taken, wherever they are
+   */
+  flush(): number {
     this.#stream.flush();
     return this.#stream.unsentBytes + (this.#spool?.lengthBytes ?? 0);
   }

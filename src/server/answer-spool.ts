@@ -6,9 +6,8 @@
  * blocking the event loop. Where the file cannot be written (a full disk), what waits stays in
  * memory: nothing is lost, and the owner has to stop its source.
  */
-import { close, read, writev } from "node:fs";
-import { BlockList } from "../base/block-list.ts";
-import { blockPool } from "../base/block-pool.ts";
+import { close, read } from "node:fs";
+import { FileAppender, type FileAppenderOwner } from "./file-appender.ts";
 import { openNamelessFile } from "./temporary-file.ts";
 
 export interface AnswerSpoolOwner {
@@ -22,34 +21,35 @@ export interface AnswerSpoolOwner {
 
 /** Read at once, and so kept in memory for the client at most, beside the stream's own queue. */
 const PIECE_BYTES = 262_144;
-/** Written by one system call. */
-const BLOCKS_PER_WRITE_MAX = 16;
 
-export class AnswerSpool {
-  /** Bytes ever written to the file. */
-  fileBytes = 0;
+export class AnswerSpool implements FileAppenderOwner {
   readonly #owner: AnswerSpoolOwner;
   readonly #descriptor: number;
-  /** Appended, and not in the file. */
-  readonly #pending = new BlockList(blockPool);
+  readonly #appender: FileAppender;
   /** Where what is read comes to; its content is valid until the next read. */
   #piece: Buffer | null = null;
   #readBytes = 0;
-  #writing = false;
   #reading = false;
   #wanted = false;
   #failed = false;
   #released = false;
+  #appenderReleased = false;
 
   /** @throws {Error} the file cannot be made */
   constructor(folder: string, owner: AnswerSpoolOwner) {
     this.#owner = owner;
     this.#descriptor = openNamelessFile(folder);
+    this.#appender = new FileAppender(this.#descriptor, this);
+  }
+
+  /** Bytes ever written to the file. */
+  get fileBytes(): number {
+    return this.#appender.writtenBytes;
   }
 
   /** Bytes appended that are not in the file. */
   get pendingBytes(): number {
-    return this.#pending.length;
+    return this.#appender.pendingBytes;
   }
 
   /** Bytes that have not been taken. */
@@ -59,8 +59,7 @@ export class AnswerSpool {
 
   /** Copies `bytes[start..end)`. */
   append(bytes: Uint8Array, start: number, end: number): void {
-    this.#pending.append(bytes, start, end);
-    this.#writeNext();
+    this.#appender.append(bytes, start, end);
   }
 
   /**
@@ -74,36 +73,31 @@ export class AnswerSpool {
 
   /** Gives the file back. Idempotent; the owner hears of nothing afterwards. */
   release(): void {
-    if (this.#released) return;
     this.#released = true;
-    this.#closeOnceIdle();
-  }
-
-  #writeNext(): void {
-    if (this.#writing || this.#failed || this.#pending.length === 0) return;
-    this.#writing = true;
-    const blocks = this.#pending.first(BLOCKS_PER_WRITE_MAX);
-    writev(this.#descriptor, blocks, this.fileBytes, (error, count) => {
-      this.#writing = false;
-      if (this.#released) this.#closeOnceIdle();
-      else if (error !== null) this.#fail(error);
-      else this.#onWritten(count);
+    this.#appender.release(() => {
+      this.#appenderReleased = true;
+      this.#closeOnceIdle();
     });
   }
 
-  #onWritten(count: number): void {
-    this.fileBytes += count;
-    this.#pending.drop(count);
-    this.#writeNext();
+  /** Called by the appender. */
+  onAppended(): void {
     this.#readNext();
     this.#owner.onSpoolWritten();
+  }
+
+  /** Called by the appender. */
+  onAppendFailed(error: Error): void {
+    this.#failed = true;
+    this.#owner.onSpoolFailed(error, false);
+    this.#readNext();
   }
 
   #readNext(): void {
     if (!this.#wanted || this.#reading) return;
     const length = Math.min(PIECE_BYTES, this.fileBytes - this.#readBytes);
     if (length === 0) {
-      if (this.#failed && this.#pending.length > 0) setImmediate(() => this.#handOverMemory());
+      if (this.#failed && this.pendingBytes > 0) setImmediate(() => this.#handOverMemory());
       return;
     }
     this.#reading = true;
@@ -121,26 +115,15 @@ export class AnswerSpool {
     });
   }
 
-  #fail(error: Error): void {
-    this.#failed = true;
-    this.#owner.onSpoolFailed(error, false);
-    this.#readNext();
-  }
-
   #handOverMemory(): void {
     if (this.#released || !this.#wanted) return;
-    const [first] = this.#pending.first(1);
-    if (first === undefined) return;
-    // A copy: once it is dropped, the block is anybody's.
-    const bytes = Buffer.from(first);
+    const bytes = this.#appender.takeBack();
+    if (bytes === null) return;
     this.#wanted = false;
-    this.#pending.drop(bytes.length);
     this.#owner.onSpooled(bytes);
   }
 
   #closeOnceIdle(): void {
-    if (this.#writing || this.#reading) return;
-    this.#pending.clear();
-    close(this.#descriptor, () => {});
+    if (this.#appenderReleased && !this.#reading) close(this.#descriptor, () => {});
   }
 }

@@ -47,8 +47,11 @@ export interface ConnectionContext extends ScreeningSettings {
 
 /** What a server does with its connections, whatever they wait for. */
 export interface ServedConnection {
-  /** Whether nothing is under way: it can be closed without harm to anybody. */
-  readonly idle: boolean;
+  /**
+   * Whether nothing is under way: it can be closed without harm to anybody. What was written in
+   * this turn leaves first.
+   */
+  isIdle(): boolean;
   /** Ends what has taken too long. Called several times a second. */
   sweep(): void;
   close(): void;

@@ -88,8 +88,8 @@ export class HttpConnection
     stream.handler = this;
   }
 
-  get idle(): boolean {
-    if (this.#outlet.unsentBytes > 0) return false;
+  isIdle(): boolean {
+    if (this.#outlet.flush() > 0) return false;
     return this.#phase === "idle" || (this.#phase === "head" && this.#receiver.idle);
   }
 
@@ -98,7 +98,7 @@ export class HttpConnection
    * not all of that has left, the client must not take what it has for the whole: it gets a reset.
    */
   close(): void {
-    const unfinished = this.#response.begun || this.#outlet.unsentBytes > 0;
+    const unfinished = this.#response.begun || this.#outlet.flush() > 0;
     if (unfinished && this.#response.endsWithConnection) this.#stream.reset();
     else this.#stream.close();
   }
@@ -468,7 +468,7 @@ export class HttpConnection
   }
 
   #closeOnceSent(): void {
-    if (this.#outlet.unsentBytes === 0) this.#stream.close();
+    if (this.#outlet.flush() === 0) this.#stream.close();
   }
 
   #onDeadline(): void {

@@ -176,7 +176,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
     this.headWriter.setDate(this.#clock.epochMs());
     const closeIdle = this.nowMs >= this.#closeIdleAtMs;
     for (const connection of this.#connections.keys()) {
-      if (closeIdle && connection.idle) connection.close();
+      if (closeIdle && connection.isIdle()) connection.close();
       else connection.sweep();
     }
     this.nowMs += SWEEP_INTERVAL_MS;

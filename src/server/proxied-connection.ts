@@ -59,7 +59,7 @@ export class ProxiedConnection implements ByteStreamHandler, ServedConnection {
     stream.handler = this;
   }
 
-  get idle(): boolean {
+  isIdle(): boolean {
     return this.#reader.idle;
   }
 
@@ -70,7 +70,7 @@ export class ProxiedConnection implements ByteStreamHandler, ServedConnection {
   sweep(): void {
     if (this.#owner.nowMs < this.#deadlineMs || this.stream.closed) return;
     // A load balancer may open connections for later, or to see whether somebody listens.
-    if (this.idle) this.stream.close();
+    if (this.isIdle()) this.stream.close();
     else this.#abort("PROXY_HEADER_LATE");
   }
 
@@ -79,7 +79,7 @@ export class ProxiedConnection implements ByteStreamHandler, ServedConnection {
   }
 
   onEnd(): void {
-    if (this.idle) {
+    if (this.isIdle()) {
       this.stream.close();
       return;
     }

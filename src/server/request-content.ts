@@ -6,12 +6,10 @@
  * can only be given a name. Writing never blocks the event loop; how much waits to be written is
  * for the owner to bound by not reading.
  */
-import { randomBytes } from "node:crypto";
-import { close, openSync, unlinkSync, writev } from "node:fs";
-import path from "node:path";
-import { BlockList } from "../base/block-list.ts";
-import { blockPool } from "../base/block-pool.ts";
+import { close, unlinkSync } from "node:fs";
 import type { SpooledContent } from "../workers/application-request.ts";
+import { FileAppender, type FileAppenderOwner } from "./file-appender.ts";
+import { openNamedFile, openNamelessFile } from "./temporary-file.ts";
 
 export interface SpoolSettings {
   /** Contents up to this size stay in memory and travel inline. */
@@ -31,8 +29,13 @@ export interface RequestContentOwner {
   onContentFailed(error: Error): void;
 }
 
-/** Written by one system call. */
-const BLOCKS_PER_WRITE_MAX = 16;
+/** A content's file, and what is written to it. */
+interface ContentFile {
+  readonly descriptor: number;
+  /** null where it has lost its name already. */
+  readonly path: string | null;
+  readonly appender: FileAppender;
+}
 
 /**
  * Where contents that stay in memory lie. Used again for the next content of the same connection,
@@ -56,17 +59,12 @@ export class ContentMemory {
   }
 }
 
-export class RequestContent {
+export class RequestContent implements FileAppenderOwner {
   lengthBytes = 0;
   readonly #settings: SpoolSettings;
   readonly #owner: RequestContentOwner;
   readonly #memory: ContentMemory;
-  /** What is to be written to the file and is not in it yet. */
-  readonly #pending = new BlockList(blockPool);
-  #descriptor: number | null = null;
-  #path: string | null = null;
-  #writtenBytes = 0;
-  #writing = false;
+  #file: ContentFile | null = null;
   #released = false;
 
   constructor(settings: SpoolSettings, owner: RequestContentOwner, memory: ContentMemory) {
@@ -77,7 +75,7 @@ export class RequestContent {
 
   /** Bytes received that are not in the file yet. Always 0 while the content is in memory. */
   get pendingBytes(): number {
-    return this.#pending.length;
+    return this.#file === null ? 0 : this.#file.appender.pendingBytes;
   }
 
   /** Copies `bytes[start..end)`. */
@@ -86,17 +84,16 @@ export class RequestContent {
     const { inlineMaxBytes } = this.#settings;
     const before = this.lengthBytes;
     this.lengthBytes += end - start;
-    if (this.#descriptor === null && this.lengthBytes <= inlineMaxBytes) {
+    if (this.#file === null && this.lengthBytes <= inlineMaxBytes) {
       const memory = this.#memory.reserve(this.lengthBytes, before, inlineMaxBytes);
       bytes.copy(memory, before, start, end);
       return;
     }
-    if (this.#descriptor === null) {
-      if (!this.#open()) return;
-      this.#pending.append(this.#memory.view(before), 0, before);
+    if (this.#file === null) {
+      this.#file = this.#open();
+      this.#file?.appender.append(this.#memory.view(before), 0, before);
     }
-    this.#pending.append(bytes, start, end);
-    this.#writeNext();
+    this.#file?.appender.append(bytes, start, end);
   }
 
   /**
@@ -104,8 +101,9 @@ export class RequestContent {
    * the same memory begins.
    */
   take(): Buffer | SpooledContent | null {
-    if (this.#descriptor !== null) {
-      return { descriptor: this.#descriptor, path: this.#path, lengthBytes: this.lengthBytes };
+    if (this.#file !== null) {
+      const { descriptor, path } = this.#file;
+      return { descriptor, path, lengthBytes: this.lengthBytes };
     }
     return this.lengthBytes === 0 ? null : this.#memory.view(this.lengthBytes);
   }
@@ -113,58 +111,42 @@ export class RequestContent {
   /** Gives the file back. Idempotent. */
   release(): void {
     this.#released = true;
-    if (!this.#writing) this.#end();
+    const file = this.#file;
+    file?.appender.release(() => removeFile(file));
   }
 
-  #open(): boolean {
-    const namedFileFolder = this.#settings.namedFileFolder();
-    const folder = namedFileFolder ?? this.#settings.folder;
-    const name = path.join(folder, `portico-body-${randomBytes(12).toString("hex")}`);
-    try {
-      this.#descriptor = openSync(name, "wx+", 0o600);
-      if (namedFileFolder !== null) this.#path = name;
-      else unlinkSync(name);
-      return true;
-    } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
-      return false;
-    }
+  /** Called by the appender. */
+  onAppended(): void {
+    if (this.pendingBytes === 0) this.#owner.onContentWritten();
   }
 
-  #writeNext(): void {
-    if (this.#writing || this.#descriptor === null || this.#pending.length === 0) return;
-    this.#writing = true;
-    const blocks = this.#pending.first(BLOCKS_PER_WRITE_MAX);
-    writev(this.#descriptor, blocks, this.#writtenBytes, (error, count) => {
-      this.#writing = false;
-      if (this.#released) this.#end();
-      else if (error !== null) this.#fail(error);
-      else this.#onWritten(count);
-    });
-  }
-
-  #onWritten(count: number): void {
-    this.#writtenBytes += count;
-    this.#pending.drop(count);
-    if (this.#pending.length > 0) this.#writeNext();
-    else this.#owner.onContentWritten();
-  }
-
-  #fail(error: Error): void {
+  /** Called by the appender. */
+  onAppendFailed(error: Error): void {
     this.release();
     this.#owner.onContentFailed(error);
   }
 
-  #end(): void {
-    this.#pending.clear();
-    if (this.#descriptor === null) return;
-    close(this.#descriptor, () => {});
-    this.#descriptor = null;
-    if (this.#path === null) return;
+  #open(): ContentFile | null {
+    const namedFileFolder = this.#settings.namedFileFolder();
     try {
-      unlinkSync(this.#path);
-    } catch {
-      // The worker removed the name when it opened the file.
+      const file =
+        namedFileFolder === null
+          ? { descriptor: openNamelessFile(this.#settings.folder), path: null }
+          : openNamedFile(namedFileFolder);
+      return { ...file, appender: new FileAppender(file.descriptor, this) };
+    } catch (error) {
+      this.onAppendFailed(error instanceof Error ? error : new Error(String(error)));
+      return null;
     }
+  }
+}
+
+function removeFile({ descriptor, path }: ContentFile): void {
+  close(descriptor, () => {});
+  if (path === null) return;
+  try {
+    unlinkSync(path);
+  } catch {
+    // The worker removed the name when it opened the file.
   }
 }

@@ -5,10 +5,11 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { freePort } from "../../bench/free-port.ts";
 import { ProjectFolder } from "../server/development/project-folder.ts";
 import { findProgram, requireProgram } from "../system-programs.ts";
 import { Browser, type Page } from "./browser.ts";
-import { freePort, type ServerProcess, startPortico } from "./server-process.ts";
+import { type ServerProcess, startPortico } from "./server-process.ts";
 
 /** The page that waits asks again within a second; this is for a machine that is busy. */
 const SHOWN_WITHIN_MS = 20_000;

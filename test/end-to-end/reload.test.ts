@@ -9,15 +9,10 @@ import assert from "node:assert/strict";
 import { cpSync, existsSync, readFileSync, realpathSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { freePort } from "../../bench/free-port.ts";
 import { ProjectFolder } from "../server/development/project-folder.ts";
 import { type RawResponse, rawRequest } from "./raw-client.ts";
-import {
-  freePort,
-  PROJECT_FOLDER,
-  runPortico,
-  type ServerProcess,
-  startPortico,
-} from "./server-process.ts";
+import { PROJECT_FOLDER, runPortico, type ServerProcess, startPortico } from "./server-process.ts";
 
 /** On a quiet machine it is less than half a second. */
 const SERVED_WITHIN_MS = 3_000;

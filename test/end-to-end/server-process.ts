@@ -297,19 +297,6 @@ export function runPortico(
   return runToEnd(PORTICO, args, options);
 }
 
-/**
- * A port of 127.0.0.1 that was free a moment ago, for servers that cannot say which port they
- * took.
- */
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 /** This process's environment without what would set options of the servers that are started. */
 function inheritedEnvironment(): NodeJS.ProcessEnv {
   const setsOption = /^(?:PORTICO_|GUNICORN_|PORT$|WEB_CONCURRENCY$|VIRTUAL_ENV$|PYTHONPATH$)/;

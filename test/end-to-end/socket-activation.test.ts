@@ -4,10 +4,10 @@ import { existsSync, mkdtempDisposableSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
+import { freePort } from "../../bench/free-port.ts";
 import { APPLICATIONS, get, TRANSPORTS } from "./exercise.ts";
 import { RawClient, rawRequest } from "./raw-client.ts";
 import {
-  freePort,
   PORTICO,
   type ProcessEnd,
   runToEnd,

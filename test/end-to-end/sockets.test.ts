@@ -5,9 +5,10 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { freePort } from "../../bench/free-port.ts";
 import { APPLICATIONS, get, TRANSPORTS } from "./exercise.ts";
 import { rawRequest } from "./raw-client.ts";
-import { freePort, PORTICO, runPortico, startPortico, startServer } from "./server-process.ts";
+import { PORTICO, runPortico, startPortico, startServer } from "./server-process.ts";
 
 for (const transport of TRANSPORTS) {
   const site = [

@@ -75,7 +75,7 @@ test("as long as little waits, everything goes straight through", () => {
   const fixture = new Fixture();
   fixture.write(100);
   assert.equal(fixture.outlet.full, false);
-  assert.equal(fixture.outlet.unsentBytes, 100);
+  assert.equal(fixture.outlet.flush(), 100);
   fixture.client.drain();
   assert.equal(fixture.received, fixture.sent);
   assert.equal(fixture.drained, 1);
@@ -99,12 +99,12 @@ test("behind for longer: what follows goes to a file, and the source is free", a
   assert.equal(fixture.outlet.full, false);
   assert.equal(fixture.drained, 1);
   fixture.write(500);
-  assert.equal(fixture.outlet.unsentBytes, 650);
+  assert.equal(fixture.outlet.flush(), 650);
   assert.equal(fixture.client.unsentBytes, 150);
   fixture.outlet.end();
   assert.equal(fixture.client.sawEnd, false);
   fixture.client.drain();
-  await fixture.until(() => fixture.outlet.unsentBytes === 0);
+  await fixture.until(() => fixture.outlet.flush() === 0);
   assert.equal(fixture.received, fixture.sent);
   assert.ok(fixture.client.sawEnd);
 });
@@ -132,7 +132,7 @@ test("a client that takes all of it in small pieces gets it in order", async () 
     fixture.write(97);
     fixture.client.drain(40);
   }
-  while (fixture.outlet.unsentBytes > 0) {
+  while (fixture.outlet.flush() > 0) {
     fixture.client.drain(40);
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -204,7 +204,7 @@ test("where memory is short, nothing more is kept in it", async () => {
   fixture.write(30);
   assert.equal(fixture.client.unsentBytes, 60, "the rest is in the file");
   fixture.client.drain();
-  await fixture.until(() => fixture.outlet.unsentBytes === 0);
+  await fixture.until(() => fixture.outlet.flush() === 0);
   assert.equal(fixture.received, fixture.sent);
   fixture.outlet.look(1, false);
   assert.equal(fixture.memory.heldBytes, 1_000);

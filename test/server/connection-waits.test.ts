@@ -184,7 +184,7 @@ test("deadlines: an idle connection is closed, one that waits for its answer is 
   fixture.sweepAt(1_000_000);
   assert.equal(fixture.client.closed, false);
   fixture.handler.answerAt(0).answer("");
-  assert.ok(fixture.connection.idle);
+  assert.ok(fixture.connection.isIdle());
   fixture.sweepAt(1_029_999);
   assert.equal(fixture.client.closed, false);
   fixture.sweepAt(1_030_000);
@@ -206,12 +206,12 @@ test("an idle time begins when the answer has been taken", () => {
   fixture.client.takeAtMost(100);
   fixture.client.deliver(get("/"));
   fixture.handler.answerAt(0).answer("a".repeat(500));
-  assert.equal(fixture.connection.idle, false);
+  assert.equal(fixture.connection.isIdle(), false);
   fixture.sweepAt(0);
   fixture.sweepAt(35_000);
   assert.equal(fixture.client.closed, false, "some of the answer is still to come");
   fixture.client.drain();
-  assert.ok(fixture.connection.idle);
+  assert.ok(fixture.connection.isIdle());
   fixture.sweepAt(64_999);
   assert.equal(fixture.client.closed, false);
   fixture.sweepAt(65_000);
