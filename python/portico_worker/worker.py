@@ -132,7 +132,7 @@ class Worker:
         start_response, early_hints = answer.start_response, answer.early_hints
         answer.began = now = flushed_at = perf_counter()
         for request in batch:
-            slot, generation, template, fields, path, query, raw_uri, body, length = request
+            slot, generation, template, fields, path, query, raw_uri, body, own = request
             base, flush_first, bodyless = (
                 self._templates[template] if fields is None else self._template(template, fields)
             )
@@ -145,8 +145,8 @@ class Worker:
             environ["PATH_INFO"] = path
             environ["QUERY_STRING"] = query
             environ["RAW_URI"] = path if raw_uri is None else raw_uri
-            if length is not None:
-                environ["CONTENT_LENGTH"] = length
+            if own is not None:
+                environ.update(own)
             answer.slot, answer.generation = slot, generation
             answer.bodyless_method = bodyless
             answer.head = None

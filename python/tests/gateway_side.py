@@ -96,13 +96,13 @@ def request(
     query: str = "",
     raw_uri: str | None = None,
     body: bytes | int | str | None = None,
-    length: str | None = None,
+    own: dict[str, str] | None = None,
     **more: str,
 ) -> tuple[Any, ...]:
     """A request's tuple."""
     if fields is not None:
         fields = {**fields, "REQUEST_METHOD": method, **more}
-    return (slot, generation, template, fields, path, query, raw_uri, body, length)
+    return (slot, generation, template, fields, path, query, raw_uri, body, own)
 
 
 class Gateway:

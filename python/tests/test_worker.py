@@ -229,13 +229,14 @@ class Templates(unittest.TestCase):
             gateway.send([request(template=worker.TEMPLATES_MAX, fields=None)])
             self.assertIsNone(gateway.frame())
 
-    def test_a_length_does_not_stay_in_a_template(self) -> None:
+    def test_entries_of_one_request_do_not_stay_in_a_template(self) -> None:
         def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
             start_response("200 OK", [TEXT])
             return [environ.get("CONTENT_LENGTH", "none").encode()]
 
         with Gateway(application) as gateway:
-            self.assertEqual(self.host(gateway, template=0, body=b"abc", length="3"), b"3")
+            own = {"CONTENT_LENGTH": "3"}
+            self.assertEqual(self.host(gateway, template=0, body=b"abc", own=own), b"3")
             self.assertEqual(self.host(gateway, template=0, fields=None), b"none")
 
 

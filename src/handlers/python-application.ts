@@ -6,6 +6,7 @@ import type { HeaderSection } from "../http1/request-head.ts";
 import {
   type AnswerSink,
   type ApplicationRequest,
+  type EnvironEntry,
   EnvironTemplate,
   type SpooledContent,
 } from "../workers/application-request.ts";
@@ -68,7 +69,6 @@ class PythonConnection implements ConnectionHandler {
         path,
         head.query,
         head.rawTarget === path ? null : head.rawTarget,
-        request.contentLength === null ? null : String(request.contentLength),
         request,
       ),
       sink,
@@ -98,13 +98,18 @@ class PythonConnection implements ConnectionHandler {
   }
 }
 
+/** What of a request's environ holds for no other, however alike their header sections. */
+function ownEntriesOf({ contentLength }: HandledRequest): readonly EnvironEntry[] | null {
+  return contentLength === null ? null : [["CONTENT_LENGTH", String(contentLength)]];
+}
+
 class PythonRequest implements ApplicationRequest {
   readonly template: EnvironTemplate;
   readonly path: string;
   readonly query: string;
   readonly rawUri: string | null;
   readonly content: Buffer | SpooledContent | null;
-  readonly contentLength: string | null;
+  readonly ownEntries: readonly EnvironEntry[] | null;
   readonly #request: HandledRequest;
 
   constructor(
@@ -112,7 +117,6 @@ class PythonRequest implements ApplicationRequest {
     path: string,
     query: string,
     rawUri: string | null,
-    contentLength: string | null,
     request: HandledRequest,
   ) {
     this.template = template;
@@ -120,7 +124,7 @@ class PythonRequest implements ApplicationRequest {
     this.query = query;
     this.rawUri = rawUri;
     this.content = request.content;
-    this.contentLength = contentLength;
+    this.ownEntries = ownEntriesOf(request);
     this.#request = request;
   }
 

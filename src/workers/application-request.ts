@@ -4,6 +4,9 @@
  * out as the worker wrote it.
  */
 
+/** A name and its value, each character one byte. */
+export type EnvironEntry = readonly [name: string, value: string];
+
 /**
  * The environ entries that a client repeats from request to request. Whoever builds requests keeps
  * the same object while the entries stay the same; a worker is then sent its number only.
@@ -43,8 +46,11 @@ export interface ApplicationRequest {
   readonly rawUri: string | null;
   /** Valid until the answer is complete or has failed; null for an empty content. */
   readonly content: Buffer | SpooledContent | null;
-  /** Replaces CONTENT_LENGTH where the content came chunked. */
-  readonly contentLength: string | null;
+  /**
+   * Entries of this request alone, which replace those of the template: CONTENT_LENGTH where the
+   * content came chunked, and what tells requests apart that repeat their fields. null for none.
+   */
+  readonly ownEntries: readonly EnvironEntry[] | null;
   /**
    * May it be run again when the worker died while it may have been running (RFC 9110 section
    * 9.2.2)?

@@ -1,6 +1,7 @@
 /**
  * The worker protocol of docs/worker-protocol.md, as constants and pure functions. Knows no socket.
  */
+import type { EnvironEntry } from "./application-request.ts";
 import { encodeInternedString, MarshalWriter } from "./marshal-writer.ts";
 
 /** Kinds of the frames that a worker sends. */
@@ -106,6 +107,7 @@ const INTERNED_NAMES: ReadonlyMap<string, Buffer> = new Map(
     "HTTP_SEC_FETCH_USER",
     "HTTP_TE",
     "HTTP_TRACEPARENT",
+    "HTTP_TRACESTATE",
     "HTTP_UPGRADE_INSECURE_REQUESTS",
     "HTTP_USER_AGENT",
     "HTTP_X_FORWARDED_FOR",
@@ -126,17 +128,12 @@ const TRAILERS_NAME = /* @__PURE__ */ encodeInternedString("portico.trailers");
  * @param trailers fields of this request alone: such a template must not be used again
  */
 export function encodeEnviron(
-  entries: Iterable<readonly [name: string, value: string]>,
+  entries: Iterable<EnvironEntry>,
   trailers: readonly { readonly name: string; readonly value: string }[] = [],
 ): Buffer {
   const writer = new MarshalWriter(1024);
   writer.dict();
-  for (const [name, value] of entries) {
-    const interned = INTERNED_NAMES.get(name);
-    if (interned === undefined) writer.string(name);
-    else writer.encoded(interned);
-    writer.string(value);
-  }
+  writeEntries(writer, entries);
   if (trailers.length > 0) {
     writer.encoded(TRAILERS_NAME);
     writer.list(trailers.length);
@@ -148,6 +145,22 @@ export function encodeEnviron(
   }
   writer.endDict();
   return Buffer.from(writer.bytes.subarray(0, writer.length));
+}
+
+/** Writes entries as a marshal dict. */
+export function writeEnviron(writer: MarshalWriter, entries: Iterable<EnvironEntry>): void {
+  writer.dict();
+  writeEntries(writer, entries);
+  writer.endDict();
+}
+
+function writeEntries(writer: MarshalWriter, entries: Iterable<EnvironEntry>): void {
+  for (const [name, value] of entries) {
+    const interned = INTERNED_NAMES.get(name);
+    if (interned === undefined) writer.string(name);
+    else writer.encoded(interned);
+    writer.string(value);
+  }
 }
 
 /** The frame `("cancel", slot, generation)`. */

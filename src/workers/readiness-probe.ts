@@ -91,7 +91,7 @@ function probeRequest({ path, query, host, scheme }: ReadinessTarget): Applicati
     query,
     rawUri: null,
     content: null,
-    contentLength: null,
+    ownEntries: null,
     idempotent: true,
     safe: true,
     id: "readiness",

@@ -8,7 +8,7 @@ import type { ByteStream } from "../net/byte-stream.ts";
 import type { EnvironTemplate, SpooledContent } from "./application-request.ts";
 import type { Job } from "./job.ts";
 import { MarshalWriter } from "./marshal-writer.ts";
-import { NO_TEMPLATE, TEMPLATES_MAX } from "./protocol.ts";
+import { NO_TEMPLATE, TEMPLATES_MAX, writeEnviron } from "./protocol.ts";
 
 /**
  * Hands a file over to the worker and returns the path that the worker opens, or null when it was
@@ -59,8 +59,8 @@ export class RequestBatch {
     if (request.rawUri === null) writer.none();
     else writer.string(request.rawUri);
     this.#addContent(writer, request.content);
-    if (request.contentLength === null) writer.none();
-    else writer.string(request.contentLength);
+    if (request.ownEntries === null) writer.none();
+    else writeEnviron(writer, request.ownEntries);
   }
 
   /** Sends the frame, and begins the next batch. */

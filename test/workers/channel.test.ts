@@ -50,7 +50,14 @@ function assertMixedAnswers(fixture: ChannelFixture, jobs: readonly SentJob[]): 
 test("a batch is one write with one list of requests", () => {
   const fixture = ChannelFixture.ready();
   const [first, second] = fixture.send(
-    makeRequest("/caf\xc3\xa9", { query: "a=1", rawUri: "/caf%C3%A9?a=1", contentLength: "3" }),
+    makeRequest("/caf\xc3\xa9", {
+      query: "a=1",
+      rawUri: "/caf%C3%A9?a=1",
+      ownEntries: [
+        ["CONTENT_LENGTH", "3"],
+        ["HTTP_X_OWN", "caf\xc3\xa9"],
+      ],
+    }),
     makeRequest("/two", { content: Buffer.from("a\0b") }),
   );
   assert.equal(fixture.worker.stream.writes.length, 1);
@@ -64,7 +71,14 @@ test("a batch is one write with one list of requests", () => {
   assert.equal(request.query, "a=1");
   assert.equal(request.rawUri, "/caf%C3%A9?a=1");
   assert.equal(request.body, null);
-  assert.equal(request.contentLength, "3");
+  assert.deepEqual(
+    [...(request.own ?? [])],
+    [
+      ["CONTENT_LENGTH", "3"],
+      ["HTTP_X_OWN", "caf\xc3\xa9"],
+    ],
+  );
+  assert.equal(fixture.worker.request(1).own, null);
   assert.equal(fixture.worker.request(1).slot, second?.slot);
   assert.equal(fixture.worker.request(1).rawUri, null);
   assert.deepEqual(fixture.worker.request(1).body, Buffer.from("a\0b"));

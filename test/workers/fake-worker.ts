@@ -17,7 +17,8 @@ export interface SentRequest {
   readonly query: string;
   readonly rawUri: string | null;
   readonly body: Buffer | number | string | null;
-  readonly contentLength: string | null;
+  /** Environ entries of this request alone. */
+  readonly own: ReadonlyMap<MarshalValue, MarshalValue> | null;
 }
 
 export interface Address {
@@ -187,7 +188,7 @@ export class FakeWorker {
 
 function readRequest(value: MarshalValue): SentRequest {
   assert.ok(Array.isArray(value) && value.length === 9, "a request is a tuple of nine");
-  const [slot, generation, template, fields, path, query, rawUri, body, contentLength] = value;
+  const [slot, generation, template, fields, path, query, rawUri, body, own] = value;
   return {
     slot: slot as number,
     generation: generation as number,
@@ -197,6 +198,6 @@ function readRequest(value: MarshalValue): SentRequest {
     query: query as string,
     rawUri: rawUri as string | null,
     body: body as Buffer | number | string | null,
-    contentLength: contentLength as string | null,
+    own: own as ReadonlyMap<MarshalValue, MarshalValue> | null,
   };
 }

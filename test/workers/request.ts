@@ -17,7 +17,7 @@ export function makeRequest(
     query: "",
     rawUri: null,
     content: null,
-    contentLength: null,
+    ownEntries: null,
     idempotent: true,
     safe: true,
     id: `id of ${path}`,
