@@ -310,7 +310,9 @@ class Rules(Case):
             start_response("200 OK", [TEXT])
             return [content]
 
-        answer = self.answer(application, method="POST", body=b"chunked", own={"CONTENT_LENGTH": "7"})
+        answer = self.answer(
+            application, method="POST", body=b"chunked", own={"CONTENT_LENGTH": "7"}
+        )
         self.assertEqual(answer.content, b"chunked")
 
     def test_errors_is_a_text_stream(self) -> None:
