@@ -342,6 +342,7 @@ export class HttpConnection
   #failed(failure: RequestFailure, head: RequestHead, cause?: string): WrittenAnswer {
     const { failures, errorPages, nowMs } = this.#context;
     this.#request ??= new ReceivedRequest(head, this.#screening.provenanceOf(head));
+    this.#request.failure = failure;
     failures.add(failure, this.#request, nowMs, cause);
     return failureAnswer(errorPages, failure, this.#request, this.#requests.retryAfterSeconds);
   }
@@ -363,8 +364,7 @@ export class HttpConnection
   #finishAnswer(): void {
     this.#pending = null;
     this.#answerPaused = false;
-    this.#exchangeLog?.end(this.#head, this.#request);
-    this.#releaseRequest();
+    this.#endExchange();
     if (this.#response.fellShort) {
       this.#context.log.error("an answer was shorter than its Content-Length");
       this.#cutShort();
@@ -437,20 +437,19 @@ export class HttpConnection
   #answerAndClose(answer: WrittenAnswer, request: FramedRequest): void {
     this.#response.begin(request, false, answer.status, answer.contentLength);
     this.#response.answer(withAddedFields(answer, this.#screening.admission), true);
-    this.#exchangeLog?.end(this.#head ?? this.#receiver.refusedHead, this.#request);
-    this.#releaseRequest();
+    this.#endExchange();
     this.#linger();
   }
 
   /** Ends an answer that is not whole, in a way that the client can tell from a whole one. */
   #cutShort(): void {
-    this.#exchangeLog?.end(this.#head, this.#request);
-    this.#releaseRequest();
+    this.#endExchange();
     if (this.#response.endsWithConnection) this.#stream.reset();
     else this.#linger();
   }
 
-  #releaseRequest(): void {
+  #endExchange(): void {
+    this.#exchangeLog?.end(this.#head ?? this.#receiver.refusedHead, this.#request);
     this.#head = null;
     this.#request = null;
     this.#screening.admission = null;

@@ -95,6 +95,8 @@ export class ExchangeLog {
     record.status = isAnswered ? response.status : CLIENT_CLOSED_REQUEST;
     record.contentBytes = isAnswered ? response.contentBytes : 0;
     record.responseHead = isAnswered ? response.keptHead : null;
+    record.failure = request?.failure ?? null;
+    record.requestContentBytes = request?.contentBytes ?? 0;
     record.requestId = request?.idInUse ?? record.requestId;
     const share = this.#pending?.workerShare ?? null;
     this.#pending = null;

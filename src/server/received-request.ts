@@ -8,6 +8,7 @@ import type { Provenance } from "../handlers/provenance.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { TrailerField } from "../http1/trailer-section.ts";
 import type { SpooledContent } from "../workers/application-request.ts";
+import type { RequestFailure } from "./failure-answer.ts";
 
 const NO_TRAILERS: readonly TrailerField[] = [];
 
@@ -17,6 +18,8 @@ export class ReceivedRequest implements HandledRequest {
   readonly content: Buffer | SpooledContent | null;
   readonly contentLength: number | null;
   readonly trailers: readonly TrailerField[];
+  /** Why it got no answer of the application; null where it may get, or got, one. */
+  failure: RequestFailure | null = null;
   #id: string | null = null;
 
   constructor(
@@ -31,6 +34,13 @@ export class ReceivedRequest implements HandledRequest {
     this.content = content;
     this.contentLength = contentLength;
     this.trailers = trailers;
+  }
+
+  /** Bytes of the content, without its framing. */
+  get contentBytes(): number {
+    const { content } = this;
+    if (content === null) return 0;
+    return content instanceof Uint8Array ? content.length : content.lengthBytes;
   }
 
   /** {@link ReceivedRequest.id}, where somebody has asked for it. */

@@ -18,6 +18,8 @@ const EPOCH_MS = 784_111_777_000;
 interface Line {
   readonly request: string | null;
   readonly status: number;
+  readonly failure: string | null;
+  readonly requestBytes: number;
   readonly bytes: number;
   readonly startedAtMs: number;
   readonly durationUs: number;
@@ -78,6 +80,8 @@ function shown(record: AccessRecord): Line {
   return {
     request: method === null ? null : `${method} ${target}`,
     status: record.status,
+    failure: record.failure,
+    requestBytes: record.requestContentBytes,
     bytes: record.contentBytes,
     startedAtMs: record.startedAtEpochMs - EPOCH_MS,
     durationUs: record.durationUs,
@@ -99,6 +103,8 @@ test("an answer in one piece: its status, its content, its times", () => {
   assert.deepEqual(logged.takeOne(), {
     request: "GET /a",
     status: 200,
+    failure: null,
+    requestBytes: 0,
     bytes: 5,
     startedAtMs: 1_000,
     durationUs: 12_346,
@@ -153,6 +159,16 @@ test("only content that is sent is counted", () => {
     ["GET /d", 200, 4],
     ["GET /e", 200, 13],
   ]);
+});
+
+test("the content of a request is counted once it is handed on", () => {
+  const logged = new LoggedConnection();
+  logged.send(post("/a", "1234567"));
+  logged.fixture.handler.answerAt(0).answer("");
+  assert.equal(logged.takeOne().requestBytes, 7);
+  logged.send(get("/b"));
+  logged.fixture.handler.answerAt(1).answer("");
+  assert.equal(logged.takeOne().requestBytes, 0, "the next one begins anew");
 });
 
 test("pipelined requests come in their order, each from when it is taken up", () => {
@@ -234,14 +250,15 @@ test("failures have their status, and the id that their clients were given", () 
     logged.send(get("/a"));
     logged.fixture.handler.answerAt(0).sink.onAnswerFailure(failure);
     const line = logged.takeOne();
-    assert.equal(line.status, status);
+    assert.deepEqual([line.status, line.failure], [status, failure]);
     assert.ok(line.requestId !== null);
     assert.ok(logged.fixture.received.includes(`X-Request-ID: ${line.requestId}\r\n`));
   }
   const full = new LoggedConnection();
   full.fixture.handler.full = true;
   full.send(get("/a"));
-  assert.equal(full.takeOne().status, 503);
+  const { status, failure } = full.takeOne();
+  assert.deepEqual([status, failure], [503, "queue-full"]);
 });
 
 test("504 where the whole exchange took too long, with its id", () => {

@@ -5,6 +5,7 @@
  * Text is as it was on the wire, one byte a character (latin-1), and not escaped. Whatever costs
  * something is a method or a getter: a format asks only for what it writes.
  */
+import type { RequestFailure } from "../failure-answer.ts";
 import type { RepeatedParts } from "./repeated-parts.ts";
 
 export interface AccessRecord {
@@ -27,6 +28,13 @@ export interface AccessRecord {
   readonly protocol: string;
   /** 499 where the connection ended before an answer began, as with nginx. */
   readonly status: number;
+  /**
+   * Why the application did not answer; null where it did, or the gateway answers by a rule or a
+   * limit of its own.
+   */
+  readonly failure: RequestFailure | null;
+  /** Of the request's content, without its framing; 0 where it was not handed on. */
+  readonly requestContentBytes: number;
   /** Of the answer's content that was sent, without its framing. */
   readonly contentBytes: number;
   /** From the request's first byte to the answer's last, as it leaves, in whole microseconds. */

@@ -11,6 +11,7 @@ import type { HeaderMap } from "../../handlers/header-map.ts";
 import type { Provenance } from "../../handlers/provenance.ts";
 import { trimOws } from "../../http/fields.ts";
 import type { RequestHead } from "../../http1/request-head.ts";
+import type { RequestFailure } from "../failure-answer.ts";
 import type { AccessRecord } from "./access-record.ts";
 import { RepeatedParts } from "./repeated-parts.ts";
 
@@ -19,6 +20,8 @@ const BASIC = /^basic +([A-Za-z0-9+/=_-]+) *$/i;
 export class ExchangeRecord implements AccessRecord {
   startedAtEpochMs = 0;
   status = 0;
+  failure: RequestFailure | null = null;
+  requestContentBytes = 0;
   contentBytes = 0;
   durationUs = 0;
   queueUs: number | null = null;

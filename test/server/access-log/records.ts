@@ -28,6 +28,8 @@ export function accessRecord(values: RecordValues = {}): AccessRecord {
     query: "page=2",
     protocol: "HTTP/1.1",
     status: 200,
+    failure: null,
+    requestContentBytes: 0,
     contentBytes: 4_207,
     durationUs: 6_012,
     queueUs: 31,
