@@ -41,6 +41,9 @@ class CountingStream implements ByteStream {
   readonly remoteAddress: SocketAddress = { family: "inet", host: "192.0.2.7", port: 50_123 };
   readonly localAddress: SocketAddress = { family: "inet", host: "192.0.2.1", port: 8000 };
   readonly closed = false;
+  readonly descriptor = null;
+  readonly receivedBytes = 0;
+  readonly sentBytes = 0;
   readonly unreadByPeer = false;
   readonly unsentBytes = 0;
   writes = 0;

@@ -27,31 +27,42 @@ GATEWAY_END_BOUND_S = 2.0
 ZYGOTE_END_BOUND_S = 1.0
 POLL_INTERVAL_S = 0.02
 PATH_MAX_BYTES = 4096
+PID_MAX_BYTES = 32
 STANDARD_STREAMS = range(3)
 # After each look at a socket that seems to be listened on; 0.4 s together.
 PROBE_PAUSES_S = (0.01, 0.02, 0.04, 0.08, 0.25)
 
 
-def fork_guardian(control: socket.socket, gateway: int, socket_files: list[dict[str, Any]]) -> int:
+def fork_guardian(
+    control: socket.socket, gateway: int, socket_files: list[dict[str, Any]]
+) -> tuple[int, int | None]:
     """Forks the guardian.
 
     Returns the writing end of a pipe, which the zygote keeps open as long as it lives, and no child
-    of it should. What it writes there is the path of a folder to remove.
+    of it should; what it writes there is the path of a folder to remove. And the guardian's PID;
+    None where the system had no room for it.
     """
     zygote_ended, zygote_lives = os.pipe()
     os.set_blocking(zygote_ended, False)
+    told, tells = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            if os.fork() == 0:
-                os.close(zygote_lives)
+            guardian = os.fork()
+            if guardian == 0:
+                for descriptor in (zygote_lives, told, tells):
+                    os.close(descriptor)
                 leave_standard_streams()
                 watch(control.fileno(), zygote_ended, gateway, socket_files)
+            os.write(tells, str(guardian).encode())
         finally:
             os._exit(0)
+    os.close(tells)
     os.waitpid(child, 0)
+    pid = os.read(told, PID_MAX_BYTES)
+    os.close(told)
     os.close(zygote_ended)
-    return zygote_lives
+    return zygote_lives, int(pid) if pid else None
 
 
 def leave_standard_streams() -> None:

@@ -70,6 +70,7 @@ def run(
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         close_inherited()
         stack_dump.unblock()
+        stack_dump.ASKED.make_own()
         reseed_numpy()
         process = WorkerProcess(program, number, links)
         process.begin()

@@ -67,7 +67,9 @@ def main(control_descriptor: int) -> None:
     if leads_group:
         # Where the system has no room for it, the start is better than its guard.
         with contextlib.suppress(OSError):
-            zygote.lifeline = guardian.fork_guardian(control, gateway, zygote.socket_files)
+            zygote.lifeline, zygote.guardian_pid = guardian.fork_guardian(
+                control, gateway, zygote.socket_files
+            )
     if settings.link_folder is not None:
         zygote.keep_link_folder(settings.link_folder)
     stack_dump.install()
@@ -91,6 +93,8 @@ def main(control_descriptor: int) -> None:
         python=".".join(str(part) for part in sys.version_info[:3]),
         executable=sys.executable,
         dumpSignal=stack_dump.dump_signal(),
+        stacks=stack_dump.ASKED.offer,
+        guardianPid=zygote.guardian_pid,
         **files_of(settings, None),
     )
     # Once more: the application may have had handlers of its own put in their place.
@@ -180,6 +184,7 @@ class Zygote:
         self.socket_files: list[dict[str, Any]] = []
         # Tells the guardian by its end that this process has ended.
         self.lifeline: int | None = None
+        self.guardian_pid: int | None = None
 
     def say(self, **message: Any) -> None:
         """Sends one control line; if the gateway is gone, reading will tell."""

@@ -6,11 +6,12 @@ import re
 import signal
 import sys
 import unittest
+from pathlib import Path
 
 from portico_worker import stack_dump
 
 from tests.gateway_side import RESPONSE
-from tests.zygote_case import ZygoteCase, until
+from tests.zygote_case import WorkerEnd, ZygoteCase, until
 
 # `/held_in_c` keeps the interpreter's lock in C until a signal has been handled, upon which poll(2)
 # ends; `/matching` keeps it in the engine of regular expressions. Each says when it begins.
@@ -52,7 +53,9 @@ class Dumps(ZygoteCase):
         super().setUp()
         self.write("hanging.py", HANGING)
         self.start("hanging:app", workerClass="thread")
-        self.number = self.expect("loaded")["dumpSignal"]
+        loaded = self.expect("loaded")
+        self.number = loaded["dumpSignal"]
+        self.stacks = loaded["stacks"]
 
     def dump(self, worker: int) -> None:
         self.say(type="signal", worker=worker, signal=self.number)
@@ -95,6 +98,33 @@ class Dumps(ZygoteCase):
         until("the stack", lambda: " in serve\n" in self.stderr())
         (self.folder / "go").touch()
         self.assertEqual(len(end.ask("/waiting")), 5)
+
+
+@unittest.skipUnless(sys.platform == "linux", "the file in memory is Linux's")
+class Asked(Dumps):
+    """The signal upon which the stacks go to a file that is read from outside."""
+
+    def dump(self, worker: int) -> None:
+        self.say(type="signal", worker=worker, signal=self.stacks["signal"])
+
+    def fork_with_channels(self, worker: int, count: int) -> tuple[int, list[WorkerEnd]]:
+        self.pid, ends = super().fork_with_channels(worker, count)
+        return self.pid, ends
+
+    def stderr(self) -> str:
+        """What would go to the log of a worker that is asked the other way."""
+        return self.file(self.pid).read_text()
+
+    def file(self, pid: int) -> Path:
+        return Path(f"/proc/{pid}/fd/{self.stacks['descriptor']}")
+
+    def test_each_worker_has_a_file_of_its_own(self) -> None:
+        first, _ = self.fork(1)
+        second, _ = self.fork(2)
+        self.say(type="signal", worker=2, signal=self.stacks["signal"])
+        until("the stack", lambda: " in serve\n" in self.file(second).read_text())
+        self.assertEqual(self.file(first).read_text(), "")
+        self.assertNotIn(" in serve", super().stderr())
 
 
 class Number(unittest.TestCase):

@@ -228,7 +228,7 @@ class Descriptors(ClassCase):
             sockets = [link for link in links if link.startswith("socket:")]
             self.assertEqual(len(sockets), 2 * channels, links)
             others = sorted(os.path.basename(link) for link in links if link not in sockets)
-            expected = ["kept-by-the-application"]
+            expected = ["kept-by-the-application", "memfd:portico-stacks (deleted)"]
             self.assertEqual(others, expected + ["statm"] * ("maxRssBytes" in more))
             self.assertEqual(self.other_than_standard(end, "/inherited"), [])
 

@@ -46,6 +46,11 @@ export interface ByteStream {
    */
   readonly unsentBytes: number;
   readonly closed: boolean;
+  /** The kernel's number for it in this process; null once it is closed, and where Node has it. */
+  readonly descriptor: number | null;
+  /** All that was handed to the owner, and all that the kernel has taken, in bytes. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
   /**
    * Bytes that the kernel has taken and the peer has not acknowledged; null where the kernel cannot
    * be asked. Costs a system call.

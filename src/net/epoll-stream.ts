@@ -57,6 +57,8 @@ export class EpollStream implements DescriptorStream, Sender {
   readonly remoteAddress: SocketAddress;
   closed = false;
   unreadByPeer = false;
+  receivedBytes = 0;
+  sentBytes = 0;
   readonly #context: EpollStreamContext;
   readonly #fd: number;
   readonly #registration: Registration;
@@ -114,6 +116,10 @@ export class EpollStream implements DescriptorStream, Sender {
       this.#localAddress = localAddressOf(this.#context.libc, this.#fd);
     }
     return this.#localAddress;
+  }
+
+  get descriptor(): number | null {
+    return this.closed ? null : this.#fd;
   }
 
   get unsentBytes(): number {
@@ -222,6 +228,7 @@ export class EpollStream implements DescriptorStream, Sender {
     for (;;) {
       const count = libc.recv(this.#fd, receiveBuffer, receiveBuffer.length, 0);
       if (count > 0) {
+        this.receivedBytes += count;
         this.handler.onBytes(receiveBuffer, count);
         return true;
       }
@@ -253,7 +260,7 @@ export class EpollStream implements DescriptorStream, Sender {
     const { libc } = this.#context;
     for (;;) {
       const sent = libc.send(this.#fd, bytes, length, MSG_NOSIGNAL);
-      if (sent >= 0) return sent;
+      if (sent >= 0) return this.#counted(sent);
       const outcome = this.#notSent("send", "sending to");
       if (outcome !== null) return outcome;
     }
@@ -264,7 +271,7 @@ export class EpollStream implements DescriptorStream, Sender {
     const { libc } = this.#context;
     for (;;) {
       const sent = libc.sendAt(this.#fd, address, length, MSG_NOSIGNAL);
-      if (sent >= 0) return sent;
+      if (sent >= 0) return this.#counted(sent);
       const outcome = this.#notSent("send", "sending to");
       if (outcome !== null) return outcome;
     }
@@ -274,10 +281,15 @@ export class EpollStream implements DescriptorStream, Sender {
     const { libc } = this.#context;
     for (;;) {
       const sent = sendDescriptors(libc, this.#fd, bytes, descriptors);
-      if (sent >= 0) return sent;
+      if (sent >= 0) return this.#counted(sent);
       const outcome = this.#notSent("sendmsg", "passing descriptors to");
       if (outcome !== null) return outcome;
     }
+  }
+
+  #counted(sent: number): number {
+    this.sentBytes += sent;
+    return sent;
   }
 
   /** @returns 0 where there is no room now, -1 where there never will be; null for another try */

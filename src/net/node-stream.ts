@@ -18,6 +18,7 @@ export class NodeStream implements ByteStream {
   readonly localAddress: SocketAddress;
   closed = false;
   unreadByPeer = false;
+  readonly descriptor = null;
   readonly #socket: Socket;
   #endAsked = false;
   #drainAwaited = false;
@@ -59,6 +60,14 @@ export class NodeStream implements ByteStream {
 
   get unsentBytes(): number {
     return this.closed ? 0 : this.#socket.writableLength;
+  }
+
+  get receivedBytes(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get sentBytes(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
   /** Node does not tell. */

@@ -5,8 +5,10 @@ import type { Log } from "../base/log.ts";
 import type { RequestHandler } from "../handlers/handler.ts";
 import type { ErrorPages } from "../http/error-page.ts";
 import type { RequestLimits } from "../http1/receiver.ts";
+import type { RequestHead } from "../http1/request-head.ts";
 import type { ResponseHeadWriter } from "../http1/response.ts";
 import type { OutletSettings } from "./answer-outlet.ts";
+import type { ConnectionActivity, ConnectionPhase } from "./connection-activity.ts";
 import type { IntakeSettings } from "./content-intake.ts";
 import type { ExchangeLogging } from "./exchange-log.ts";
 import type { FailureReport } from "./failure-report.ts";
@@ -47,6 +49,10 @@ export interface ConnectionContext extends ScreeningSettings {
 
 /** What a server does with its connections, whatever they wait for. */
 export interface ServedConnection {
+  readonly phase: ConnectionPhase;
+  readonly activity: ConnectionActivity;
+  /** Of the request that is under way; null while there is none. */
+  readonly head: RequestHead | null;
   /**
    * Whether nothing is under way: it can be closed without harm to anybody. What was written in
    * this turn leaves first.

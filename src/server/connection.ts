@@ -10,14 +10,16 @@
  * time passes: the server sweeps over all connections with the present time.
  */
 import { ProtocolError } from "../base/errors.ts";
-import type { ConnectionHandler, Endpoints, PendingAnswer } from "../handlers/handler.ts";
+import type { ConnectionHandler, Endpoints } from "../handlers/handler.ts";
 import { RequestReceiver } from "../http1/receiver.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { CONTINUE } from "../http1/response.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { AnswerFailure, AnswerSink } from "../workers/application-request.ts";
 import { AnswerOutlet, type OutletOwner } from "./answer-outlet.ts";
+import { AnswerSource } from "./answer-source.ts";
 import { ClientInput } from "./client-input.ts";
+import { ConnectionActivity, type ConnectionPhase } from "./connection-activity.ts";
 import type { ConnectionContext, ServedConnection } from "./connection-context.ts";
 import { ContentIntake } from "./content-intake.ts";
 import { ExchangeLog } from "./exchange-log.ts";
@@ -34,9 +36,6 @@ import { ReceivedRequest } from "./received-request.ts";
 import { type FramedRequest, ResponseWriter } from "./response-writer.ts";
 import { Screening } from "./screening.ts";
 
-/** What the connection waits for. */
-type Phase = "idle" | "head" | "content" | "answer" | "lingering" | "closed";
-
 /** For so long a client may repeat itself at no cost; then its connection takes less memory. */
 const REMEMBERED_MS = 1_000;
 /** What a connection that is one too many gets to ask how the gateway is, which is answered. */
@@ -47,6 +46,9 @@ const UNKNOWN_METHOD = "GET";
 export class HttpConnection
   implements ByteStreamHandler, AnswerSink, OutletOwner, ServedConnection
 {
+  readonly activity: ConnectionActivity;
+  phase: ConnectionPhase = "head";
+  head: RequestHead | null = null;
   readonly #context: ConnectionContext;
   readonly #stream: ByteStream;
   readonly #screening: Screening;
@@ -54,20 +56,17 @@ export class HttpConnection
   readonly #requests: ConnectionHandler;
   readonly #response: ResponseWriter;
   readonly #outlet: AnswerOutlet;
-  #phase: Phase = "head";
   #deadlineMs: number;
   /** When an idle connection gives back what it keeps for a repeated head. */
   #forgetAtMs = Infinity;
   /** When the present exchange has taken too long in all. */
   #exchangeEndsMs = Infinity;
   #isOneTooMany = false;
-  #head: RequestHead | null = null;
   /** Made for the first request that has content. */
   #intake: ContentIntake | null = null;
   /** The present one, once it has arrived whole or has failed. */
   #request: ReceivedRequest | null = null;
-  #pending: PendingAnswer | null = null;
-  #answerPaused = false;
+  readonly #source = new AnswerSource();
   #inputEnded = false;
   readonly #input: ClientInput;
   #advancing = false;
@@ -78,6 +77,7 @@ export class HttpConnection
   constructor(context: ConnectionContext, stream: ByteStream, endpoints: Endpoints) {
     this.#context = context;
     this.#stream = stream;
+    this.activity = new ConnectionActivity(stream, context.nowMs);
     this.#screening = new Screening(context, endpoints);
     this.#receiver = new RequestReceiver(context.settings.request);
     this.#outlet = new AnswerOutlet(stream, context.settings.outlet, context.heldMemory, this);
@@ -90,7 +90,7 @@ export class HttpConnection
 
   isIdle(): boolean {
     if (this.#outlet.flush() > 0) return false;
-    return this.#phase === "idle" || (this.#phase === "head" && this.#receiver.idle);
+    return this.phase === "idle" || (this.phase === "head" && this.#receiver.idle);
   }
 
   /**
@@ -119,7 +119,7 @@ export class HttpConnection
     const now = this.#context.nowMs;
     if (now >= this.#forgetAtMs) this.#forget();
     if (now >= this.#deadlineMs) this.#onDeadline();
-    if (this.#phase === "content" && this.#intake?.tooSlow(now) === true) this.#refuseLate();
+    if (this.phase === "content" && this.#intake?.tooSlow(now) === true) this.#refuseLate();
     if (now >= this.#exchangeEndsMs) this.#onExchangeTooLong();
     // A reset gives the kernel's memory back as well, which a slow reader would hold on to.
     if (this.#outlet.look(now, this.#requests.othersWait)) this.#stream.reset();
@@ -137,7 +137,7 @@ export class HttpConnection
 
   onEnd(): void {
     this.#inputEnded = true;
-    if (this.#phase === "lingering") {
+    if (this.phase === "lingering") {
       this.#closeOnceSent();
       return;
     }
@@ -150,14 +150,11 @@ export class HttpConnection
   }
 
   onOutletDrained(): void {
-    if (this.#answerPaused && !this.#outlet.full) {
-      this.#answerPaused = false;
-      this.#pending?.resume();
-    }
-    const isAnswered = this.#pending === null && this.#head === null;
-    if (this.#phase === "answer" && isAnswered && this.#outlet.caughtUp) this.#nextCycle();
-    else if (this.#phase === "idle") this.#awaitNext();
-    else if (this.#phase === "lingering" && this.#inputEnded) this.#closeOnceSent();
+    if (!this.#outlet.full) this.#source.resume();
+    const isAnswered = !this.#source.isMaking && this.head === null;
+    if (this.phase === "answer" && isAnswered && this.#outlet.caughtUp) this.#nextCycle();
+    else if (this.phase === "idle") this.#awaitNext();
+    else if (this.phase === "lingering" && this.#inputEnded) this.#closeOnceSent();
   }
 
   onOutletFailed(error: Error, isLost: boolean): void {
@@ -166,24 +163,23 @@ export class HttpConnection
   }
 
   onClose(): void {
-    this.#phase = "closed";
-    this.#pending?.cancel();
-    this.#pending = null;
-    this.#exchangeLog?.closed(this.#head, this.#request);
+    this.phase = "closed";
+    this.#source.cancel();
+    this.#exchangeLog?.closed(this.head, this.#request);
     this.#intake?.drop();
     this.#outlet.release();
     this.#context.onClosed(this);
   }
 
   onContentWritten(): void {
-    if (this.#phase !== "content") return;
+    if (this.phase !== "content") return;
     if (this.#intake?.complete === true) this.#dispatch();
     else this.#input.resume(this.#intake, this.#context.nowMs);
   }
 
   onContentFailed(error: Error): void {
-    const head = this.#head;
-    if (this.#phase !== "content" || head === null) return;
+    const head = this.head;
+    if (this.phase !== "content" || head === null) return;
     this.#answerAndClose(this.#failed(contentFailure(error), head, error.message), head);
   }
 
@@ -196,7 +192,7 @@ export class HttpConnection
     contentEnd: number,
     complete: boolean,
   ): void {
-    const head = this.#head;
+    const head = this.head;
     if (head === null) return;
     this.#response.begin(head, this.#mayPersist(head), status, contentLength);
     const { admission } = this.#screening;
@@ -212,7 +208,7 @@ export class HttpConnection
 
   onAnswerInterim(_status: number, bytes: Buffer, headStart: number, headEnd: number): void {
     // HTTP/1.0 knows no interim responses (RFC 9110 section 15.2).
-    if (this.#head?.versionMinor !== 1) return;
+    if (this.head?.versionMinor !== 1) return;
     this.#response.interim(bytes, headStart, headEnd);
     this.#holdBack();
   }
@@ -228,8 +224,8 @@ export class HttpConnection
   }
 
   onAnswerFailure(failure: AnswerFailure | "application-aborted"): void {
-    const head = this.#head;
-    this.#pending = null;
+    const head = this.head;
+    this.#source.end();
     if (this.#response.begun || failure === "application-aborted") {
       if (this.#request !== null) this.#context.failures.addCutShort(this.#request);
       this.#cutShort();
@@ -255,7 +251,7 @@ export class HttpConnection
 
   /** @returns whether there may be more */
   #takeEvent(): boolean {
-    if (this.#phase === "lingering" || this.#phase === "closed") return false;
+    if (this.phase === "lingering" || this.phase === "closed") return false;
     const event = this.#receiver.next();
     switch (event.kind) {
       case "head":
@@ -276,7 +272,7 @@ export class HttpConnection
         }
         return false;
       case "closed":
-        if (this.#phase !== "answer" && this.#phase !== "content") this.#linger();
+        if (this.phase !== "answer" && this.phase !== "content") this.#linger();
         return false;
       default:
         return event satisfies never;
@@ -286,7 +282,8 @@ export class HttpConnection
   #beginRequest(head: RequestHead): void {
     const { settings, errorPages } = this.#context;
     this.#forgetAtMs = Infinity;
-    this.#head = head;
+    this.head = head;
+    this.activity.requests++;
     this.#beginExchange();
     this.#screening.screen(head);
     const answer = this.#screening.admission?.answer ?? null;
@@ -316,7 +313,7 @@ export class HttpConnection
 
   /** The request has arrived whole: hands it on. */
   #dispatch(): void {
-    const head = this.#head;
+    const head = this.head;
     if (head === null) return;
     this.#enter("answer", Infinity);
     this.#input.resume(this.#intake, this.#context.nowMs);
@@ -333,9 +330,13 @@ export class HttpConnection
       isChunked ? (this.#intake?.lengthBytes ?? 0) : null,
       this.#receiver.trailers,
     );
-    this.#pending = this.#requests.handle(this.#request, this);
-    if (this.#pending === null) this.#answer(this.#failed("queue-full", head));
-    else this.#exchangeLog?.handedOn(this.#pending);
+    const pending = this.#requests.handle(this.#request, this);
+    if (pending === null) {
+      this.#answer(this.#failed("queue-full", head));
+      return;
+    }
+    this.#source.begin(pending);
+    this.#exchangeLog?.handedOn(pending);
   }
 
   /** Has it in the log that the application does not answer this request; what is answered. */
@@ -355,15 +356,12 @@ export class HttpConnection
 
   /** Stops the worker while the client has too much to take already. */
   #holdBack(): void {
-    if (this.#answerPaused || this.#pending === null) return;
-    if (this.#outlet.makeRoom(this.#requests.othersWait)) return;
-    this.#answerPaused = true;
-    this.#pending.pause();
+    if (!this.#source.isFlowing) return;
+    if (!this.#outlet.makeRoom(this.#requests.othersWait)) this.#source.pause();
   }
 
   #finishAnswer(): void {
-    this.#pending = null;
-    this.#answerPaused = false;
+    this.#source.end();
     this.#endExchange();
     if (this.#response.fellShort) {
       this.#context.log.error("an answer was shorter than its Content-Length");
@@ -401,7 +399,7 @@ export class HttpConnection
   #awaitMore(): void {
     if (this.#receiver.idle) return;
     this.#beginExchange();
-    if (this.#phase === "idle") this.#enter("head", this.#context.settings.headerTimeoutMs);
+    if (this.phase === "idle") this.#enter("head", this.#context.settings.headerTimeoutMs);
   }
 
   #beginExchange(): void {
@@ -449,15 +447,15 @@ export class HttpConnection
   }
 
   #endExchange(): void {
-    this.#exchangeLog?.end(this.#head ?? this.#receiver.refusedHead, this.#request);
-    this.#head = null;
+    this.#exchangeLog?.end(this.head ?? this.#receiver.refusedHead, this.#request);
+    this.head = null;
     this.#request = null;
     this.#screening.admission = null;
     this.#intake?.drop();
   }
 
   #linger(): void {
-    if (this.#phase === "lingering" || this.#phase === "closed") return;
+    if (this.phase === "lingering" || this.phase === "closed") return;
     const { nowMs } = this.#context;
     this.#lingering = new Lingering(nowMs);
     this.#enter("lingering", this.#lingering.deadline(nowMs) - nowMs);
@@ -473,27 +471,26 @@ export class HttpConnection
   #onDeadline(): void {
     // Whoever has not begun a request is not owed an answer. Where one is still leaving, the write
     // timeout is what bounds it.
-    if (this.#phase === "head" && this.#isOneTooMany) this.#refuse(503, null);
-    else if (this.#phase === "head" && !this.#receiver.idle) this.#refuseLate();
+    if (this.phase === "head" && this.#isOneTooMany) this.#refuse(503, null);
+    else if (this.phase === "head" && !this.#receiver.idle) this.#refuseLate();
     else this.#closeOnceSent();
   }
 
   #onExchangeTooLong(): void {
     this.#exchangeEndsMs = Infinity;
-    if (this.#phase === "head" || this.#phase === "content") this.#refuseLate();
-    else if (this.#phase === "answer") this.#giveUpAnswer();
+    if (this.phase === "head" || this.phase === "content") this.#refuseLate();
+    else if (this.phase === "answer") this.#giveUpAnswer();
   }
 
   #giveUpAnswer(): void {
-    const head = this.#head;
-    this.#pending?.cancel();
-    this.#pending = null;
+    const head = this.head;
+    this.#source.cancel();
     if (head === null || this.#response.begun) this.close();
     else this.#answerAndClose(this.#failed("exchange-timed-out", head), head);
   }
 
-  #enter(phase: Phase, timeoutMs: number): void {
-    this.#phase = phase;
+  #enter(phase: ConnectionPhase, timeoutMs: number): void {
+    this.phase = phase;
     this.#deadlineMs = this.#context.nowMs + timeoutMs;
   }
 }

@@ -82,7 +82,7 @@ export class Gateway {
     this.#surroundings = settings.surroundings;
     this.#succession = new Succession(settings.succession, this, settings.surroundings, log);
     const onFiles = (files: readonly string[]): void => this.#development?.onFiles(files);
-    this.supervisor = new Supervisor(transport, settings.supervisor, { onFiles }, log, clock);
+    this.supervisor = new Supervisor(transport, settings.supervisor, { onFiles, onChange() {} }, log, clock);
     const application = new PythonApplication(
       this.supervisor.dispatcher,
       settings.supervisor.generation.zygote.rootPath,

@@ -19,6 +19,7 @@ import {
   type ProxyViolationCode,
 } from "../net/proxy-header-result.ts";
 import { formatAddress } from "../os/socket-address.ts";
+import { ConnectionActivity } from "./connection-activity.ts";
 import type { ServedConnection } from "./connection-context.ts";
 
 /** Who made it, and takes the stream over. */
@@ -41,6 +42,9 @@ export interface ProxiedConnectionOwner {
 
 export class ProxiedConnection implements ByteStreamHandler, ServedConnection {
   readonly stream: ByteStream;
+  readonly phase = "proxy-header";
+  readonly activity: ConnectionActivity;
+  readonly head = null;
   readonly #owner: ProxiedConnectionOwner;
   readonly #reader: ProxyHeaderReader;
   readonly #deadlineMs: number;
@@ -54,6 +58,7 @@ export class ProxiedConnection implements ByteStreamHandler, ServedConnection {
   ) {
     this.#owner = owner;
     this.stream = stream;
+    this.activity = new ConnectionActivity(stream, owner.nowMs);
     this.#reader = new ProxyHeaderReader(protocol);
     this.#deadlineMs = owner.nowMs + timeoutMs;
     stream.handler = this;

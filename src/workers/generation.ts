@@ -19,6 +19,7 @@ import { RecentRecord } from "./recent-record.ts";
 import { RespawnPause } from "./respawn-pause.ts";
 import type { GenerationStatus, WorkerStatus } from "./supervisor-status.ts";
 import { WarmUp } from "./warm-up.ts";
+import { askStack, type StackAnswer } from "./worker-stack.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 import type { WorkerLifeSettings } from "./worker-life.ts";
 import { WorkerPool, type WorkerPoolOwner } from "./worker-pool.ts";
@@ -47,6 +48,8 @@ export interface GenerationEvents {
   onHung(generation: Generation): void;
   /** Nothing of it is left. */
   onEnded(generation: Generation): void;
+  /** A worker has ended by itself, of code that was made ready. */
+  onWorkerLost(generation: Generation, how: string, pid: number | null): void;
   /** Source files that it has imported, or has failed to. */
   onFiles(files: readonly string[]): void;
 }
@@ -203,8 +206,9 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     this.#warmUp?.workersAreReady();
   }
 
-  onDied(how: string): void {
-    this.#warmUp?.workerDied(how);
+  onDied(how: string, pid: number | null): void {
+    if (this.#warmUp === null) this.#events.onWorkerLost(this, how, pid);
+    else this.#warmUp.workerDied(how);
   }
 
   onZygoteSilent(): void {
@@ -260,9 +264,22 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
       number: this.number,
       state: this.state,
       zygotePid: this.#process?.pid ?? null,
+      guardianPid: this.#imported ? (this.application?.guardianPid ?? null) : null,
       workers: [...this.pool.handles].map((handle) => workerStatus(handle, now)),
       ...this.pool.record,
     };
+  }
+
+  /** Python's stacks of one of its workers, as they are now; null where it has no such worker. */
+  stack(pid: number): Promise<StackAnswer> | null {
+    const handle = [...this.pool.handles].find((one) => one.pid === pid);
+    if (handle === undefined) return null;
+    const place = this.application?.stacks ?? null;
+    if (place !== null) {
+      return askStack(pid, place, (signal) => this.zygote?.signal(handle.number, signal));
+    }
+    const why = "this system has no files in memory, to which a worker could write them";
+    return Promise.resolve({ kind: "refused", why });
   }
 
   #take(event: GenerationEvent): void {
@@ -386,6 +403,7 @@ function workerStatus(handle: WorkerHandle, now: number): WorkerStatus {
     busy: handle.channels.flatMap(({ underWay }) =>
       underWay.map(({ request, activeAtMs }) => ({
         request: request.describe(),
+        requestId: request.id,
         ageMs: now - activeAtMs,
       })),
     ),

@@ -31,6 +31,8 @@ export interface GenerationStatus {
   readonly number: number;
   readonly state: GenerationState;
   readonly zygotePid: number | null;
+  /** null before the code is imported, and where there is none. */
+  readonly guardianPid: number | null;
   readonly workers: readonly WorkerStatus[];
   /** Requests that have come to their end; of these, 5xx and those that got no answer. */
   readonly answered: number;
@@ -54,6 +56,7 @@ export interface WorkerStatus {
 /** A request that a worker has. */
 export interface BusyStatus {
   readonly request: string;
+  readonly requestId: string;
   readonly ageMs: number;
 }
 
@@ -66,6 +69,13 @@ export interface ReloadStatus {
   readonly why: string | null;
   /** A traceback; null where there is none. */
   readonly details: string | null;
+}
+
+/** Something that has happened to the workers, as opposed to one request. */
+export interface SupervisorChange {
+  readonly kind: "reload" | "rollback" | "reload-failed" | "scale" | "worker-lost";
+  /** One line for a person. */
+  readonly text: string;
 }
 
 /** What a reload came to. */

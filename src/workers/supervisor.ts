@@ -18,9 +18,15 @@ import { type GenerationRecord, GenerationWatch } from "./generation-watch.ts";
 import type { Job } from "./job.ts";
 import { difference } from "./recent-record.ts";
 import { LoggedReloads, type ReloadReport } from "./reload-report.ts";
-import type { ReloadOutcome, ReloadStatus, SupervisorStatus } from "./supervisor-status.ts";
+import type {
+  ReloadOutcome,
+  ReloadStatus,
+  SupervisorChange,
+  SupervisorStatus,
+} from "./supervisor-status.ts";
 import type { WorkerReport } from "./worker-report.ts";
 import { type WorkerRange, WorkerScaling } from "./worker-scaling.ts";
+import type { StackAnswer } from "./worker-stack.ts";
 import type { LoadedApplication, ZygoteSettings } from "./zygote.ts";
 
 export interface SupervisorSettings {
@@ -37,6 +43,7 @@ export interface SupervisorSettings {
 export interface SupervisorEvents {
   /** Source files that were imported, or that an import has failed in. */
   onFiles(files: readonly string[]): void;
+  onChange(change: SupervisorChange): void;
 }
 
 /** A generation that has just been given the traffic, and the one that had it before. */
@@ -151,6 +158,8 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     this.#scaling.setRange(range);
     this.#expectChannels();
     this.#log.info("the number of workers is changed", { min: range.min, max: range.max });
+    const { min, max } = range;
+    this.#changed("scale", min === max ? `${min} workers` : `${min} to ${max} workers`);
     this.#applyTarget(this.#scaling.target);
   }
 
@@ -199,11 +208,31 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     };
   }
 
+  /**
+   * Python's stacks of a worker, as they are now.
+   *
+   * @returns a refusal where the PID is none of a worker of ours
+   */
+  async stack(pid: number): Promise<StackAnswer> {
+    for (const generation of this.#generations.values()) {
+      const answer = generation.stack(pid);
+      if (answer !== null) return answer;
+    }
+    return { kind: "refused", why: `${pid} is the PID of no worker here` };
+  }
+
   onFiles(files: readonly string[]): void {
     this.#events.onFiles(files);
   }
 
+  onWorkerLost({ number }: Generation, how: string, pid: number | null): void {
+    if (this.#stopping) return;
+    const who = pid === null ? "a worker" : `worker ${pid}`;
+    this.#changed("worker-lost", `${who} of generation ${number} ended ${how}`);
+  }
+
   onLost(generation: Generation): void {
+    this.#changed("worker-lost", `the zygote of generation ${generation.number} ended`);
     const { before } = this.#watched ?? {};
     if (before === undefined) return;
     if (generation === this.#serving) this.#rollBack("its zygote ended");
@@ -373,6 +402,16 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     details: string | null,
   ): void {
     this.#lastReload = { atMs: this.#epochMs(), generation, outcome, why, details };
+    if (outcome === "serving") this.#changed("reload", `generation ${generation} serves`);
+    else if (outcome === "failed") {
+      this.#changed("reload-failed", `generation ${generation} failed: ${why}`);
+    } else {
+      this.#changed("rollback", `generation ${generation} was taken back: ${why}`);
+    }
+  }
+
+  #changed(kind: SupervisorChange["kind"], text: string): void {
+    this.#events.onChange({ kind, text });
   }
 
   #scale(): void {
@@ -389,6 +428,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     });
     if (target === before) return;
     this.#log.info("the number of workers changes by itself", { from: before, to: target });
+    this.#changed("scale", `${before} workers become ${target} by themselves`);
     this.#applyTarget(target);
   }
 

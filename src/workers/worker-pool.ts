@@ -38,7 +38,7 @@ export interface WorkerPoolOwner {
   /** All workers that there are to be are ready. */
   onAllReady(): void;
   /** A worker has ended by itself. `how`: "with status 1", "by SIGKILL". */
-  onDied(how: string): void;
+  onDied(how: string, pid: number | null): void;
   /** The zygote has not said what it should have, unless a worker cannot be ended by anybody. */
   onZygoteSilent(): void;
   /** The last worker of a closed pool is gone. */
@@ -311,7 +311,7 @@ export class WorkerPool {
     if (handle === undefined) return;
     const what = "a worker could not be forked";
     if (!this.#owner.isWarmingUp) this.#log.error(what, { cause: message });
-    this.#owner.onDied(`before they begin (${message})`);
+    this.#owner.onDied(`before they begin (${message})`, null);
     this.#reaped(handle, true);
   }
 
@@ -462,7 +462,8 @@ export class WorkerPool {
   #reportEnd(handle: WorkerHandle, { status, signal }: ProcessEnd): void {
     // One that hung is counted by what became of its request.
     if (handle.killAtMs === null || signal !== SIGKILL) this.#crashes++;
-    this.#owner.onDied(signal === null ? `with status ${status}` : `by ${signalName(signal)}`);
+    const how = signal === null ? `with status ${status}` : `by ${signalName(signal)}`;
+    this.#owner.onDied(how, handle.pid);
     if (this.#owner.isWarmingUp) return;
     this.#log.error("a worker ended", {
       pid: handle.pid,

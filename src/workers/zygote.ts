@@ -8,6 +8,7 @@ import { EXIT_STATUS, type ExitStatus, OperatorError } from "../base/errors.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
 import type { FileIdentity } from "../net/unix-socket-file.ts";
+import type { StackPlace } from "./worker-stack.ts";
 
 /** One control line at most; a traceback is the longest thing that comes. */
 const CONTROL_LINE_MAX_BYTES = 4_194_304;
@@ -59,6 +60,10 @@ export interface LoadedApplication {
   readonly pid: number;
   /** Has a worker write the stacks of its threads, and go on. */
   readonly dumpSignal: number;
+  /** Where a worker writes them for whoever asks; null where the system has no such place. */
+  readonly stacks: StackPlace | null;
+  /** null where the system had no room for one. */
+  readonly guardianPid: number | null;
   /** Source files that were imported; empty where nobody asked for them. */
   readonly files: readonly string[];
 }
@@ -336,8 +341,16 @@ function readLoaded(message: Readonly<Record<string, unknown>>): LoadedApplicati
     executable: String(message["executable"]),
     pid: Number(message["pid"]),
     dumpSignal: numberOrNull(message["dumpSignal"]) ?? SIGABRT,
+    stacks: readStackPlace(message["stacks"]),
+    guardianPid: numberOrNull(message["guardianPid"]),
     files: readFiles(message),
   };
+}
+
+function readStackPlace(value: unknown): StackPlace | null {
+  const { signal, descriptor } = Object(value) as Readonly<Record<string, unknown>>;
+  const isPlace = typeof signal === "number" && typeof descriptor === "number";
+  return isPlace ? { signal, descriptor } : null;
 }
 
 function readFiles(message: Readonly<Record<string, unknown>>): string[] {

@@ -16,6 +16,8 @@ export class MemoryStream implements ByteStream {
   remoteAddress: SocketAddress = { family: "inet", host: "192.0.2.7", port: 50_123 };
   localAddress: SocketAddress = { family: "inet", host: "192.0.2.1", port: 8000 };
   closed = false;
+  descriptor: number | null = null;
+  receivedBytes = 0;
   unreadByPeer = false;
   paused = false;
   wasReset = false;
@@ -31,6 +33,10 @@ export class MemoryStream implements ByteStream {
 
   get unsentBytes(): number {
     return this.#unsent.length;
+  }
+
+  get sentBytes(): number {
+    return this.received.length;
   }
 
   /** What is taken here has arrived, unless a test says otherwise. */

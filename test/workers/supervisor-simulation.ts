@@ -133,7 +133,7 @@ export class SupervisorSimulation implements AsyncDisposable, MachineWatcher {
     this.supervisor = new Supervisor(
       this.machine,
       settingsOf(shape),
-      { onFiles: () => {} },
+      { onFiles: () => {}, onChange: () => {} },
       NULL_LOG,
       clock,
     );

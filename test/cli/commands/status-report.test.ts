@@ -30,6 +30,7 @@ const FULL: GatewayStatus = {
       ...GENERATION,
       number: 2,
       zygotePid: 5000,
+      guardianPid: 4999,
       workers: [
         WORKER,
         {
@@ -41,8 +42,8 @@ const FULL: GatewayStatus = {
           requests: 0,
           rssBytes: null,
           busy: [
-            { request: "GET /slow", ageMs: 2_500 },
-            { request: "POST /other", ageMs: 10 },
+            { request: "GET /slow", requestId: "a", ageMs: 2_500 },
+            { request: "POST /other", requestId: "b", ageMs: 10 },
           ],
         },
       ],
@@ -96,7 +97,10 @@ describe("nothing that a client or an application says reaches the terminal as i
       {
         ...STATUS,
         generations: [
-          { ...GENERATION, workers: [{ ...WORKER, busy: [{ request: evil, ageMs: 1 }] }] },
+          {
+            ...GENERATION,
+            workers: [{ ...WORKER, busy: [{ request: evil, requestId: evil, ageMs: 1 }] }],
+          },
         ],
       },
     ],
@@ -112,7 +116,7 @@ describe("nothing that a client or an application says reaches the terminal as i
   }
 
   test("a long request line is cut", () => {
-    const busy = [{ request: `GET /${"a".repeat(10_000)}`, ageMs: 1 }];
+    const busy = [{ request: `GET /${"a".repeat(10_000)}`, requestId: "a", ageMs: 1 }];
     const status = { ...STATUS, generations: [{ ...GENERATION, workers: [{ ...WORKER, busy }] }] };
     for (const line of statusReport(status, 0).split("\n")) assert(line.length < 200);
   });

@@ -11,6 +11,7 @@ export const GENERATION: GenerationStatus = {
   number: 1,
   state: "serving",
   zygotePid: 4712,
+  guardianPid: 4710,
   workers: [],
   answered: 0,
   failed: 0,
