@@ -20,10 +20,9 @@ import { effectiveBacklog, leavesIPv4Alone } from "./accept-queue.ts";
 import { type BindAddress, resolveBindAddress } from "./bind-address.ts";
 import { EpollListener } from "./epoll-listener.ts";
 import { EpollStream, type EpollStreamContext } from "./epoll-stream.ts";
+import { epollStreamContext } from "./epoll-stream-context.ts";
 import { EpollWorkerLink } from "./epoll-worker-link.ts";
 import { cannotAdopt, listenError } from "./listen-error.ts";
-import { Outbox } from "./outbox.ts";
-import { Reactor } from "./reactor.ts";
 import type { Listener, SpawnedProcess, SpawnOptions, Transport, WorkerLink } from "./transport.ts";
 import {
   type FileIdentity,
@@ -33,8 +32,6 @@ import {
   removeStaleSocket,
 } from "./unix-socket-file.ts";
 
-/** The most that one recv brings; all streams share the buffer. */
-const RECEIVE_BUFFER_BYTES = 65_536;
 /**
  * What the kernel is asked to hold for a worker in each direction; it grants at most
  * net.core.wmem_max.
@@ -57,18 +54,7 @@ export class EpollTransport implements Transport {
    */
   constructor(libraries: SystemLibraries, log: Log, onFatal: (error: unknown) => void) {
     this.#log = log;
-    const { libc } = libraries;
-    const reactor = new Reactor(libraries, onFatal);
-    this.#context = {
-      libc,
-      reactor,
-      outbox: new Outbox(
-        (task) => reactor.atTurnEnd(task),
-        (memory) => libc.addressOf(memory),
-      ),
-      receiveBuffer: Buffer.allocUnsafeSlow(RECEIVE_BUFFER_BYTES),
-      streams: new Set(),
-    };
+    this.#context = epollStreamContext(libraries, onFatal);
   }
 
   async listen(address: BindAddress, backlog: number): Promise<Listener> {

@@ -47,6 +47,8 @@ export interface Libc {
   fcntl(fd: number, command: number, argument: number): number;
   /** ioctl(2) for a request that writes one `int`. */
   ioctl(fd: number, request: number, into: Int32Array): number;
+  timerfd_create(clock: number, flags: number): number;
+  timerfd_settime(fd: number, flags: number, value: Uint8Array, before: null): number;
   getrlimit(resource: number, limits: Uint8Array): number;
   setrlimit(resource: number, limits: Uint8Array): number;
   waitpid(pid: number, status: Int32Array | null, options: number): number;
@@ -156,6 +158,8 @@ function bindLibc(koffi: Koffi): Libc {
     // elsewhere.
     fcntl: (fd, command, argument) => fcntl(fd, command, "int", argument) as number,
     ioctl: (fd, request, into) => ioctl(fd, request, pointer, into) as number,
+    timerfd_create: bind("timerfd_create", "int", "int", "int"),
+    timerfd_settime: bind("timerfd_settime", "int", "int", "int", pointer, pointer),
     getrlimit: bind("getrlimit", "int", "int", pointer),
     setrlimit: bind("setrlimit", "int", "int", pointer),
     waitpid: bind("waitpid", "int", "int", pointer, "int"),

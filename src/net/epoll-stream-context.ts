@@ -1,0 +1,32 @@
+/**
+ * What all streams of one reactor share: made once by whoever listens or connects.
+ */
+import type { SystemLibraries } from "../os/libc.ts";
+import type { EpollStreamContext } from "./epoll-stream.ts";
+import { Outbox } from "./outbox.ts";
+import { Reactor } from "./reactor.ts";
+
+/** The most that one recv brings; all streams share the buffer. */
+const RECEIVE_BUFFER_BYTES = 65_536;
+
+/**
+ * @param onFatal takes what is thrown inside the reactor, where it cannot be thrown further
+ * @throws {SystemCallError} EMFILE, ENFILE, ENOMEM
+ */
+export function epollStreamContext(
+  libraries: SystemLibraries,
+  onFatal: (error: unknown) => void,
+): EpollStreamContext {
+  const { libc } = libraries;
+  const reactor = new Reactor(libraries, onFatal);
+  return {
+    libc,
+    reactor,
+    outbox: new Outbox(
+      (task) => reactor.atTurnEnd(task),
+      (memory) => libc.addressOf(memory),
+    ),
+    receiveBuffer: Buffer.allocUnsafeSlow(RECEIVE_BUFFER_BYTES),
+    streams: new Set(),
+  };
+}
