@@ -18,6 +18,8 @@ export class FailureComparison {
   /** Channels of the old code, whoever they are at the time. */
   readonly #channels: () => Iterable<WorkerChannel>;
   #asked = 0;
+  /** One that killed a worker is run again, and may fail again: it is the same question. */
+  readonly #requests = new WeakSet<ApplicationRequest>();
   #pending = 0;
   #failedToo = 0;
 
@@ -39,8 +41,10 @@ export class FailureComparison {
   /** A request has failed in the new code. */
   observe(request: ApplicationRequest): void {
     if (!request.safe || request.content !== null || this.#asked >= QUESTIONS_MAX) return;
+    if (this.#requests.has(request)) return;
     for (const channel of this.#channels()) {
       if (!channel.takesProbes || channel.underWay.length > 0) continue;
+      this.#requests.add(request);
       this.#asked++;
       this.#pending++;
       void askOnce(this.#dispatcher, channel, request).then((answer) => {

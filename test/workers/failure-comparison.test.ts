@@ -52,6 +52,22 @@ test("a worker of the old code that dies of it excuses the failure", async () =>
   assert.equal(comparison.excused, 1);
 });
 
+test("a request that was run again, and failed again, is one question", async () => {
+  const fixture = new DispatcherFixture();
+  const worker = restingWorker(fixture);
+  const comparison = compare(fixture);
+  const request = makeRequest("/die");
+  comparison.observe(request);
+  fixture.endTurn();
+  const [asked] = worker.requests;
+  assert.ok(asked !== undefined);
+  worker.send(responseFrame(asked, "", 10, 500));
+  await turn();
+  comparison.observe(request);
+  fixture.endTurn();
+  assert.deepEqual([worker.requests.length, comparison.excused], [1, 1]);
+});
+
 test("what is not safe is not asked again, and nobody is asked who has something to do", () => {
   const fixture = new DispatcherFixture();
   const worker = restingWorker(fixture);
