@@ -20,9 +20,11 @@ import { RespawnPause } from "./respawn-pause.ts";
 import type { GenerationStatus, WorkerStatus } from "./supervisor-status.ts";
 import { WarmUp } from "./warm-up.ts";
 import { askStack, type StackAnswer } from "./worker-stack.ts";
+import type { RestartCause } from "./worker-end.ts";
 import type { WorkerHandle } from "./worker-handle.ts";
 import type { WorkerLifeSettings } from "./worker-life.ts";
-import { WorkerPool, type WorkerPoolOwner } from "./worker-pool.ts";
+import type { WorkerPoolOwner } from "./worker-pool-owner.ts";
+import { WorkerPool } from "./worker-pool.ts";
 import {
   type LoadedApplication,
   type ProcessEnd,
@@ -50,6 +52,8 @@ export interface GenerationEvents {
   onEnded(generation: Generation): void;
   /** A worker has ended by itself, of code that was made ready. */
   onWorkerLost(generation: Generation, how: string, pid: number | null): void;
+  /** A worker is gone whose place another takes. */
+  onRestart(cause: RestartCause): void;
   /** Source files that it has imported, or has failed to. */
   onFiles(files: readonly string[]): void;
 }
@@ -204,6 +208,10 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
 
   onAllReady(): void {
     this.#warmUp?.workersAreReady();
+  }
+
+  onRestart(cause: RestartCause): void {
+    this.#events.onRestart(cause);
   }
 
   onDied(how: string, pid: number | null): void {

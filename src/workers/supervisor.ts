@@ -24,6 +24,7 @@ import type {
   SupervisorChange,
   SupervisorStatus,
 } from "./supervisor-status.ts";
+import { noRestarts, type RestartCause } from "./worker-end.ts";
 import type { WorkerReport } from "./worker-report.ts";
 import { type WorkerRange, WorkerScaling } from "./worker-scaling.ts";
 import type { StackAnswer } from "./worker-stack.ts";
@@ -66,6 +67,9 @@ const SETTLE_MS = 300;
 export class Supervisor implements GenerationEvents, DispatcherEvents {
   readonly dispatcher: Dispatcher;
   reloads: ReloadReport;
+  /** Workers that were replaced, and what came of reloads, since the start. */
+  readonly restarts = noRestarts();
+  readonly reloadOutcomes = { serving: 0, failed: 0, "rolled-back": 0 };
   readonly #transport: Transport;
   readonly #settings: SupervisorSettings;
   readonly #events: SupervisorEvents;
@@ -223,6 +227,10 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
 
   onFiles(files: readonly string[]): void {
     this.#events.onFiles(files);
+  }
+
+  onRestart(cause: RestartCause): void {
+    this.restarts[cause]++;
   }
 
   onWorkerLost({ number }: Generation, how: string, pid: number | null): void {
@@ -401,6 +409,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     why: string | null,
     details: string | null,
   ): void {
+    this.reloadOutcomes[outcome]++;
     this.#lastReload = { atMs: this.#epochMs(), generation, outcome, why, details };
     if (outcome === "serving") this.#changed("reload", `generation ${generation} serves`);
     else if (outcome === "failed") {

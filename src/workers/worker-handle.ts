@@ -4,6 +4,7 @@
  */
 import type { WorkerLink } from "../net/transport.ts";
 import type { WorkerChannel, WorkerLoad } from "./channel.ts";
+import type { RestartCause } from "./worker-end.ts";
 import { nextWorkerState, type WorkerEvent, type WorkerState } from "./worker-state.ts";
 
 export class WorkerHandle {
@@ -22,6 +23,8 @@ export class WorkerHandle {
   #readyCount = 0;
   /** Why it is being ended or replaced, for the log; null where it ends by itself. */
   reason: string | null = null;
+  /** The same, for figures; null likewise. */
+  cause: RestartCause | null = null;
   /** Whether it ends because we want it to: then nobody needs to hear of it. */
   asked = false;
   /** When a worker that was asked to end is killed; null where it was not asked. */

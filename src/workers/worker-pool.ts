@@ -8,12 +8,19 @@
 import { constants } from "node:os";
 import type { Log } from "../base/log.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
-import { signalName } from "../os/signal-name.ts";
 import type { WorkerChannel } from "./channel.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { GenerationRecord } from "./generation-watch.ts";
 import type { Job } from "./job.ts";
 import { RespawnPause } from "./respawn-pause.ts";
+import {
+  causeOfEnd,
+  describeEnd,
+  endFields,
+  OUTLIVED_REASONS,
+  type OutlivedCause,
+  type RestartCause,
+} from "./worker-end.ts";
 import { WorkerHandle } from "./worker-handle.ts";
 import {
   channelSettings,
@@ -22,28 +29,8 @@ import {
   type WorkerLifeSettings,
 } from "./worker-life.ts";
 import { describeGrowth, mebibytes, type MemoryReport } from "./worker-report.ts";
-import type { ProcessEnd, Zygote } from "./zygote.ts";
-
-/** What a pool needs from its generation. */
-export interface WorkerPoolOwner {
-  readonly number: number;
-  /** null while there is none that can fork. */
-  readonly zygote: Zygote | null;
-  /** Has a worker write its stacks, and go on. */
-  readonly dumpSignal: number;
-  /** Whether new workers are without traffic. */
-  readonly resting: boolean;
-  /** Whether it is being made ready: what goes wrong meanwhile is told at once, and in one line. */
-  readonly isWarmingUp: boolean;
-  /** All workers that there are to be are ready. */
-  onAllReady(): void;
-  /** A worker has ended by itself. `how`: "with status 1", "by SIGKILL". */
-  onDied(how: string, pid: number | null): void;
-  /** The zygote has not said what it should have, unless a worker cannot be ended by anybody. */
-  onZygoteSilent(): void;
-  /** The last worker of a closed pool is gone. */
-  onEmpty(): void;
-}
+import type { WorkerPoolOwner } from "./worker-pool-owner.ts";
+import type { ProcessEnd } from "./zygote.ts";
 
 const { SIGKILL } = constants.signals;
 /** From the signal that has a worker write its stacks, to SIGKILL; and from one to the next. */
@@ -195,6 +182,7 @@ export class WorkerPool {
       handle.take("reaped");
       handle.closeLinks();
       this.#closeLater(handle);
+      if (!asked) this.#owner.onRestart("zygote");
     }
     this.#handles.clear();
     this.#dueForks = [];
@@ -251,7 +239,7 @@ export class WorkerPool {
       pid: handle.pid,
     });
     this.#owner.zygote?.signal(handle.number, this.#owner.dumpSignal);
-    this.#takeOut(handle, "did not answer in time");
+    this.#takeOut(handle, "did not answer in time", "timeout");
   }
 
   channelClosed(
@@ -278,11 +266,12 @@ export class WorkerPool {
       handle.asked = true;
       return;
     }
-    this.#takeOut(handle, error === null ? "closed its channel" : error.message);
+    if (error === null) this.#takeOut(handle, "closed its channel", null);
+    else this.#takeOut(handle, error.message, "channel");
   }
 
   requestsReached(handle: WorkerHandle): void {
-    this.#replace(handle, "has taken --max-requests");
+    this.#replace(handle, "max-requests");
   }
 
   grewTooLarge(handle: WorkerHandle, report: MemoryReport): void {
@@ -298,7 +287,7 @@ export class WorkerPool {
     }
     const grew = describeGrowth(report.routes);
     this.#log.warn("a worker uses more memory than --max-rss", { pid, rss, grew });
-    this.#replace(handle, "uses more memory than --max-rss");
+    this.#replace(handle, "max-rss");
   }
 
   forked(worker: number, pid: number): void {
@@ -312,6 +301,7 @@ export class WorkerPool {
     const what = "a worker could not be forked";
     if (!this.#owner.isWarmingUp) this.#log.error(what, { cause: message });
     this.#owner.onDied(`before they begin (${message})`, null);
+    this.#owner.onRestart("not-forked");
     this.#reaped(handle, true);
   }
 
@@ -320,6 +310,8 @@ export class WorkerPool {
     if (handle === undefined) return;
     const inOrder = handle.asked || (this.#hasServedAll(handle) && end.status === 0);
     if (!inOrder) this.#reportEnd(handle, end);
+    const cause = handle.cause ?? (inOrder ? null : causeOfEnd(handle, end));
+    if (cause !== null && !this.#closed) this.#owner.onRestart(cause);
     this.#reaped(handle, !inOrder);
   }
 
@@ -390,13 +382,14 @@ export class WorkerPool {
       handle.killAtMs = now + (handle.asked ? EXIT_MAX_MS : DUMP_TO_KILL_MS);
     }
     if (handle.state === "starting" && now - handle.bornAtMs > this.#startTimeoutMs) {
-      this.#takeOut(handle, `was not ready within ${this.#startTimeoutMs / 1000} s`);
+      const reason = `was not ready within ${this.#startTimeoutMs / 1000} s`;
+      this.#takeOut(handle, reason, "start-timeout");
     }
     if (handle.pid === null && now - handle.bornAtMs > FORK_ANSWER_MAX_MS) {
       this.#owner.onZygoteSilent();
     }
     if (handle.expiresAtMs !== null && now >= handle.expiresAtMs) {
-      this.#replace(handle, "has lived for --max-lifetime");
+      this.#replace(handle, "max-lifetime");
     }
   }
 
@@ -411,9 +404,11 @@ export class WorkerPool {
   }
 
   /** Has another fork take the place of a worker, which goes on until that one is ready. */
-  #replace(handle: WorkerHandle, reason: string): void {
+  #replace(handle: WorkerHandle, cause: OutlivedCause): void {
     if (handle.state !== "ready") return;
+    const reason = OUTLIVED_REASONS[cause];
     handle.take("outlived");
+    handle.cause = cause;
     handle.reason = reason;
     this.#log.info("a worker is being replaced", { pid: handle.pid, reason });
     this.fill();
@@ -427,10 +422,11 @@ export class WorkerPool {
   }
 
   /** No more requests for this worker, which is ended when none of its threads has one. */
-  #takeOut(handle: WorkerHandle, reason: string): void {
+  #takeOut(handle: WorkerHandle, reason: string, cause: RestartCause | null): void {
     const wasInService = handle.isInService;
     handle.take("taken-out");
     handle.reason ??= reason;
+    handle.cause ??= cause;
     for (const channel of handle.channels) channel.retired = true;
     if (!handle.busy) handle.killAtMs ??= this.#now() + DUMP_TO_KILL_MS;
     // Another takes its place now: what it hangs in may never end.
@@ -459,20 +455,11 @@ export class WorkerPool {
     return pauseMs;
   }
 
-  #reportEnd(handle: WorkerHandle, { status, signal }: ProcessEnd): void {
+  #reportEnd(handle: WorkerHandle, end: ProcessEnd): void {
     // One that hung is counted by what became of its request.
-    if (handle.killAtMs === null || signal !== SIGKILL) this.#crashes++;
-    const how = signal === null ? `with status ${status}` : `by ${signalName(signal)}`;
-    this.#owner.onDied(how, handle.pid);
-    if (this.#owner.isWarmingUp) return;
-    this.#log.error("a worker ended", {
-      pid: handle.pid,
-      ...(signal === null ? { status } : { signal: signalName(signal) }),
-      ...(handle.reason === null ? {} : { reason: handle.reason }),
-      ...(signal === SIGKILL && handle.killAtMs === null
-        ? { hint: "the kernel does that where memory runs out" }
-        : {}),
-    });
+    if (handle.killAtMs === null || end.signal !== SIGKILL) this.#crashes++;
+    this.#owner.onDied(describeEnd(end), handle.pid);
+    if (!this.#owner.isWarmingUp) this.#log.error("a worker ended", endFields(handle, end));
   }
 
   #closeLater(handle: WorkerHandle): void {
