@@ -9,7 +9,8 @@
  * - `requests()` by route, method and class of status; `serverErrors()` by why there was a 5xx;
  * - `duration`, `queueTime`, `applicationTime`: one row for each of `routes.names`;
  * - `requestContentBytes`, `responseContentBytes`, `retries`, `clientAborts`, in all;
- * - `history.points(epochMs)` and `history.latest(epochMs)`: the last ten minutes.
+ * - `history.points(epochMs)` and `history.latest(epochMs)`: the last ten minutes, for which
+ *   somebody sets `history.gauges` and calls `history.advance(epochMs)` several times a second.
  *
  * Answers to health probes are in none of them, as in no access log.
  */
@@ -18,7 +19,7 @@ import type { ExchangeListener } from "../exchange-listener.ts";
 import { FAILURES, type RequestFailure } from "../failure-answer.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
 import { ExchangeRoutes } from "./exchange-routes.ts";
-import { type TrafficGauges, TrafficHistory } from "./traffic-history.ts";
+import { TrafficHistory } from "./traffic-history.ts";
 
 /** Methods with figures of their own; `other` is all the rest, and what had none. */
 export const COUNTED_METHODS = [
@@ -72,7 +73,7 @@ export interface ServerErrorCount {
 export class ExchangeStatistics implements ExchangeListener {
   readonly readsResponseFields = false;
   readonly routes: ExchangeRoutes;
-  readonly history: TrafficHistory;
+  readonly history = new TrafficHistory();
   /** From a request's first byte to its answer's last. */
   readonly duration: DurationHistogram;
   /** Waiting for a worker, of those that came to that. */
@@ -89,10 +90,8 @@ export class ExchangeStatistics implements ExchangeListener {
   readonly #requests: Float64Array;
   readonly #failures = new Float64Array(SERVER_ERROR_CAUSES.length);
 
-  /** @param gauges asked once a second, for the history */
-  constructor(gauges: () => TrafficGauges, routes: ExchangeRoutes = new ExchangeRoutes()) {
+  constructor(routes: ExchangeRoutes = new ExchangeRoutes()) {
     this.routes = routes;
-    this.history = new TrafficHistory(gauges);
     const rows = routes.names.length;
     this.duration = new DurationHistogram(rows);
     this.queueTime = new DurationHistogram(rows);

@@ -13,12 +13,14 @@ const MS_PER_SECOND = 1_000;
 /** So late an exchange may be told of; a clock that was set goes further back. */
 const LATE_MAX_SECONDS = 2;
 
-/** What is looked at when a second is over, since nobody tells of it. */
+/** What is looked at when a second is over, since no exchange tells of it. */
 export interface TrafficGauges {
   /** Requests that wait for a worker. */
   readonly waiting: number;
   readonly connections: number;
 }
+
+const NO_GAUGES: TrafficGauges = { waiting: 0, connections: 0 };
 
 /** Places of the numbers in a row. */
 const AT_SECOND = 0;
@@ -36,7 +38,8 @@ const CONNECTIONS = 11;
 const ROW = 12;
 
 export class TrafficHistory {
-  readonly #gauges: () => TrafficGauges;
+  /** Asked once a second; whoever knows sets it. */
+  gauges: () => TrafficGauges = () => NO_GAUGES;
   readonly #rows = new Float64Array(HISTORY_SECONDS * ROW);
   /** How many rows hold a second, and where the next one goes. */
   #filled = 0;
@@ -49,11 +52,6 @@ export class TrafficHistory {
   #clientErrors = 0;
   #receivedBytes = 0;
   #sentBytes = 0;
-
-  /** @param gauges asked once a second */
-  constructor(gauges: () => TrafficGauges) {
-    this.#gauges = gauges;
-  }
 
   /**
    * An exchange is over.
@@ -112,7 +110,7 @@ export class TrafficHistory {
 
   /** The present second becomes a row; the next one begins. */
   #close(): void {
-    const { waiting, connections } = this.#gauges();
+    const { waiting, connections } = this.gauges();
     const at = this.#next * ROW;
     const rows = this.#rows;
     rows[at + AT_SECOND] = this.#second;

@@ -9,10 +9,8 @@ import {
 } from "../../../src/server/observation/exchange-statistics.ts";
 import { accessRecord, type RecordValues, STARTED_AT_MS } from "../access-log/records.ts";
 
-const gauges = (): { waiting: number; connections: number } => ({ waiting: 0, connections: 0 });
-
 function statisticsOf(...all: readonly RecordValues[]): ExchangeStatistics {
-  const statistics = new ExchangeStatistics(gauges);
+  const statistics = new ExchangeStatistics();
   for (const values of all) statistics.add(accessRecord(values));
   return statistics;
 }
@@ -44,7 +42,7 @@ test("requests are counted by method and class of status", () => {
 });
 
 test("series are there before there is anything to count, and do not become more", () => {
-  const statistics = new ExchangeStatistics(gauges, new ExchangeRoutes(new Map([["/a", "a"]])));
+  const statistics = new ExchangeStatistics(new ExchangeRoutes(new Map([["/a", "a"]])));
   const before = statistics.requests().length;
   assert.equal(before, 2 * COUNTED_METHODS.length * STATUS_CLASSES.length);
   for (let index = 0; index < 1_000; index++) {
@@ -94,7 +92,7 @@ test("why there was a 5xx", () => {
 
 test("routes have figures of their own", () => {
   const routes = new ExchangeRoutes(new Map([["/articles", "articles"]]));
-  const statistics = new ExchangeStatistics(gauges, routes);
+  const statistics = new ExchangeStatistics(routes);
   statistics.add(accessRecord());
   statistics.add(accessRecord({ path: "/", durationUs: 1 }));
   assert.deepEqual(counted(statistics), [

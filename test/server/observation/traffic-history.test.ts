@@ -10,7 +10,9 @@ const START_MS = 1_800_000_000_000;
 
 function history(): { history: TrafficHistory; gauges: { waiting: number; connections: number } } {
   const gauges = { waiting: 0, connections: 0 };
-  return { history: new TrafficHistory(() => gauges), gauges };
+  const traffic = new TrafficHistory();
+  traffic.gauges = () => gauges;
+  return { history: traffic, gauges };
 }
 
 test("a second has its requests, their quantiles, and what waits at its end", () => {
