@@ -41,7 +41,9 @@ export interface EpollStreamContext {
   readonly libc: Libc;
   readonly reactor: Reactor;
   readonly outbox: Outbox;
-  /** Where every recv goes; its length is the most that one `onBytes` brings. */
+  /**
+   * Where every recv goes; its length is the most that one `onBytes` brings of a process of ours.
+   */
   readonly receiveBuffer: Buffer;
   /** All open streams, so that the transport can close them. */
   readonly streams: Set<EpollStream>;
@@ -49,6 +51,11 @@ export interface EpollStreamContext {
 
 /** Bytes still delivered after a send has failed: what a peer had sent before it went. */
 const RECEIVED_AFTER_FAILURE_MAX_BYTES = 4_194_304;
+/**
+ * What one `onBytes` brings of a stranger at most: what it pipelines is kept in memory, beyond the
+ * owner's own bound on that by one such piece.
+ */
+const STRANGERS_BYTES_MAX = 65_536;
 /** System calls that one readiness to send may cost; the rest waits for the next turn. */
 const SENDS_PER_EVENT_MAX = 64;
 
@@ -225,8 +232,10 @@ export class EpollStream implements DescriptorStream, Sender {
   /** @returns whether there may be more */
   #receive(): boolean {
     const { libc, receiveBuffer } = this.#context;
+    const { length } = receiveBuffer;
+    const lengthMax = this.#peerIsOurs ? length : Math.min(length, STRANGERS_BYTES_MAX);
     for (;;) {
-      const count = libc.recv(this.#fd, receiveBuffer, receiveBuffer.length, 0);
+      const count = libc.recv(this.#fd, receiveBuffer, lengthMax, 0);
       if (count > 0) {
         this.receivedBytes += count;
         this.handler.onBytes(receiveBuffer, count);
