@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import {
   AnswerOutlet,
+  HURRIED_PATIENCE_MS,
   type OutletOwner,
   type OutletSettings,
   PATIENCE_MS,
@@ -109,12 +110,17 @@ test("behind for longer: what follows goes to a file, and the source is free", a
   assert.ok(fixture.client.sawEnd);
 });
 
-test("where others wait for a worker, there is no patience", () => {
+test("where others wait for a worker, patience is brief", ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   const full = new Fixture();
   full.write(101);
-  full.outlet.makeRoom(true);
+  assert.equal(full.outlet.makeRoom(true), false);
+  mock.timers.tick(HURRIED_PATIENCE_MS - 1);
+  assert.equal(full.outlet.makeRoom(true), false);
+  assert.equal(full.drained, 0);
+  mock.timers.tick(1);
   assert.equal(full.outlet.full, false);
-  assert.equal(full.drained, 0, "nobody waited yet");
+  assert.equal(full.drained, 1);
   const waiting = new Fixture();
   waiting.write(101);
   waiting.outlet.makeRoom(false);
@@ -123,6 +129,25 @@ test("where others wait for a worker, there is no patience", () => {
   waiting.outlet.look(1, true);
   assert.equal(waiting.outlet.full, false);
   assert.equal(waiting.drained, 1);
+});
+
+test("a client that takes what waits in a brief time is as good as a file", ({ mock }) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const fixture = new Fixture();
+  for (let count = 1; count <= 3; count++) {
+    fixture.write(101);
+    assert.equal(fixture.outlet.makeRoom(true), false);
+    mock.timers.tick(HURRIED_PATIENCE_MS - 1);
+    fixture.client.drain();
+    fixture.client.takeAtMost(0);
+    assert.equal(fixture.drained, count);
+    assert.equal(fixture.client.received.length, count * 101);
+  }
+  fixture.write(101);
+  fixture.outlet.makeRoom(true);
+  fixture.outlet.release();
+  mock.timers.tick(HURRIED_PATIENCE_MS);
+  assert.equal(fixture.drained, 3, "nothing of a connection that is gone");
 });
 
 test("a client that takes all of it in small pieces gets it in order", async () => {
