@@ -5,11 +5,11 @@
  */
 import { parseAuthority } from "../http/authority.ts";
 import type { HeaderSection } from "../http1/request-head.ts";
+import type { OutgoingTrace } from "../http/trace-context.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
+import type { EnvironEntry } from "../workers/application-request.ts";
 import { type HeaderMap, isCombinable } from "./header-map.ts";
 import type { Provenance } from "./provenance.ts";
-
-type Entry = readonly [name: string, value: string];
 
 /**
  * Fields that never reach the application as `HTTP_...`.
@@ -40,10 +40,10 @@ export function environEntries(
   provenance: Provenance,
   local: SocketAddress,
   headerMap: HeaderMap,
-): Entry[] {
+): EnvironEntry[] {
   const { host, overrides } = provenance;
   const [serverName, serverPort] = serverAddress(provenance, local);
-  const entries: Entry[] = [
+  const entries: EnvironEntry[] = [
     ["REQUEST_METHOD", section.method],
     ["SERVER_PROTOCOL", section.versionMinor === 1 ? "HTTP/1.1" : "HTTP/1.0"],
     ["SERVER_NAME", serverName],
@@ -69,12 +69,24 @@ export function environEntries(
   return hasUnderscore && headerMap === "dangerous" ? withUnderscores(entries, section) : entries;
 }
 
+/** The same without what the client says of its trace, for requests that have one of their own. */
+export function withoutTrace(entries: readonly EnvironEntry[]): EnvironEntry[] {
+  return entries.filter(([name]) => name !== "HTTP_TRACEPARENT" && name !== "HTTP_TRACESTATE");
+}
+
+/** What the application is told in its place: our span is the parent of whatever it does. */
+export function traceEntries({ traceparent, tracestate }: OutgoingTrace): EnvironEntry[] {
+  const entries: EnvironEntry[] = [["HTTP_TRACEPARENT", traceparent]];
+  if (tracestate !== null) entries.push(["HTTP_TRACESTATE", tracestate]);
+  return entries;
+}
+
 function environName(fieldName: string): string {
   return `HTTP_${fieldName.toUpperCase().replaceAll("-", "_")}`;
 }
 
 /** Combines fields whose names have an underscore with those that CGI takes for the same. */
-function withUnderscores(entries: readonly Entry[], section: HeaderSection): Entry[] {
+function withUnderscores(entries: readonly EnvironEntry[], section: HeaderSection): EnvironEntry[] {
   const values = new Map(entries);
   for (const name of new Set(section.names)) {
     if (!name.includes("_") || !isCombinable(name)) continue;
@@ -85,7 +97,7 @@ function withUnderscores(entries: readonly Entry[], section: HeaderSection): Ent
   return [...values];
 }
 
-function addContentField(entries: Entry[], name: string, value: string | null): void {
+function addContentField(entries: EnvironEntry[], name: string, value: string | null): void {
   if (value !== null) entries.push([name, value]);
 }
 

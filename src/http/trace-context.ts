@@ -17,6 +17,13 @@ export interface TraceParent {
   readonly isSampled: boolean;
 }
 
+/** What whoever is asked for something gets to know of the trace: the two fields. */
+export interface OutgoingTrace {
+  readonly traceparent: string;
+  /** null where there is none. */
+  readonly tracestate: string | null;
+}
+
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const VERSION = "00";
 /** Can be no version (section 3.2.2.1). */

@@ -12,6 +12,8 @@ export interface ExchangeListener {
    * call must not throw.
    */
   add(record: AccessRecord): void;
+  /** There are no more exchanges: what waits to be sent somewhere is sent, within a bound. */
+  finish?(): Promise<void>;
 }
 
 /** Several as one, told in this order. */
@@ -28,5 +30,9 @@ export class ExchangeListeners implements ExchangeListener {
     for (let index = 0; index < this.#listeners.length; index++) {
       (this.#listeners[index] as ExchangeListener).add(record);
     }
+  }
+
+  async finish(): Promise<void> {
+    await Promise.all(this.#listeners.map(async (listener) => listener.finish?.()));
   }
 }

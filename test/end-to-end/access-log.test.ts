@@ -23,6 +23,8 @@ interface Line {
   readonly generation: number | null;
   readonly retries: number;
   readonly request_id: string | null;
+  readonly trace_id: string | null;
+  readonly span_id: string | null;
   readonly remote: string | null;
   readonly user: string | null;
   readonly protocol: string;
@@ -33,7 +35,7 @@ interface Line {
 
 const MEMBERS =
   "time method path query status bytes duration_us queue_us application_us worker generation " +
-  "retries request_id remote user protocol host referer user_agent";
+  "retries request_id trace_id span_id remote user protocol host referer user_agent";
 
 /** Of the request that the first test sends. */
 const TIMED_LINE = new RegExp(
@@ -135,6 +137,8 @@ for (const transport of TRANSPORTS) {
           generation: 1,
           retries: 0,
           request_id: null,
+          trace_id: null,
+          span_id: null,
           remote: "127.0.0.1",
           user: "ada",
           protocol: "HTTP/1.1",

@@ -41,19 +41,21 @@ export class Exercise implements AsyncDisposable {
 /**
  * @param name `app`, or `validated` for the same under wsgiref.validate
  * @param module `exercise`, or another in `applications/` that has its routes
+ * @param env further variables
  */
 export async function startExercise(
   transport: TransportName,
   args: readonly string[] = [],
   name: "app" | "validated" = "app",
   module: "exercise" | "downloads" = "exercise",
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Exercise> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "portico-exercise-"));
   const notes = path.join(folder, "notes");
   writeFileSync(notes, "");
   const server = await startPortico(
     ["--transport", transport, "--chdir", APPLICATIONS, ...args, `${module}:${name}`],
-    { env: { EXERCISE_NOTES: notes } },
+    { env: { EXERCISE_NOTES: notes, ...env } },
   );
   return new Exercise(server, folder, notes);
 }

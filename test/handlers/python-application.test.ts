@@ -23,7 +23,8 @@ const PROVENANCE = new ProvenanceReader(new IpNetworks([], false));
 /** A request without content. */
 function requestFor(head: RequestHead): HandledRequest {
   const provenance = PROVENANCE.read(head, ENDPOINTS);
-  return { id: "id", head, provenance, content: null, contentLength: null, trailers: [] };
+  const nothing = { content: null, contentLength: null, trace: null, trailers: [] };
+  return { id: "id", head, provenance, ...nothing };
 }
 
 /** A client whose connection the handler has opened, with a worker behind it. */
@@ -154,6 +155,32 @@ test("content and the length of a chunked one are passed on", () => {
   assert.deepEqual([...(chunked.own ?? [])], [["CONTENT_LENGTH", "5"]]);
   const empty = fixture.handle(get("/"), { contentLength: 0 });
   assert.deepEqual([...(empty.own ?? [])], [["CONTENT_LENGTH", "0"]]);
+});
+
+test("a traced request has its own traceparent, which no template keeps, and not its client's", () => {
+  const fixture = new Fixture();
+  const fields = "Traceparent: client\r\nTracestate: client=1\r\nX: 1\r\n";
+  const trace = (count: number) => ({ traceparent: `ours-${count}`, tracestate: null });
+  const sent = [1, 2, 3, 4].map((count) =>
+    fixture.handle(get(`/${count}`, fields), { trace: trace(count) }),
+  );
+  assert.deepEqual(
+    sent.map(({ template }) => template),
+    [-1, 0, 0, 0],
+  );
+  for (const [index, { own, fields: kept }] of sent.entries()) {
+    assert.deepEqual([...(own ?? [])], [["HTTP_TRACEPARENT", `ours-${index + 1}`]]);
+    assert.equal(kept?.get("HTTP_TRACEPARENT"), undefined);
+    assert.equal(kept?.get("HTTP_TRACESTATE"), undefined);
+  }
+  assert.equal(sent[1]?.fields?.get("HTTP_X"), "1");
+  const whole = { traceparent: "ours", tracestate: "a=1" };
+  const chunked = fixture.handle(get("/5", fields), { trace: whole, contentLength: 5 });
+  assert.deepEqual(Object.fromEntries(chunked.own ?? []), {
+    HTTP_TRACEPARENT: "ours",
+    HTTP_TRACESTATE: "a=1",
+    CONTENT_LENGTH: "5",
+  });
 });
 
 test("only methods that are idempotent are run again when their worker dies", () => {

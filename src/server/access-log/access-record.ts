@@ -6,6 +6,7 @@
  * something is a method or a getter: a format asks only for what it writes.
  */
 import type { RequestFailure } from "../failure-answer.ts";
+import type { ExchangeTrace } from "../traces/exchange-trace.ts";
 import type { RepeatedParts } from "./repeated-parts.ts";
 
 export interface AccessRecord {
@@ -39,6 +40,13 @@ export interface AccessRecord {
   readonly contentBytes: number;
   /** From the request's first byte to the answer's last, as it leaves, in whole microseconds. */
   readonly durationUs: number;
+  /**
+   * From the request's first byte until all of it was there, in whole microseconds; null where it
+   * did not come to that, or where the span of this exchange is not recorded.
+   */
+  readonly receivedUs: number | null;
+  /** Likewise, until its answer began to leave. */
+  readonly answeredUs: number | null;
   /** Waiting for a worker, or behind others of that; null where it did not come to that. */
   readonly queueUs: number | null;
   /** As its worker tells; null where none did, because it had it not or came to no end. */
@@ -50,6 +58,12 @@ export interface AccessRecord {
   readonly retries: number;
   /** null where nobody has given it one. */
   readonly requestId: string | null;
+  /** Its place in its trace; null where requests are not traced. */
+  readonly trace: ExchangeTrace | null;
+  /** As the client used it, as far as that is believed; null where there was no request. */
+  readonly scheme: "http" | "https" | null;
+  /** The host that was asked for, with its port where one was given; likewise. */
+  readonly host: string | null;
   /** Numeric address of the client, as far as it is believed; "" where it has none. */
   readonly remoteHost: string;
   /** Numeric address of the other end of the connection; "" for a Unix socket. */

@@ -65,6 +65,8 @@ const CHANGING: Readonly<Record<string, () => AtomReader>> = {
   generation: () => (record) => count(record.generation),
   retries: () => (record) => String(record.retries),
   request_id: () => remembered((record) => record.requestId),
+  trace_id: () => (record) => record.trace?.traceId ?? "-",
+  span_id: () => (record) => record.trace?.spanId ?? "-",
 };
 
 /** Every atom without a name in braces. */

@@ -5,13 +5,14 @@
  * Owns how what the log asks for is had from a head, a provenance and two endpoints. Writes
  * nothing.
  */
-import { environEntries } from "../../handlers/environ.ts";
+import { environEntries, traceEntries, withoutTrace } from "../../handlers/environ.ts";
 import type { Endpoints } from "../../handlers/handler.ts";
 import type { HeaderMap } from "../../handlers/header-map.ts";
 import type { Provenance } from "../../handlers/provenance.ts";
 import { trimOws } from "../../http/fields.ts";
 import type { RequestHead } from "../../http1/request-head.ts";
 import type { RequestFailure } from "../failure-answer.ts";
+import type { ExchangeTrace } from "../traces/exchange-trace.ts";
 import type { AccessRecord } from "./access-record.ts";
 import { RepeatedParts } from "./repeated-parts.ts";
 
@@ -24,6 +25,9 @@ export class ExchangeRecord implements AccessRecord {
   requestContentBytes = 0;
   contentBytes = 0;
   durationUs = 0;
+  receivedUs: number | null = null;
+  answeredUs: number | null = null;
+  trace: ExchangeTrace | null = null;
   queueUs: number | null = null;
   applicationUs: number | null = null;
   workerPid: number | null = null;
@@ -64,6 +68,9 @@ export class ExchangeRecord implements AccessRecord {
     this.#head = head;
     this.#provenance = provenance;
     this.#endpoints = endpoints;
+    this.receivedUs = null;
+    this.answeredUs = null;
+    this.trace = null;
     this.queueUs = null;
     this.applicationUs = null;
     this.workerPid = null;
@@ -91,6 +98,14 @@ export class ExchangeRecord implements AccessRecord {
 
   get protocol(): string {
     return this.#head?.versionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  }
+
+  get scheme(): "http" | "https" | null {
+    return this.#provenance?.scheme ?? null;
+  }
+
+  get host(): string | null {
+    return this.#provenance?.host ?? null;
   }
 
   get remoteHost(): string {
@@ -132,8 +147,9 @@ export class ExchangeRecord implements AccessRecord {
     const [head, provenance, endpoints] = [this.#head, this.#provenance, this.#endpoints];
     if (head === null || provenance === null || endpoints === null) return null;
     const { section, query, rawTarget } = head;
+    const own = environEntries(section, provenance, endpoints.local, this.#headerMap);
     const entries = [
-      ...environEntries(section, provenance, endpoints.local, this.#headerMap),
+      ...(this.trace === null ? own : [...withoutTrace(own), ...traceEntries(this.trace)]),
       ["QUERY_STRING", query],
       ["RAW_URI", rawTarget],
     ] as const;

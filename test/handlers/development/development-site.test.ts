@@ -42,6 +42,7 @@ describe("a site in development", () => {
           provenance: PROVENANCE,
           content: null,
           contentLength: null,
+          trace: null,
           trailers: [],
         },
         this.sink,

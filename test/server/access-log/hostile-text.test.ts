@@ -6,6 +6,7 @@ import fc from "fast-check";
 
 import { jsonString } from "../../../src/base/json-text.ts";
 import { columnFormat } from "../../../src/server/access-log/line-format.ts";
+import { ExchangeTrace } from "../../../src/server/traces/exchange-trace.ts";
 import { accessRecord, formatOf, lineOf, type RecordValues } from "./records.ts";
 
 /** Any bytes; what breaks lines, quotes and terminals comes more often. */
@@ -101,6 +102,8 @@ test("JSON is ASCII in one line, is JSON, and has the very bytes", () => {
         generation: 2,
         retries: 0,
         request_id: some.requestId,
+        trace_id: null,
+        span_id: null,
         remote: some.remoteHost || null,
         user: some.user,
         protocol: "HTTP/1.1",
@@ -110,6 +113,31 @@ test("JSON is ASCII in one line, is JSON, and has the very bytes", () => {
       });
     }),
   );
+});
+
+test("JSON has the trace where there is one, and each worker's line its own worker", () => {
+  const { line } = formatOf("json");
+  const ids = { traceId: "1".repeat(32), spanId: "2".repeat(16), isSampled: false };
+  const trace = new ExchangeTrace(ids, null, null, null);
+  const said = (values: RecordValues): unknown[] => {
+    const object = JSON.parse(line(accessRecord(values))) as Record<string, unknown>;
+    const { worker, generation, retries, duration_us: us } = object;
+    return [worker, generation, retries, us, object["trace_id"], object["span_id"]];
+  };
+  assert.deepEqual(said({ trace }).slice(4), [ids.traceId, ids.spanId]);
+  const cases: readonly (readonly [number | null, number, number, number])[] = [
+    [1, 1, 0, 0],
+    [2, 1, 0, 4_095],
+    [1, 1, 0, 4_096],
+    [1, 2, 0, 4_095],
+    [1, 2, 1, 0],
+    [1, 2, 0, 4_294_967_295],
+    [null, 2, 0, 5],
+  ];
+  for (const [workerPid, generation, retries, durationUs] of [...cases, ...cases]) {
+    const values = { workerPid, generation, retries, durationUs };
+    assert.deepEqual(said(values), [workerPid, generation, retries, durationUs, null, null]);
+  }
 });
 
 test("what is not known is null in JSON", () => {
@@ -135,6 +163,8 @@ test("what is not known is null in JSON", () => {
     "worker",
     "generation",
     "request_id",
+    "trace_id",
+    "span_id",
     "remote",
     "user",
     "host",

@@ -4,11 +4,19 @@ import { describe, test } from "node:test";
 import { ATOM_NAMES } from "../../../src/server/access-log/atoms.ts";
 import { columnFormat, lineFormat } from "../../../src/server/access-log/line-format.ts";
 import { RepeatedParts } from "../../../src/server/access-log/repeated-parts.ts";
+import { ExchangeTrace } from "../../../src/server/traces/exchange-trace.ts";
 import { accessRecord, formatOf, lineOf, type RecordValues } from "./records.ts";
 
 const AGENT = "Mozilla/5.0 (X11; Linux x86_64)";
 
 process.env["TZ"] = "UTC";
+
+const TRACE = new ExchangeTrace(
+  { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", isSampled: false },
+  null,
+  null,
+  null,
+);
 
 /** An atom, a record's values, and what is written. */
 const ATOMS: readonly (readonly [atom: string, values: RecordValues, text: string])[] = [
@@ -57,6 +65,10 @@ const ATOMS: readonly (readonly [atom: string, values: RecordValues, text: strin
   ["retries", { retries: 1 }, "1"],
   ["request_id", {}, "-"],
   ["request_id", { requestId: "0b6f2f4e" }, "0b6f2f4e"],
+  ["trace_id", {}, "-"],
+  ["trace_id", { trace: TRACE }, TRACE.traceId],
+  ["span_id", {}, "-"],
+  ["span_id", { trace: TRACE }, TRACE.spanId],
 ];
 
 describe("atoms", () => {

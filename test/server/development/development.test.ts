@@ -40,7 +40,7 @@ describe("--reload", () => {
   const ask = (accept = "text/plain"): RecordingSink => {
     const sink = new RecordingSink();
     const head = requestHead(`GET / HTTP/1.1\r\nHost: a\r\nAccept: ${accept}\r\n\r\n`);
-    const nothing = { content: null, contentLength: null, trailers: [] };
+    const nothing = { content: null, contentLength: null, trace: null, trailers: [] };
     connection.handle({ id: "id", head, provenance: PROVENANCE, ...nothing }, sink);
     return sink;
   };
