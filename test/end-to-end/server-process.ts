@@ -289,17 +289,22 @@ export async function runToEnd(
   return { ...end, stdout: server.stdout, stderr: server.stderr };
 }
 
-/** {@link runToEnd} for `bin/portico`. */
+/**
+ * {@link runToEnd} for `bin/portico`. Where it is not told where to listen it takes a port of the
+ * kernel's choice: the usual one may be another test's, or anybody's.
+ */
 export function runPortico(
   args: readonly string[],
   options: StartOptions = {},
 ): Promise<FinishedProcess> {
-  return runToEnd(PORTICO, args, options);
+  const env = { PORTICO_BIND: "127.0.0.1:0", ...options.env };
+  return runToEnd(PORTICO, args, { ...options, env });
 }
 
 /** This process's environment without what would set options of the servers that are started. */
 function inheritedEnvironment(): NodeJS.ProcessEnv {
-  const setsOption = /^(?:PORTICO_|GUNICORN_|PORT$|WEB_CONCURRENCY$|VIRTUAL_ENV$|PYTHONPATH$)/;
+  const setsOption =
+    /^(?:PORTICO_|GUNICORN_|OTEL_|PORT$|WEB_CONCURRENCY$|VIRTUAL_ENV$|PYTHONPATH$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !setsOption.test(name)));
 }
 
