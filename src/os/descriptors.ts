@@ -1,7 +1,7 @@
 /**
  * The process's own descriptors: how many are open, how many may be. Every connection is one.
  */
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import type { Log } from "../base/log.ts";
 import { errnoName } from "./errno.ts";
 import { type Libc, systemLibraries } from "./libc.ts";
@@ -21,6 +21,9 @@ export interface DescriptorLimit {
 /** How many descriptors are open in this process; null where `/proc` does not tell. */
 export function countDescriptors(): number | null {
   try {
+    // Linux 6.2 and later says how many there are; before it was 0.
+    const { size } = statSync("/proc/self/fd");
+    if (size > 0) return size;
     // One of them is the folder that is being read.
     return readdirSync("/proc/self/fd").length - 1;
   } catch {

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 
 /** statm counts pages. The size is the machine's; where it is another, the figure is a guess. */
-const PAGE_BYTES = 4096;
+export const PAGE_BYTES = 4096;
 
 /** The resident set, shared pages included. @returns null where the system does not tell */
 export function residentBytes(pid: number): number | null {

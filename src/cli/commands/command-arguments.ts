@@ -29,8 +29,14 @@ export interface CommandArguments {
   readonly help: boolean;
   /** For `scale` alone. */
   readonly range: WorkerRange | null;
+  /** For `top` alone; null where nothing is said. */
+  readonly intervalMs: number | null;
+  readonly once: boolean;
+  /** For `stack` alone; null for all workers. */
+  readonly workerPid: number | null;
 }
 
+const PID = /^[1-9]\d{0,8}$/;
 const RANGE = /^(\d{1,6})(?:\.\.(\d{1,6}))?$/;
 
 /**
@@ -85,7 +91,9 @@ export function parseCommandArguments(
     json: values.get("json") === true,
     watch: values.get("watch") === true,
     help,
-    range: help ? null : rangeOf(record, words.slice(1)),
+    intervalMs: asNumber(values.get("intervalMs")),
+    once: values.get("once") === true,
+    ...(help ? { range: null, workerPid: null } : readWords(record, words.slice(1))),
   };
 }
 
@@ -115,14 +123,29 @@ function valueOf(key: CommandOptionKey, argument: string, next: string | undefin
   throw usageError(`${spec.flag}: expected ${parsed.expected}; got ${quote(text)}`);
 }
 
-function rangeOf({ name, argument }: CommandRecord, words: readonly string[]): WorkerRange | null {
+/** What stands behind the command's name. */
+function readWords(
+  { name, argument }: CommandRecord,
+  words: readonly string[],
+): Pick<CommandArguments, "range" | "workerPid"> {
   const [word] = words;
   if (words.length > (argument === null ? 0 : 1)) {
     throw usageError(
       `${name}: ${quote(words.at(-1) ?? "")} is too much; see portico ${name} --help`,
     );
   }
-  if (argument === null) return null;
+  return {
+    range: name === "scale" ? rangeOf(name, argument, word) : null,
+    workerPid: name === "stack" && word !== undefined ? pidOf(name, word) : null,
+  };
+}
+
+function pidOf(name: string, word: string): number {
+  if (PID.test(word)) return Number(word);
+  throw usageError(`${name}: expected the PID of a worker; got ${quote(word)}`);
+}
+
+function rangeOf(name: string, argument: string | null, word: string | undefined): WorkerRange {
   if (word === undefined) throw usageError(`${name} needs ${argument}, such as 4 or 2..8`);
   const match = RANGE.exec(word);
   const min = Number(match?.[1]);

@@ -4,8 +4,9 @@
  * how a command is carried out.
  */
 import type { OptionSpec } from "../../options/option-spec.ts";
+import { INTERVAL_MAX_MS, INTERVAL_MIN_MS } from "../../server/control/observe-command.ts";
 
-export type CommandName = "reload" | "stop" | "status" | "scale";
+export type CommandName = "reload" | "stop" | "status" | "scale" | "top" | "stack";
 
 export interface CommandRecord {
   readonly name: CommandName;
@@ -85,6 +86,25 @@ export const COMMAND_OPTIONS = {
     summary: "wait until --watch-window has passed too",
     help: "",
   },
+  intervalMs: {
+    ...COMMON,
+    kind: "duration",
+    flag: "--interval",
+    placeholder: "TIME",
+    fallback: null,
+    min: INTERVAL_MIN_MS,
+    max: INTERVAL_MAX_MS,
+    summary: "how often to look; default 1s (500ms, 2s)",
+    help: "",
+  },
+  once: {
+    ...COMMON,
+    kind: "boolean",
+    flag: "--once",
+    fallback: false,
+    summary: "print what there is to see now, and end",
+    help: "",
+  },
   help: {
     ...COMMON,
     kind: "boolean",
@@ -148,6 +168,29 @@ export const COMMANDS: readonly CommandRecord[] = [
       "until the process ends or the next scale. Workers that are too many finish what they have.",
     done: "the number holds from now on; workers are being started or ended",
     failed: "it did not answer",
+  },
+  {
+    name: "top",
+    argument: null,
+    options: [...WHICH, "intervalMs", "once", "json", "help"],
+    summary: "show processes, sockets, connections and traffic, live",
+    help:
+      "At a terminal: q ends, the arrows choose a worker, s shows its Python stack. Elsewhere, " +
+      "and with --once, it prints what there is to see now, and ends; --json does so as JSON. " +
+      "Colours are left out where NO_COLOR is set.",
+    done: "it was ended by q, or has printed",
+    failed: "it did not answer, or shows itself to as many as it may already",
+  },
+  {
+    name: "stack",
+    argument: "[PID]",
+    options: [...WHICH, "json", "help"],
+    summary: "show what a worker's Python is doing now, as a stack of calls",
+    help:
+      "Of the worker with this PID, or of all workers; of all their threads. They go on " +
+      "meanwhile. Also shows C code that does not come back. Linux only.",
+    done: "all of them are shown",
+    failed: "one of them is not; it is said why",
   },
 ];
 

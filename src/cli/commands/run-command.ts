@@ -14,6 +14,7 @@ import type { CommandArguments } from "./command-arguments.ts";
 import type { CommandRecord } from "./command-records.ts";
 import { type Conversation, converse } from "./control-client.ts";
 import { findGateway, type MeantGateway } from "./gateway-search.ts";
+import { runStack } from "./stack-command.ts";
 import { duration, statusReport } from "./status-report.ts";
 
 /** Where lines go; each is given with its end. */
@@ -45,6 +46,7 @@ export async function runCommand(
   output: CommandOutput,
 ): Promise<ExitStatus> {
   const gateway = await findGateway(args, viewer);
+  if (record.name === "stack") return runStack(gateway, args.workerPid, args.json, output);
   const request = { command: record.name, arguments: requestArguments(args) };
   const conversation = converse(
     gateway.path,

@@ -9,6 +9,7 @@ import type { GatewayStatus } from "../gateway-status.ts";
 
 export interface Snapshot {
   readonly atMs: number;
+  /** Without what workers have to do, which is in {@link Snapshot.processes}. */
   readonly status: GatewayStatus;
   /** Parents before their children. */
   readonly processes: readonly ProcessSnapshot[];
@@ -28,6 +29,8 @@ export interface ProcessSnapshot {
   /** null where the system does not tell. */
   readonly ppid: number | null;
   readonly kind: "gateway" | "guardian" | "zygote" | "worker" | "other";
+  /** The program's, as the system has it; null where it does not tell. */
+  readonly name: string | null;
   /** Of the code; null for the gateway. */
   readonly generation: number | null;
   /** Of a worker, as `portico status` numbers it; null for others. */
@@ -44,6 +47,7 @@ export interface ProcessSnapshot {
   readonly rssBytes: number | null;
   /** Requests that it was given; null for others than workers. */
   readonly requests: number | null;
+  /** Bounded. */
   readonly busy: readonly RequestSnapshot[];
 }
 
@@ -77,7 +81,7 @@ export interface ConnectionSnapshot {
   readonly local: string;
   readonly remote: string;
   readonly descriptor: number | null;
-  /** What it waits for: idle, head, content, answer, lingering. */
+  /** What it waits for: proxy-header, idle, head, content, answer, lingering. */
   readonly phase: string;
   readonly ageMs: number;
   readonly requests: number;

@@ -53,6 +53,9 @@ describe("what it says", () => {
       watch: false,
       help: false,
       range: null,
+      intervalMs: null,
+      once: false,
+      workerPid: null,
     });
   });
 

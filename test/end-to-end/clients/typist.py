@@ -4,18 +4,24 @@
 
 The steps are a JSON list: {"type": TEXT, "pause": SECONDS} types each character after a pause,
 {"await": TEXT} waits until the program has written that since the last step, {"await": null} until
-it has ended. What appeared on the terminal goes to standard output, as bytes; the status is 0 if
-all that was awaited came.
+it has ended, {"size": [ROWS, COLUMNS]} makes the terminal that large, {"signal": NAME} sends the
+program a signal, or the process that "pid" names. What appeared on the terminal goes to standard
+output, as bytes; the status is 0 if all that was awaited came. How the program ended goes to
+standard error, as `ended with STATUS` (negative: by that signal), with the terminal's local modes
+before and after it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import sys
+import termios
 import time
 
 AWAIT_SECONDS = 20.0
@@ -27,6 +33,7 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             os.execvp(command[0], command)
+        self.modes = self.local_modes()
         self.shown = b""
         self.seen = 0
         self.ended = False
@@ -71,10 +78,21 @@ class Terminal:
             self.watch(left)
         return False
 
+    def local_modes(self) -> int:
+        modes: int = termios.tcgetattr(self.master)[3]
+        return modes
+
+    def resize(self, rows: int, columns: int) -> None:
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
+
     def close(self) -> None:
         if not self.ended:
             os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        _, status = os.waitpid(self.pid, 0)
+        ended = os.waitstatus_to_exitcode(status)
+        modes = f"modes {self.modes:o} {self.local_modes():o}"
+        sys.stderr.write(f"ended with {ended}, {modes}\n")
 
 
 def main() -> int:
@@ -83,6 +101,10 @@ def main() -> int:
     for step in json.load(sys.stdin):
         if "type" in step:
             terminal.type(step["type"], step["pause"])
+        elif "size" in step:
+            terminal.resize(*step["size"])
+        elif "signal" in step:
+            os.kill(step.get("pid", terminal.pid), signal.Signals[step["signal"]])
         elif not terminal.wait_for(step["await"]):
             status = 1
             break

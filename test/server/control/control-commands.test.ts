@@ -19,7 +19,9 @@ async function run(name: string, args: Record<string, unknown> = {}): Promise<Co
   return command({
     arguments: args,
     signal: gone.signal,
+    ended: gone.signal,
     progress: (result) => void progress.push(result),
+    hasTakenAll: () => true,
   });
 }
 

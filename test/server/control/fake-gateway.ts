@@ -4,6 +4,12 @@ import type {
   ControlledGateway,
 } from "../../../src/server/control/control-commands.ts";
 import type { GatewayStatus } from "../../../src/server/gateway-status.ts";
+import type {
+  Observed,
+  Snapshot,
+  StackResult,
+  TrafficPoint,
+} from "../../../src/server/observation/snapshot.ts";
 import type { GenerationStatus, ReloadOutcome } from "../../../src/workers/supervisor-status.ts";
 import type { WorkerRange } from "../../../src/workers/worker-scaling.ts";
 
@@ -36,8 +42,56 @@ export const STATUS: GatewayStatus = {
   lastReload: null,
 };
 
+export const POINT: TrafficPoint = {
+  atMs: 1_000_000,
+  requests: 10,
+  serverErrors: 1,
+  clientErrors: 2,
+  p50Us: 100,
+  p90Us: 900,
+  p99Us: 9_900,
+  queueP99Us: 50,
+  receivedBytes: 1_000,
+  sentBytes: 2_000,
+  waiting: 0,
+  connections: 3,
+};
+
+/** What there is to see of a gateway, as a test sets it. */
+export class FakeObservation implements Observed {
+  current: Snapshot = {
+    atMs: 1_010_000,
+    status: STATUS,
+    processes: [],
+    listeners: [],
+    connections: { open: 0, byPhase: {}, shown: [] },
+    descriptors: { used: 20, limit: 1_024 },
+    latest: POINT,
+    errors: [],
+    marks: [],
+  };
+  points: TrafficPoint[] = [POINT];
+  stacks: StackResult = { kind: "stack", pid: 4713, text: "Current thread\n" };
+  readonly asked: number[] = [];
+
+  snapshot(shownMax: number): Snapshot {
+    this.asked.push(shownMax);
+    return this.current;
+  }
+
+  history(): readonly TrafficPoint[] {
+    return this.points;
+  }
+
+  stack(pid: number): Promise<StackResult> {
+    this.asked.push(pid);
+    return Promise.resolve(this.stacks);
+  }
+}
+
 export class FakeGateway implements ControlledGateway {
   current: GatewayStatus = STATUS;
+  readonly observation = new FakeObservation();
   /** Settles the reload that was asked for last. */
   reloaded: PromiseWithResolvers<ReloadOutcome> = Promise.withResolvers();
   reloads = 0;

@@ -1,0 +1,159 @@
+/**
+ * What the gateway looks like at this moment, put together when somebody looks and not before:
+ * processes, sockets, connections, traffic, errors, and what has happened.
+ *
+ * While nobody looks there is no timer and no work, but for what is counted anyway: the figures of
+ * exchanges, and a few marks.
+ */
+import type { Clock } from "../../base/clock.ts";
+import type { Listener } from "../../net/transport.ts";
+import { countDescriptors, descriptorLimit } from "../../os/descriptors.ts";
+import { systemLibraries } from "../../os/libc.ts";
+import { formatAddress } from "../../os/socket-address.ts";
+import { acceptQueue } from "../../os/tcp-info.ts";
+import type { StackAnswer } from "../../workers/worker-stack.ts";
+import type { ServedConnection } from "../connection-context.ts";
+import type { GatewayStatus } from "../gateway-status.ts";
+import { observeConnections } from "./busiest-connections.ts";
+import type { ExchangeStatistics } from "./exchange-statistics.ts";
+import { shownText } from "./observed-text.ts";
+import { ProcessTree } from "./process-tree.ts";
+import type { RecentErrors } from "./recent-errors.ts";
+import type {
+  ConnectionsSnapshot,
+  DescriptorsSnapshot,
+  ListenerSnapshot,
+  MarkSnapshot,
+  Observed,
+  Snapshot,
+  StackResult,
+  TrafficPoint,
+} from "./snapshot.ts";
+
+/** Who hears of exchanges, for whoever looks. */
+export interface ObservedExchanges {
+  readonly statistics: ExchangeStatistics;
+  readonly errors: RecentErrors;
+}
+
+/** The part of the gateway that is looked at. */
+export interface ObservedGateway {
+  status(): GatewayStatus;
+  readonly server: {
+    readonly listeners: readonly Listener[];
+    readonly connections: Iterable<ServedConnection>;
+    readonly connectionCount: number;
+    readonly nowMs: number;
+  };
+  readonly supervisor: {
+    readonly dispatcher: { readonly waiting: { readonly count: number } };
+    stack(pid: number): Promise<StackAnswer>;
+  };
+}
+
+const MARKS_MAX = 100;
+/**
+ * What connections have carried is counted from the look before; one that follows so soon counts
+ * from the same.
+ */
+const NOTE_INTERVAL_MIN_MS = 500;
+
+export class Observation implements Observed {
+  /** What was asked for with `listen`. */
+  readonly #backlog: number;
+  readonly #gateway: ObservedGateway;
+  readonly #exchanges: ObservedExchanges;
+  readonly #clock: Clock;
+  readonly #processes = new ProcessTree();
+  readonly #marks: MarkSnapshot[] = [];
+  #notedAtMs = -Infinity;
+
+  constructor(
+    gateway: ObservedGateway,
+    exchanges: ObservedExchanges,
+    backlog: number,
+    clock: Clock,
+  ) {
+    this.#gateway = gateway;
+    this.#exchanges = exchanges;
+    this.#backlog = backlog;
+    this.#clock = clock;
+    exchanges.statistics.history.gauges = () => ({
+      waiting: gateway.supervisor.dispatcher.waiting.count,
+      connections: gateway.server.connectionCount,
+    });
+  }
+
+  /** Something has happened to the server. */
+  mark(kind: MarkSnapshot["kind"], text: string): void {
+    this.#marks.push({ atMs: this.#clock.epochMs(), kind, text: shownText(text) });
+    if (this.#marks.length > MARKS_MAX) this.#marks.shift();
+  }
+
+  /** Called several times a second: what is read once a second is read when it is due. */
+  sweep(): void {
+    this.#exchanges.statistics.history.advance(this.#clock.epochMs());
+  }
+
+  snapshot(shownMax: number): Snapshot {
+    const { statistics, errors } = this.#exchanges;
+    const atMs = this.#clock.epochMs();
+    const status = this.#gateway.status();
+    return {
+      atMs,
+      status: withoutRequests(status),
+      processes: this.#processes.look(status, this.#clock.nowMs()),
+      listeners: this.#gateway.server.listeners.map((listener) => this.#listener(listener)),
+      connections: this.#connections(shownMax),
+      descriptors: descriptors(),
+      latest: statistics.history.latest(atMs),
+      errors: errors.latest(),
+      marks: [...this.#marks],
+    };
+  }
+
+  history(): readonly TrafficPoint[] {
+    return this.#exchanges.statistics.history.points(this.#clock.epochMs());
+  }
+
+  async stack(pid: number): Promise<StackResult> {
+    const answer = await this.#gateway.supervisor.stack(pid);
+    return answer.kind === "stack" ? { ...answer, pid } : answer;
+  }
+
+  #connections(shownMax: number): ConnectionsSnapshot {
+    const nowMs = this.#clock.nowMs();
+    const notes = nowMs - this.#notedAtMs >= NOTE_INTERVAL_MIN_MS;
+    if (notes) this.#notedAtMs = nowMs;
+    const { connections } = this.#gateway.server;
+    return observeConnections(connections, shownMax, this.#gateway.server.nowMs, notes);
+  }
+
+  #listener({ address, descriptor, effectiveBacklog }: Listener): ListenerSnapshot {
+    const queue = descriptor === null ? null : acceptQueue(descriptor);
+    const text = formatAddress(address);
+    return {
+      address: address.family === "unix" ? text : `http://${text}`,
+      descriptor,
+      backlog: this.#backlog,
+      effectiveBacklog: queue?.queuedMax ?? effectiveBacklog,
+      queued: queue?.queued ?? null,
+    };
+  }
+}
+
+/** Which are among the processes, cut to a bound; a status has them whole. */
+function withoutRequests(status: GatewayStatus): GatewayStatus {
+  const generations = status.generations.map((generation) => ({
+    ...generation,
+    workers: generation.workers.map((worker) => ({ ...worker, busy: [] })),
+  }));
+  return { ...status, generations };
+}
+
+function descriptors(): DescriptorsSnapshot {
+  const libraries = systemLibraries();
+  const limit = "unavailable" in libraries ? null : descriptorLimit(libraries.libc);
+  const soft = limit?.soft ?? Infinity;
+  return { used: countDescriptors(), limit: Number.isFinite(soft) ? soft : null };
+}
