@@ -55,10 +55,8 @@ describe("portico load, on a portico", () => {
   const socketPath = path.join(folder, "s");
   let portico: ServerProcess;
   before(async () => {
-    portico = await startPortico([
-      ...["--bind", "127.0.0.1:0", "--bind", `unix:${socketPath}`],
-      ...APPLICATION,
-    ]);
+    const binds = ["--bind", "127.0.0.1:0", "--bind", `unix:${socketPath}`];
+    portico = await startPortico([...binds, ...APPLICATION]);
   });
   after(async () => {
     await portico.stop();
@@ -94,9 +92,8 @@ describe("portico load, on a portico", () => {
   });
 
   test("a rate is kept", async () => {
-    const { report, status } = await loadJson(
-      ...[portico.origin, "-r", "200", "-d", "1", "-c", "50", "--forks", "2"],
-    );
+    const pace = ["-r", "200", "-d", "1", "-c", "50", "--forks", "2"];
+    const { report, status } = await loadJson(portico.origin, ...pace);
     assert.equal(status, 0);
     const { begun, answered, notBegun } = report.requests;
     assert.equal(begun + notBegun, 200, "so many are due in a second");
@@ -149,12 +146,13 @@ describe("portico load, on a portico", () => {
     const args = ["-c", program, PORTICO, "load", portico.origin, "-d", "700ms", "-c", "2"];
     const { stdout, status } = await runToEnd("python3", args);
     assert.equal(status, 0, stdout);
-    // Each line takes the place of the one before.
-    assert.match(
-      stdout,
-      /\r\d+ s of 0\.7 s: \d+ answered \(\d+\/s\), 0 failed, \d+ under way\x1b\[K\r/,
-    );
-    assert.match(stdout, /\x1b\[K\r\x1b\[Kportico load http/);
+    // Each line takes the place of the one before: a carriage return, and the rest erased.
+    const [first = "", ...lines] = stdout.split("\r");
+    assert.equal(first, "");
+    const erased = "\u001b[K";
+    const shown = lines.filter((line) => line.endsWith(erased)).map((line) => line.slice(0, -3));
+    assert.match(shown[0] ?? "", /^\d+ s of 0\.7 s: \d+ answered \(\d+\/s\), 0 failed, /);
+    assert.ok(lines.some((line) => line.startsWith(`${erased}portico load http`)));
   });
 
   for (const forks of [1, 2]) {
@@ -190,6 +188,37 @@ function connectionsTo(port: number): number {
 async function answersSeen(origin: string): Promise<void> {
   for (let count = 0; count < 20; count++) await (await fetch(origin)).arrayBuffer();
 }
+
+describe("the processes of portico load", () => {
+  test("one that is lost is told, and the others' figures are there", async () => {
+    await using portico = await startPortico(APPLICATION);
+    const args = ["load", portico.origin, "-d", "1h", "--json", "--forks", "2"];
+    const running = await startServer(PORTICO, args, { ready: null });
+    await running.until("its connections", () => connectionsTo(portico.port) >= 10);
+    const [child = 0] = running.processes().filter((pid) => pid !== running.pid);
+    process.kill(child, "SIGKILL");
+    await running.until("the end of one", () => !running.processes().includes(child));
+    await answersSeen(portico.origin);
+    running.signal("SIGINT");
+    const { status } = await running.ended;
+    await running.stop();
+    const report = JSON.parse(running.stdout) as Report;
+    assert.equal(report.client.lostProcesses, 1);
+    assert.ok(report.requests.answered > 0);
+    assert.equal(status, 1);
+  });
+
+  test("end with the first, however that ends", async () => {
+    await using portico = await startPortico(APPLICATION);
+    const args = ["load", portico.origin, "-d", "1h", "--forks", "3"];
+    const running = await startServer(PORTICO, args, { ready: null });
+    await running.until("its connections", () => connectionsTo(portico.port) >= 10);
+    running.signal("SIGKILL");
+    await running.ended;
+    // Fails where a process is left behind.
+    await running.stop();
+  });
+});
 
 describe("portico load, on other servers", () => {
   test("each way in which an answer can be missing is told by its kind", async () => {

@@ -25,6 +25,7 @@ const ROUNDS = IS_LONG ? LONG_ROUNDS : 2;
 const SECONDS = IS_LONG ? 3 : 1;
 const TOLERANCE = IS_LONG ? 0.05 : 0.3;
 const CONNECTIONS = 16;
+const SERVER = ["--chdir", APPLICATIONS, "--workers", "1", "--access-log", "off", "exercise:app"];
 
 async function byWrk(url: string): Promise<number> {
   const args = ["-t1", `-c${CONNECTIONS}`, `-d${SECONDS}s`, "--latency", url];
@@ -53,23 +54,14 @@ async function compare(url: string): Promise<void> {
 
 if (requireProgram("wrk") !== null) {
   test("portico load and wrk agree about a server that sleeps", async () => {
-    await using server = await startPortico(
-      ["--chdir", APPLICATIONS, "--workers", "1", "--access-log", "off", "exercise:app"],
-      {},
-    );
+    await using server = await startPortico(SERVER);
     await compare(`${server.origin}/slow?s=0.004`);
   });
 }
 
 if (IS_LONG && requireProgram("wrk") !== null) {
   test("portico load and wrk agree about a server at the limit of its CPU", async () => {
-    await using server = await startPortico(
-      [
-        ...["--chdir", APPLICATIONS, "--workers", "1", "--access-log", "off"],
-        ...["--livez", "/livez", "exercise:app"],
-      ],
-      {},
-    );
+    await using server = await startPortico(["--livez", "/livez", ...SERVER]);
     await compare(`${server.origin}/livez`);
   });
 }

@@ -92,6 +92,7 @@ async function carryOut(
   const hide = showProgress(party, args, surroundings);
   try {
     const { opened, failure } = await party.open();
+    if (opened === 0 && interrupted) throw cannotLoad(target.url, "ended before it was connected");
     if (opened === 0 && failure !== null) throw unreachable(target, failure);
     // An interrupt before the start ends it at once, and the report says so.
     const result = party.start();
