@@ -14,6 +14,7 @@ export type OptionGroup =
   | "Size"
   | "System"
   | "Logs"
+  | "Observation"
   | "Development"
   | "General";
 

@@ -19,6 +19,7 @@ import { SIZE_OPTIONS } from "./records/size.ts";
 import { SYSTEM_OPTIONS } from "./records/system.ts";
 import { HEALTH_OPTIONS } from "./records/health.ts";
 import { LOGS_OPTIONS } from "./records/logs.ts";
+import { OBSERVATION_OPTIONS } from "./records/observation.ts";
 import { DEVELOPMENT_OPTIONS } from "./records/development.ts";
 import { GENERAL_OPTIONS } from "./records/general.ts";
 
@@ -33,6 +34,7 @@ export const OPTIONS = {
   ...SYSTEM_OPTIONS,
   ...HEALTH_OPTIONS,
   ...LOGS_OPTIONS,
+  ...OBSERVATION_OPTIONS,
   ...DEVELOPMENT_OPTIONS,
   ...GENERAL_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;

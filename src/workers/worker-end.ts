@@ -1,5 +1,5 @@
 /**
- * How a worker came to its end, and why another takes its place: for figures, and for the log. Pure.
+ * How a worker came to its end, and why another takes its place: for figures and the log. Pure.
  */
 import { constants } from "node:os";
 import type { LogFields } from "../base/log.ts";

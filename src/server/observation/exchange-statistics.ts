@@ -32,7 +32,8 @@ export const COUNTED_METHODS = [
   "OPTIONS",
   "other",
 ] as const;
-export const STATUS_CLASSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
+/** Of final answers: 1xx only ever comes before one. */
+export const STATUS_CLASSES = ["2xx", "3xx", "4xx", "5xx"] as const;
 
 /**
  * Why the answer was a 5xx: a failure to get one of the application, or else who meant it:
@@ -53,6 +54,7 @@ const OTHER_METHOD = COUNTED_METHODS.length - 1;
 const CAUSE_INDEX: ReadonlyMap<ServerErrorCause, number> = /* @__PURE__ */ new Map(
   SERVER_ERROR_CAUSES.map((cause, index) => [cause, index]),
 );
+const FIRST_CLASS = 2;
 const SERVER_ERROR = 500;
 /** As the access log has it: the connection ended before an answer began. */
 const CLIENT_CLOSED_REQUEST = 499;
@@ -131,7 +133,7 @@ export class ExchangeStatistics implements ExchangeListener {
     return this.routes.names.flatMap((route, routeIndex) =>
       COUNTED_METHODS.flatMap((method, methodIndex) =>
         STATUS_CLASSES.map((statusClass, index) => {
-          const place = placeOf(routeIndex, methodIndex, (index + 1) * 100);
+          const place = placeOf(routeIndex, methodIndex, (FIRST_CLASS + index) * 100);
           return { route, method, statusClass, count: this.#requests[place] as number };
         }),
       ),
@@ -152,8 +154,9 @@ export class ExchangeStatistics implements ExchangeListener {
   }
 }
 
-/** A status that is none of the five classes counts as the nearest. */
+/** A status that is of none of the classes counts as of the nearest. */
 function placeOf(route: number, method: number, status: number): number {
-  const statusClass = Math.min(Math.max(Math.floor(status / 100), 1), STATUS_CLASSES.length) - 1;
+  const ofClass = Math.floor(status / 100) - FIRST_CLASS;
+  const statusClass = Math.min(Math.max(ofClass, 0), STATUS_CLASSES.length - 1);
   return (route * COUNTED_METHODS.length + method) * STATUS_CLASSES.length + statusClass;
 }
