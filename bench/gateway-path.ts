@@ -100,6 +100,8 @@ export class GatewayPath implements ConnectionContext {
     keepAliveTimeoutMs: 60_000,
     exchangeTimeoutMs: null,
     pipelinedLimitBytes: 65_536,
+    namesRequests: false,
+    tellsTimes: false,
     outlet: {
       transfer: { pauseMaxMs: 40_000, rateMinBytes: 500 },
       memoryMaxBytes: 65_536,

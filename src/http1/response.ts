@@ -6,7 +6,7 @@
  */
 import { invariant } from "../base/errors.ts";
 import { formatHttpDate } from "../http/date.ts";
-import { FIELD_VALUE, LF } from "./grammar.ts";
+import { CR, FIELD_VALUE, LF } from "./grammar.ts";
 import { RememberedBytes } from "./remembered-bytes.ts";
 import type { ResponseFraming } from "./response-framing.ts";
 
@@ -35,12 +35,15 @@ const MS_PER_SECOND = 1000;
 const DATE_NAME = /* @__PURE__ */ Buffer.from("date:");
 const SERVER_NAME = /* @__PURE__ */ Buffer.from("server:");
 const CONTENT_LENGTH_NAME = /* @__PURE__ */ Buffer.from("content-length:");
+const REQUEST_ID_NAME = /* @__PURE__ */ Buffer.from("x-request-id:");
 const LOWER_D = 0x64;
 const LOWER_S = 0x73;
 const TO_LOWER = 0x20;
 
 /** Room for a head and, behind it, as much content as leaves with it in one system call. */
 const ROOM_BYTES = 131_072;
+/** Field lines that a response has for itself alone, at most. */
+const OWN_LINES_MAX_BYTES = 512;
 /** Longer heads hardly repeat, and are written anew. */
 const REMEMBERED_MAX_BYTES = 2_048;
 
@@ -58,6 +61,7 @@ export class ResponseHeadWriter {
   /** What the head in `room` was made of, and its length; 0 where it is not to be used again. */
   readonly #source = new RememberedBytes();
   #sourceFraming: ResponseFraming | null = null;
+  #sourceNamesRequest = false;
   #preparedLength = 0;
 
   /**
@@ -95,11 +99,30 @@ export class ResponseHeadWriter {
    * Adds Date and Server unless the application sent its own, Connection, and the field that the
    * framing needs. Takes out a Content-Length that must not be sent.
    *
-   * @param target has room for {@link sizeMax} bytes at `offset`
-   * @param head   holds `200 OK\r\n` and field lines, each with its CRLF, in `[headStart..headEnd)`
+   * @param target    has room for {@link sizeMax} bytes at `offset`
+   * @param head      holds `200 OK\r\n` and field lines, each with its CRLF, in
+   *   `[headStart..headEnd)`
+   * @param requestId for X-Request-ID, which the application may have sent itself; null for none
+   * @param ownLines  other field lines that this response alone has, each with its CRLF
    * @returns the offset behind what was written
    */
   write(
+    target: Buffer,
+    offset: number,
+    head: Buffer,
+    headStart: number,
+    headEnd: number,
+    framing: ResponseFraming,
+    requestId: string | null = null,
+    ownLines = "",
+  ): number {
+    const end = this.#writeShared(target, offset, head, headStart, headEnd, framing);
+    const namesRequest = requestId !== null && hasRequestId(head, headStart, headEnd);
+    return addOwnLines(target, end, namesRequest ? null : requestId, ownLines);
+  }
+
+  /** What {@link write} writes of every response with this head. */
+  #writeShared(
     target: Buffer,
     offset: number,
     head: Buffer,
@@ -136,7 +159,14 @@ export class ResponseHeadWriter {
    * @param head of which {@link sizeMax} fits {@link room}
    * @returns its length
    */
-  prepare(head: Buffer, headStart: number, headEnd: number, framing: ResponseFraming): number {
+  prepare(
+    head: Buffer,
+    headStart: number,
+    headEnd: number,
+    framing: ResponseFraming,
+    requestId: string | null = null,
+    ownLines = "",
+  ): number {
     const length = headEnd - headStart;
     const isThere =
       this.#preparedLength > 0 &&
@@ -144,20 +174,24 @@ export class ResponseHeadWriter {
       this.#sourceFraming !== null &&
       isAlike(this.#sourceFraming, framing) &&
       this.#source.equals(head, headStart, 0, length);
-    if (isThere) return this.#preparedLength;
-    const written = this.write(this.room, 0, head, headStart, headEnd, framing);
-    this.#preparedLength = 0;
-    if (length <= REMEMBERED_MAX_BYTES) {
-      this.#source.remember(head, headStart, headEnd);
-      this.#sourceFraming = framing;
-      this.#preparedLength = written;
+    let written = this.#preparedLength;
+    if (!isThere) {
+      written = this.#writeShared(this.room, 0, head, headStart, headEnd, framing);
+      this.#sourceNamesRequest = hasRequestId(head, headStart, headEnd);
+      this.#preparedLength = 0;
+      if (length <= REMEMBERED_MAX_BYTES) {
+        this.#source.remember(head, headStart, headEnd);
+        this.#sourceFraming = framing;
+        this.#preparedLength = written;
+      }
     }
-    return written;
+    const id = this.#sourceNamesRequest ? null : requestId;
+    return addOwnLines(this.room, written, id, ownLines);
   }
 
   /** Bytes that a head of `headLength` bytes becomes at most. */
   sizeMax(headLength: number): number {
-    return HTTP_VERSION.length + headLength + this.#blockBytesMax;
+    return HTTP_VERSION.length + headLength + this.#blockBytesMax + OWN_LINES_MAX_BYTES;
   }
 
   #layOut(date: string): Buffer[] {
@@ -208,6 +242,36 @@ function presentFields(head: Buffer, start: number, end: number): number {
     else if (first === LOWER_S && isName(head, at + 1, end, SERVER_NAME)) present |= HAS_SERVER;
   }
   return present;
+}
+
+function hasRequestId(head: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if (head[at] === LF && isName(head, at + 1, end, REQUEST_ID_NAME)) return true;
+  }
+  return false;
+}
+
+/**
+ * Puts field lines between the last one and the empty line.
+ *
+ * @param end behind the empty line, which may have been written over for a response before
+ * @returns the offset behind the empty line
+ */
+function addOwnLines(
+  target: Buffer,
+  end: number,
+  requestId: string | null,
+  ownLines: string,
+): number {
+  let at = end - CRLF.length;
+  if (requestId !== null) {
+    at += target.write(`X-Request-ID: ${requestId}\r\n`, at, "latin1");
+  }
+  if (ownLines !== "") at += target.write(ownLines, at, "latin1");
+  invariant(at <= end + OWN_LINES_MAX_BYTES - CRLF.length, "there is room for what is its own");
+  target[at] = CR;
+  target[at + 1] = LF;
+  return at + CRLF.length;
 }
 
 /** Whether the line at `start` begins with the name, in any case. */

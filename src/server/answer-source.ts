@@ -3,6 +3,7 @@
  * the client has too much to take already. Knows no stream and no answer.
  */
 import type { PendingAnswer } from "../handlers/handler.ts";
+import type { WorkerShare } from "../workers/application-request.ts";
 
 export class AnswerSource {
   #pending: PendingAnswer | null = null;
@@ -16,6 +17,11 @@ export class AnswerSource {
   /** Whether more of it may come at any time. */
   get isFlowing(): boolean {
     return this.#pending !== null && !this.#paused;
+  }
+
+  /** What a worker has had to do with it so far; null where none was asked. */
+  get workerShare(): WorkerShare | null {
+    return this.#pending?.workerShare ?? null;
   }
 
   begin(pending: PendingAnswer): void {

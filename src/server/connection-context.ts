@@ -13,9 +13,10 @@ import type { IntakeSettings } from "./content-intake.ts";
 import type { ExchangeLogging } from "./exchange-log.ts";
 import type { FailureReport } from "./failure-report.ts";
 import type { HeldMemory } from "./held-memory.ts";
+import type { OwnFieldSettings } from "./own-fields.ts";
 import type { ScreeningSettings } from "./screening.ts";
 
-export interface ConnectionSettings extends IntakeSettings {
+export interface ConnectionSettings extends IntakeSettings, OwnFieldSettings {
   readonly request: RequestLimits;
   /** From the first byte of a head (or the connection's begin) to its end. */
   readonly headerTimeoutMs: number;

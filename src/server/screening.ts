@@ -19,6 +19,8 @@ export interface ScreeningSettings {
 export class Screening {
   /** What the rules say of the present request; null where they have nothing to say. */
   admission: Admission | null = null;
+  /** What a trusted proxy calls it; null where none does. */
+  requestId: string | null = null;
   readonly endpoints: Endpoints;
   readonly #settings: ScreeningSettings;
   /** Whose provenance it is; one of an absolute-form target is kept for none. */
@@ -48,10 +50,17 @@ export class Screening {
     this.#provenance = null;
   }
 
+  /** The request is over. */
+  end(): void {
+    this.admission = null;
+    this.requestId = null;
+  }
+
   /** A request's head has arrived. */
   screen(head: RequestHead): void {
     const { health, admissionRules } = this.#settings;
     const provenance = this.provenanceOf(head);
+    this.requestId = provenance.requestId;
     this.admission = health?.admit(head, provenance) ?? admit(admissionRules, head, provenance);
   }
 }

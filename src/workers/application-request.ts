@@ -74,6 +74,8 @@ export interface WorkerShare {
    * waits for one.
    */
   readonly queueUs: number | null;
+  /** The application's time until its head, of which its worker tells; null before. */
+  readonly headUs: number | null;
   /** The application's time for it, which its worker tells at the end; null before. */
   readonly applicationUs: number | null;
   /** The worker that has it, or had it last; null while it waits for one. */

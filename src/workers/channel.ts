@@ -415,7 +415,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     const contentEnd = Math.min(until, headEnd + bodyLength);
     this.#contentRemaining = bodyLength - (contentEnd - headEnd);
     this.#frameCompletes = last;
-    this.#frameElapsedUs = bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs);
+    job.headUs = this.#frameElapsedUs = bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs);
     const complete = last && this.#contentRemaining === 0;
     const headStart = from + FRAME_HEADER_BYTES;
     job.answerBegan = true;

@@ -62,6 +62,7 @@ export class Job implements WorkerShare {
   activeAtMs: number;
   /** Time in the queue, in ms; known once it has been sent. */
   waitedMs = 0;
+  headUs: number | null = null;
   applicationUs: number | null = null;
   /** Time behind other requests of its workers, but for the present one's. */
   #behindUs = 0;

@@ -362,4 +362,16 @@ describe("what the request is called", () => {
     }
     assert.equal(read(["X-Request-ID: a", "X-Request-ID: b"]).requestId, null, "which of them?");
   });
+
+  test("else it is called as its trace, where a proxy of ours says so", () => {
+    const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const traceparent = `traceparent: 00-${traceId}-00f067aa0ba902b7-01`;
+    assert.equal(read([traceparent]).requestId, traceId);
+    assert.equal(read([traceparent, "X-Request-ID: abc-1"]).requestId, "abc-1");
+    assert.equal(read([traceparent, "X-Request-ID: a b"]).requestId, traceId);
+    assert.equal(read(["traceparent: 00-abc-1"]).requestId, null);
+    assert.equal(read([traceparent, traceparent]).requestId, null, "which of them?");
+    const stranger = { peer: "203.0.113.5", proxies: LOOPBACK };
+    assert.equal(read([traceparent], stranger).requestId, null);
+  });
 });

@@ -208,6 +208,27 @@ test("property: the size line of a chunk is its length in hexadecimal", () => {
   assert.throws(() => writeChunkHead(target, 0, 0), /invariant broken/);
 });
 
+test("what a response has for itself alone stands last, and no id beside the application's", () => {
+  const writer = new ResponseHeadWriter(null);
+  const written = (head: string, requestId: string | null, ownLines: string): string => {
+    const bytes = Buffer.from(head, "latin1");
+    const framing = frameResponse("GET", 1, true, 200, 0);
+    const end = writer.prepare(bytes, 0, bytes.length, framing, requestId, ownLines);
+    return writer.room.toString("latin1", 0, end);
+  };
+  const head = "200 OK\r\nContent-Length: 0\r\n";
+  const timing = "Server-Timing: app;dur=1\r\n";
+  assert.equal(written(head, "a", ""), `HTTP/1.1 ${head}X-Request-ID: a\r\n\r\n`);
+  assert.equal(written(head, "bb", timing), `HTTP/1.1 ${head}X-Request-ID: bb\r\n${timing}\r\n`);
+  assert.equal(written(head, null, ""), `HTTP/1.1 ${head}\r\n`);
+  const named = `${head}X-REQUEST-ID: own\r\n`;
+  assert.equal(written(named, "a", timing), `HTTP/1.1 ${named}${timing}\r\n`);
+  assert.equal(
+    written(`${head}X-Request-Idea: b\r\n`, "a", "").match(/X-Request-ID: a/g)?.length,
+    1,
+  );
+});
+
 test("fixed pieces", () => {
   assert.equal(LAST_CHUNK.toString(), "0\r\n\r\n");
   assert.equal(CONTINUE.toString(), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -221,6 +242,7 @@ test("a head that is prepared is the one that is written, whatever came before i
     "404 Not Found\r\nDate: now\r\n",
     "204 No Content\r\nContent-Length: 5\r\n",
     `200 OK\r\nX: ${"x".repeat(3_000)}\r\n`,
+    "200 OK\r\nx-request-id: own\r\n",
   );
   const step = fc.record({
     head: heads,
@@ -229,12 +251,15 @@ test("a head that is prepared is the one that is written, whatever came before i
     persistent: fc.boolean(),
     second: fc.constantFrom(0, 0, 0, 1),
     shift: fc.nat({ max: 9 }),
+    requestId: fc.constantFrom(null, "a", "0123456789abcdef"),
+    ownLines: fc.constantFrom("", "Server-Timing: app;dur=1\r\n"),
   });
   fc.assert(
     fc.property(fc.array(step, { minLength: 2, maxLength: 12 }), (steps) => {
       const writer = new ResponseHeadWriter("portico");
       let epochMs = DATE_MS;
-      for (const { head, declared, minor, persistent, second, shift } of steps) {
+      for (const { head, declared, minor, persistent, second, shift, ...own } of steps) {
+        const { requestId, ownLines } = own;
         epochMs += second * 1000;
         writer.setDate(epochMs);
         const status = Number(head.slice(0, 3));
@@ -243,8 +268,9 @@ test("a head that is prepared is the one that is written, whatever came before i
         const plain = new ResponseHeadWriter("portico");
         plain.setDate(epochMs);
         const target = Buffer.alloc(plain.sizeMax(head.length));
-        const end = plain.write(target, 0, bytes, shift, bytes.length, framing);
-        const length = writer.prepare(bytes, shift, bytes.length, framing);
+        const until = bytes.length;
+        const end = plain.write(target, 0, bytes, shift, until, framing, requestId, ownLines);
+        const length = writer.prepare(bytes, shift, until, framing, requestId, ownLines);
         assert.equal(writer.room.toString("latin1", 0, length), target.toString("latin1", 0, end));
         // The caller may write behind it.
         writer.room.fill(0x21, length, length + 100);

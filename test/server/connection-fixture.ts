@@ -35,6 +35,8 @@ export const SETTINGS: ConnectionSettings = {
   keepAliveTimeoutMs: 30_000,
   exchangeTimeoutMs: null,
   pipelinedLimitBytes: 65_536,
+  namesRequests: false,
+  tellsTimes: false,
   outlet: {
     transfer: { pauseMaxMs: 40_000, rateMinBytes: null },
     memoryMaxBytes: 1_000,
