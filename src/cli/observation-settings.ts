@@ -17,7 +17,7 @@ const PATH = /^\/[!-"$->@-~]*$/;
 
 /**
  * @returns null where no metrics are asked for
- * @throws {OperatorError} exit status 2: the place is none; 1: the library is not there
+ * @throws {OperatorError} exit status 2: the place is none
  */
 export async function metricsSettings(options: Options): Promise<MetricsSettings | null> {
   if (options.metrics === null) return null;

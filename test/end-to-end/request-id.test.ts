@@ -1,4 +1,4 @@
-/** What a request is called: the same in its answer, its environ and the log; where its time went. */
+/** What a request is called, the same in answer, environ and log; and where its time went. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Exercise, get, startExercise, TRANSPORTS } from "./exercise.ts";

@@ -1,8 +1,8 @@
 /**
  * Metrics as Prometheus reads them: its text format 0.0.4, by the library `prom-client`.
  *
- * Owns how a family becomes one of that library's; the figures are read when somebody asks. Imported
- * only where metrics are asked for, since it loads the library.
+ * Owns how a family becomes one of that library's; the figures are read when somebody asks.
+ * Imported only where metrics are asked for, since it loads the library.
  *
  * @see docs/adr/0009-metrics-by-prom-client.md
  */
