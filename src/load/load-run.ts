@@ -181,7 +181,8 @@ export class LoadRun implements LoadConnectionOwner {
       connection.send(nowMs, nowMs);
       return;
     }
-    this.#free.push(connection);
+    if (this.#phase === "ending") connection.close();
+    else this.#free.push(connection);
     if (this.#plan.arrivals !== null) this.#send();
     this.#checkEnd(nowMs);
   }
@@ -271,6 +272,7 @@ export class LoadRun implements LoadConnectionOwner {
     this.#phase = "ending";
     this.#untilMs = atMs;
     this.#alarm.clear();
+    for (const connection of this.#free.splice(0)) connection.close();
     const { arrivals, requestsMax } = this.#plan;
     const { counters } = this.#measurements;
     if (arrivals === null) return;

@@ -20,11 +20,9 @@ export type FailureKind = keyof typeof FAILURE_KINDS;
 
 export const FAILURE_KIND_NAMES = Object.keys(FAILURE_KINDS) as readonly FailureKind[];
 
-/** EAGAIN is a Unix socket's word for a queue that is full. */
 const KIND_BY_ERRNO: ReadonlyMap<string, FailureKind> = new Map([
   ["ECONNREFUSED", "refused"],
   ["ENOENT", "refused"],
-  ["EAGAIN", "refused"],
   ["EACCES", "unreachable"],
   ["EPERM", "unreachable"],
   ["EHOSTUNREACH", "unreachable"],

@@ -5,7 +5,7 @@
 import { SystemCallError } from "../base/errors.ts";
 import { beginConnecting } from "../os/connecting-socket.ts";
 import { EPOLLIN, EPOLLOUT } from "../os/epoll.ts";
-import { systemCallError } from "../os/errno.ts";
+import { EAGAIN, systemCallError } from "../os/errno.ts";
 import type { SystemLibraries } from "../os/libc.ts";
 import { formatAddress, type SocketAddress } from "../os/socket-address.ts";
 import { takeSocketError } from "../os/sockets.ts";
@@ -14,6 +14,9 @@ import type { Alarm, Attempt, Connector, ConnectWaiter } from "./connector.ts";
 import { EpollStream, type EpollStreamContext } from "./epoll-stream.ts";
 import { epollStreamContext } from "./epoll-stream-context.ts";
 import type { Reactor, Registrant, Registration } from "./reactor.ts";
+
+/** Between two tries to get into the queue of a Unix socket that is full. */
+const FULL_QUEUE_PAUSE_MS = 5;
 
 export class EpollConnector implements Connector {
   readonly name = "epoll";
@@ -47,23 +50,19 @@ class EpollAttempt implements Attempt, Registrant {
   readonly #waiter: ConnectWaiter;
   /** Open as long as there is a registration. */
   #registration: Registration | null = null;
+  #pause: NodeJS.Timeout | null = null;
   #ended = false;
 
   constructor(context: EpollStreamContext, address: SocketAddress, waiter: ConnectWaiter) {
     this.#context = context;
     this.#address = address;
     this.#waiter = waiter;
-    try {
-      // A Unix socket is connected already, and so writable at once: the same path for both.
-      this.#watch(beginConnecting(context.libc, address));
-    } catch (error) {
-      if (!(error instanceof SystemCallError)) throw error;
-      context.reactor.atTurnEnd(() => this.#fail(error));
-    }
+    this.#begin();
   }
 
   cancel(): void {
     this.#ended = true;
+    if (this.#pause !== null) clearTimeout(this.#pause);
     const fd = this.#unwatch();
     if (fd !== null) this.#context.libc.close(fd);
   }
@@ -90,6 +89,23 @@ class EpollAttempt implements Attempt, Registrant {
     }
     this.#ended = true;
     this.#waiter.onConnected(stream);
+  }
+
+  #begin(): void {
+    const { libc, reactor } = this.#context;
+    try {
+      // A Unix socket is connected already, and so writable at once: the same path for both.
+      this.#watch(beginConnecting(libc, this.#address));
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      // Whoever may wait in connect(2) waits for room; we are not told when there is some.
+      if (error.errno === EAGAIN && this.#address.family === "unix") this.#beginLater();
+      else reactor.atTurnEnd(() => this.#fail(error));
+    }
+  }
+
+  #beginLater(): void {
+    this.#pause = setTimeout(() => this.#begin(), FULL_QUEUE_PAUSE_MS);
   }
 
   #watch(fd: number): void {
@@ -121,6 +137,7 @@ class EpollAlarm implements Alarm, Registrant {
   readonly #timer: TimerDescriptor;
   readonly #registration: Registration;
   readonly #onRing: () => void;
+  #isSet = false;
   #closed = false;
 
   constructor({ libc, reactor }: EpollStreamContext, onRing: () => void) {
@@ -131,11 +148,15 @@ class EpollAlarm implements Alarm, Registrant {
   }
 
   set(afterMs: number): void {
-    if (!this.#closed) this.#timer.set(afterMs);
+    if (this.#closed) return;
+    this.#isSet = true;
+    this.#timer.set(afterMs);
   }
 
   clear(): void {
-    if (!this.#closed) this.#timer.clear();
+    if (this.#closed || !this.#isSet) return;
+    this.#isSet = false;
+    this.#timer.clear();
   }
 
   close(): void {
@@ -147,8 +168,9 @@ class EpollAlarm implements Alarm, Registrant {
 
   /** Called by the reactor. */
   onEvents(): void {
-    // A level that stays up would be reported again.
-    this.#timer.clear();
+    this.#isSet = false;
     this.#onRing();
+    // A level that stays up would be reported again; being set anew, it is down.
+    if (!this.#isSet && !this.#closed) this.#timer.clear();
   }
 }

@@ -48,7 +48,7 @@ export interface Libc {
   /** ioctl(2) for a request that writes one `int`. */
   ioctl(fd: number, request: number, into: Int32Array): number;
   timerfd_create(clock: number, flags: number): number;
-  timerfd_settime(fd: number, flags: number, value: Uint8Array, before: null): number;
+  timerfd_settime(fd: number, flags: number, value: Memory, before: null): number;
   getrlimit(resource: number, limits: Uint8Array): number;
   setrlimit(resource: number, limits: Uint8Array): number;
   waitpid(pid: number, status: Int32Array | null, options: number): number;

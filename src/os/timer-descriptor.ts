@@ -8,19 +8,23 @@ import type { Libc } from "./libc.ts";
 const CLOCK_MONOTONIC = 1;
 const TFD_NONBLOCK = 0x800;
 const TFD_CLOEXEC = 0x80000;
-/** `struct itimerspec`: interval and value, each as seconds and nanoseconds of 64 bits. */
+/**
+ * `struct itimerspec`: interval and value, each as seconds and nanoseconds of 64 bits, of which the
+ * lower halves are enough.
+ */
 const ITIMERSPEC_BYTES = 32;
-const VALUE_SECONDS_AT = 16;
-const VALUE_NANOSECONDS_AT = 24;
+const VALUE_SECONDS_WORD = 4;
+const VALUE_NANOSECONDS_WORD = 6;
 const NANOSECONDS_PER_MS = 1e6;
 const MS_PER_SECOND = 1_000;
 /** A value of zero would switch the timer off. */
 const NANOSECONDS_MIN = 1;
+const NANOSECONDS_MAX = 999_999_999;
 
 export class TimerDescriptor {
   readonly descriptor: number;
   readonly #libc: Libc;
-  readonly #setting = Buffer.alloc(ITIMERSPEC_BYTES);
+  readonly #setting = new Int32Array(new ArrayBuffer(ITIMERSPEC_BYTES));
 
   /** @throws {SystemCallError} EMFILE, ENFILE, ENOMEM */
   constructor(libc: Libc) {
@@ -48,8 +52,8 @@ export class TimerDescriptor {
   }
 
   #settle(seconds: number, nanoseconds: number): void {
-    this.#setting.writeBigInt64LE(BigInt(seconds), VALUE_SECONDS_AT);
-    this.#setting.writeBigInt64LE(BigInt(Math.min(nanoseconds, 999_999_999)), VALUE_NANOSECONDS_AT);
+    this.#setting[VALUE_SECONDS_WORD] = seconds;
+    this.#setting[VALUE_NANOSECONDS_WORD] = Math.min(nanoseconds, NANOSECONDS_MAX);
     const result = this.#libc.timerfd_settime(this.descriptor, 0, this.#setting, null);
     if (result < 0) {
       throw systemCallError(this.#libc.errno(), "timerfd_settime", "setting a timer");

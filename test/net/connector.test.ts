@@ -10,7 +10,7 @@ import type { ByteStream } from "../../src/net/byte-stream.ts";
 import type { Connector } from "../../src/net/connector.ts";
 import { EpollConnector } from "../../src/net/epoll-connector.ts";
 import { NodeConnector } from "../../src/net/node-connector.ts";
-import { EAGAIN } from "../../src/os/errno.ts";
+import { EAGAIN, ECONNREFUSED } from "../../src/os/errno.ts";
 import type { SocketAddress } from "../../src/os/socket-address.ts";
 import { RecordingHandler, soon, writeText } from "./recording-handler.ts";
 import { altered, availableLibraries } from "./system-under-test.ts";
@@ -150,12 +150,19 @@ for (const [name, make] of CONNECTORS) {
 }
 
 describe("EpollConnector, where calls fail", () => {
-  it("reports a Unix socket whose queue is full", async () => {
-    const libraries = altered((_, fail) => ({ connect: () => fail(EAGAIN) }));
+  it("waits for room in the queue of a Unix socket, until it is cancelled", async () => {
+    let tries = 0;
+    const libraries = altered((_, fail) => ({
+      connect: () => fail(++tries < 4 ? EAGAIN : ECONNREFUSED),
+    }));
     const connector = opens(new EpollConnector(libraries, failOnFatal));
+    const cancelled = (): void => assert.fail("it was cancelled");
+    const waiter = { onConnected: cancelled, onUnconnected: cancelled };
+    connector.connect({ family: "unix", path: "any" }, waiter).cancel();
     await assert.rejects(
       connected(connector, { family: "unix", path: "any" }),
-      /EAGAIN while connecting to unix:any/,
+      /ECONNREFUSED while connecting to unix:any/,
     );
+    assert.equal(tries, 4);
   });
 });

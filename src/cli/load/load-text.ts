@@ -155,11 +155,6 @@ function serverLines(server: ServerSide): string[] {
     rssBytesBefore === null || rssBytesAfter === null
       ? ""
       : `, ${size(rssBytesBefore)} before, ${size(rssBytesAfter)} after`;
-  const wait =
-    queueWait === null
-      ? "no request in the last minute"
-      : `${duration(queueWait.meanMs)} on average, 99 % within ${duration(queueWait.p99Ms)}, ` +
-        "in the last minute";
   const cpu = [
     ...(cpuMs.gateway === null ? [] : [`gateway ${(cpuMs.gateway / MS_PER_SECOND).toFixed(2)} s`]),
     ...(cpuMs.workers === null ? [] : [`workers ${(cpuMs.workers / MS_PER_SECOND).toFixed(2)} s`]),
@@ -167,10 +162,16 @@ function serverLines(server: ServerSide): string[] {
   return [
     row("server", `portico ${shown(server.version)}, ${shown(server.application)}, ${code}`),
     row("", `${count(workers.after, "worker")}${replaced}${memory}`),
-    row("", `waiting for a worker: ${wait}`),
-    ...(answered === null ? [] : [row("", `${answered} answered, ${failed} of them failed`)]),
+    ...(queueWait === null ? [] : [row("", queueText(queueWait))]),
+    ...(answered === null ? [] : [row("", `${answered} answered by workers, ${failed} failed`)]),
     ...(cpu.length === 0 ? [] : [row("", `CPU time: ${cpu.join(", ")}`)]),
   ];
+}
+
+function queueText({ meanMs, p99Ms }: NonNullable<ServerSide["queueWait"]>): string {
+  const mean = duration(meanMs);
+  const most = duration(p99Ms);
+  return `waiting for a worker: ${mean} on average, 99 % within ${most}, in the last minute`;
 }
 
 function remarks({ client, requests, seconds, ratePerSecond }: Report): string[] {

@@ -36,10 +36,10 @@ export interface ServerSide {
     readonly rssBytesBefore: number | null;
     readonly rssBytesAfter: number | null;
   };
-  /** Requests that came to their end, and those of them that failed; null after a reload. */
+  /** Requests that the workers brought to their end, and those that failed; null after a reload. */
   readonly answered: number | null;
   readonly failed: number | null;
-  /** The wait for a worker, of the last minute; null where no request waited. */
+  /** The wait for a worker, of the last minute; null where no request got to one. */
   readonly queueWait: { readonly meanMs: number; readonly p99Ms: number } | null;
   /** Of processes that were there at both moments. */
   readonly cpuMs: { readonly gateway: number | null; readonly workers: number | null };
@@ -75,6 +75,7 @@ export function serverSide(before: ServerMoment, after: ServerMoment): ServerSid
   const known = new Set(workersBefore.map(({ pid }) => pid));
   const replaced = workersAfter.filter(({ pid }) => !known.has(pid));
   const isSameCode = servingOf(before.status) === servingOf(status);
+  const answered = isSameCode ? total(status, "answered") - total(before.status, "answered") : null;
   const { count, meanMs, p99Ms } = status.queue.wait;
   const workerPids = workersAfter.flatMap(({ pid }) => (pid === null ? [] : [pid]));
   return {
@@ -89,9 +90,9 @@ export function serverSide(before: ServerMoment, after: ServerMoment): ServerSid
       rssBytesBefore: rssOf(workersBefore),
       rssBytesAfter: rssOf(workersAfter),
     },
-    answered: isSameCode ? total(status, "answered") - total(before.status, "answered") : null,
+    answered,
     failed: isSameCode ? total(status, "failed") - total(before.status, "failed") : null,
-    queueWait: count === 0 ? null : { meanMs, p99Ms },
+    queueWait: count === 0 || answered === 0 ? null : { meanMs, p99Ms },
     cpuMs: {
       gateway: cpuBetween(before, after, [status.pid]),
       workers: replaced.length > 0 ? null : cpuBetween(before, after, workerPids),
