@@ -74,6 +74,10 @@ class CountingAnswer(Answer):
         self.sent_bytes = (self.sent_bytes or 0) + len(content)
         super()._frame(kind, content)
 
+    def _small_chunk(self, content: bytes) -> None:
+        self.sent_bytes = (self.sent_bytes or 0) + len(content)
+        super()._small_chunk(content)
+
 
 class HookedWorker(Worker):
     """Answers one request after the other, each between its hooks."""

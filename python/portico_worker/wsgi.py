@@ -23,6 +23,7 @@ from portico_worker.heads import (
     encode_interim,
 )
 from portico_worker.loading import ASGI_ADVICE, a_type
+from portico_worker.wire import CHUNK_HEAD, pack_address
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -72,6 +73,8 @@ class Answer:
         self.head_sent = False
         # Whether the frame that ends this answer has been made; there must not be a second one.
         self._complete = False
+        # Whether the head and everything behind it has left, and more may follow without a bound.
+        self._is_open_ended = False
         # Content that may still be sent where its length was declared; None where it was not.
         self._remaining: int | None = None
         self._cut = False
@@ -88,6 +91,7 @@ class Answer:
         self.head = None
         self.head_sent = False
         self._complete = False
+        self._is_open_ended = False
         self._remaining = None
         self._cut = False
         self._next_look = 0.0
@@ -160,7 +164,7 @@ class Answer:
             log("early hints beyond the bounds for one request are not sent")
             return
         kind = wire.pack_kind(wire.INTERIM, 0, EARLY_HINTS, len(encoded), 0)
-        self.unsent.append(wire.pack_address(*address, self._elapsed_us(), 0))
+        self.unsent.append(pack_address(*address, self._elapsed_us(), 0))
         self.unsent.append(kind + encoded)
         self.flush()
 
@@ -208,6 +212,9 @@ class Answer:
                 # There is nothing to send yet; PEP 3333 lets an application say so.
                 self._require_client()
                 continue
+            if self._is_open_ended and len(content) <= COPIED_MAX_BYTES:
+                self._small_chunk(content)
+                continue
             head = self._require_head()
             if self.bodyless_method or head.bodyless:
                 break
@@ -241,7 +248,7 @@ class Answer:
             # What went wrong did so after the answer was made, and the client has it.
             return
         self._complete = True
-        address = wire.pack_address(self.slot, self.generation, self._elapsed_us(), 0)
+        address = pack_address(self.slot, self.generation, self._elapsed_us(), 0)
         self.unsent.append(address + kind)
 
     def _whole(self, head: Head, content: bytes) -> None:
@@ -258,7 +265,7 @@ class Answer:
         head = self._require_head()
         if self.bodyless_method or head.bodyless:
             return
-        kind = wire.CHUNK_HEAD
+        kind = CHUNK_HEAD
         if self.head_sent:
             self._require_client()
         else:
@@ -274,18 +281,33 @@ class Answer:
             self.head_sent = True
             self._frame(kind, content)
         self.flush()
+        self._is_open_ended = self._remaining is None
+
+    def _small_chunk(self, content: bytes) -> None:
+        """A piece behind the first one where no length was declared, as `_stream` sends it.
+
+        Most of what a streamed answer consists of, and so written for speed. Raises Disconnected.
+        """
+        now = perf_counter()
+        if now >= self._next_look:
+            self._require_client()
+        elapsed_us = int((now - self.began) * 1e6)
+        if elapsed_us > ELAPSED_MAX_US:
+            elapsed_us = ELAPSED_MAX_US
+        address = pack_address(self.slot, self.generation, elapsed_us, len(content))
+        self._send(b"".join((address, CHUNK_HEAD, content)))
 
     def _several_frames(self, kind: bytes, content: bytes) -> None:
         self.head_sent = True
         view = memoryview(content)
         for start in range(0, len(content), FRAME_CONTENT_MAX_BYTES):
             self._frame(kind, view[start : start + FRAME_CONTENT_MAX_BYTES])
-            kind = wire.CHUNK_HEAD
+            kind = CHUNK_HEAD
 
     def _frame(self, kind: bytes, content: bytes | memoryview) -> None:
         unsent = self.unsent
         size = len(content)
-        unsent.append(wire.pack_address(self.slot, self.generation, self._elapsed_us(), size))
+        unsent.append(pack_address(self.slot, self.generation, self._elapsed_us(), size))
         unsent.append(kind)
         if size <= COPIED_MAX_BYTES:
             unsent.append(content)
