@@ -14,6 +14,9 @@ export type BindAddress =
   /** A listening socket that the process was started with. */
   | { readonly kind: "descriptor"; readonly descriptor: number };
 
+/** An address by which others find it; a descriptor tells only that somebody has bound it. */
+export type NamedAddress = Exclude<BindAddress, { readonly kind: "descriptor" }>;
+
 const UNIX_PREFIX = "unix:";
 const DESCRIPTOR_PREFIX = "fd://";
 const DESCRIPTOR_MAX = 1_048_575;

@@ -1,0 +1,41 @@
+/**
+ * From options to the live page. Owns what is refused, and that the application does not get to
+ * know the token.
+ */
+import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { environmentName } from "../options/option-spec.ts";
+import { type Options, optionSpec } from "../options/registry.ts";
+import { realClock } from "../os/real-clock.ts";
+import type { ControlCommands } from "../server/control/control-commands.ts";
+import { Dashboard, dashboardObjection } from "../server/dashboard/dashboard.ts";
+import type { Observed } from "../server/observation/snapshot.ts";
+import { readAddress } from "./observation-settings.ts";
+
+/**
+ * @returns null where none is wanted
+ * @throws {OperatorError} exit status 2: others could reach it without a token, or it has one and
+ *   no address
+ */
+export function dashboard(
+  options: Options,
+  observed: Observed,
+  commands: ControlCommands,
+  isSuccessor: boolean,
+  log: Log,
+): Dashboard | null {
+  const { dashboard: text, dashboardToken: token } = options;
+  if (text === null) return null;
+  const address = readAddress("--dashboard", text);
+  const objection = dashboardObjection(address, token);
+  if (objection !== null) {
+    throw new OperatorError(EXIT_STATUS.usage, `--dashboard: ${objection}`);
+  }
+  return new Dashboard({ address, observed, commands, token, clock: realClock, isSuccessor }, log);
+}
+
+/** What the application may see of the environment. */
+export function withoutDashboardToken(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { [environmentName(optionSpec("dashboardToken"))]: _, ...rest } = env;
+  return rest;
+}

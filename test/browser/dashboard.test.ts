@@ -1,0 +1,411 @@
+/**
+ * The live page in a real browser, over a server that works: its figures are the server's, what
+ * happens to the server is seen, and what is asked of it happens.
+ *
+ * Pictures of it are kept in `.screenshots/`, for people to look at.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { freePort } from "../../bench/free-port.ts";
+import { NULL_LOG } from "../../src/base/log.ts";
+import { realClock } from "../../src/os/real-clock.ts";
+import { DashboardServer } from "../../src/server/dashboard/dashboard-server.ts";
+import {
+  PROJECT_FOLDER,
+  runPortico,
+  type ServerProcess,
+  startPortico,
+} from "../end-to-end/server-process.ts";
+import { PlayedObserved } from "../server/dashboard/played-observed.ts";
+import { ProjectFolder } from "../server/development/project-folder.ts";
+import { findProgram, requireProgram } from "../system-programs.ts";
+
+const TOKEN = "0123456789abcdef0123";
+/** For a machine that is busy. */
+const SHOWN_WITHIN_MS = 30_000;
+const PICTURES = path.join(PROJECT_FOLDER, ".screenshots");
+const SCREENS = [
+  ["laptop", 1280, 800],
+  ["phone", 390, 844],
+  ["small phone", 320, 568],
+] as const;
+/** Of the whole page, however many connections there are. */
+const ELEMENTS_MAX = 4_000;
+const REQUESTS_AT_ONCE = 4;
+const REQUEST_PAUSE_MS = 20;
+
+const APPLICATION = `
+import time
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/hang":
+        hang_here()
+    if path == "/broken":
+        raise ValueError("broken")
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"x" * 1000]
+def hang_here():
+    time.sleep(600)
+`;
+
+const program =
+  findProgram("chromium-browser") ?? findProgram("google-chrome") ?? requireProgram("chromium");
+
+if (program !== null) {
+  describe("the live page, in a browser", () => {
+    let browser: Browser;
+    let project: ProjectFolder;
+    let server: ServerProcess;
+    let page: Page;
+    let trouble: string[];
+
+    const start = (port: number, token: string | null = TOKEN): Promise<ServerProcess> =>
+      startPortico(
+        [
+          "--dashboard",
+          `127.0.0.1:${port}`,
+          "--metrics=/metrics",
+          "--control-socket",
+          project.at("control.sock"),
+          "--workers=2",
+          "--access-log=off",
+          "--timeout=300",
+          "--graceful-timeout=1",
+          "--chdir",
+          project.path,
+          "app:app",
+        ],
+        { env: token === null ? {} : { PORTICO_DASHBOARD_TOKEN: token } },
+      );
+    const url = (): string => /dashboard +(http:\S+)/.exec(server.stdout)?.[1] ?? "";
+    /** A tab, whose complaints are kept. */
+    const openPage = async (options: BrowserContextOptions = {}): Promise<Page> => {
+      const context = await browser.newContext({ reducedMotion: "reduce", ...options });
+      const opened = await context.newPage();
+      opened.setDefaultTimeout(SHOWN_WITHIN_MS);
+      opened.on("console", (message) => {
+        if (["error", "warning"].includes(message.type())) trouble.push(message.text());
+      });
+      opened.on("pageerror", (error) => trouble.push(String(error)));
+      return opened;
+    };
+    const visit = async (): Promise<void> => {
+      await page.goto(`${url()}#token=${TOKEN}`);
+      await page.locator("body[data-link=live]").waitFor();
+      await page.locator("#process-rows tr[data-kind=worker]").nth(1).waitFor();
+    };
+    const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
+      const deadline = performance.now() + SHOWN_WITHIN_MS;
+      while (!(await holds())) {
+        assert.ok(performance.now() < deadline, `not shown: ${what}\n${server.output}`);
+        await pause(100);
+      }
+    };
+    const textOf = (selector: string): Promise<string> =>
+      page
+        .locator(selector)
+        .first()
+        .evaluate((element) => element.textContent ?? "");
+    /** Requests, until told to stop. @returns how to stop, which tells how many there were */
+    const load = (): (() => Promise<number>) => {
+      const over = new AbortController();
+      let count = 0;
+      const client = async (): Promise<void> => {
+        while (!over.signal.aborted) {
+          await (await fetch(`${server.origin}/page`)).text();
+          count++;
+          await pause(REQUEST_PAUSE_MS);
+        }
+      };
+      const clients = Array.from({ length: REQUESTS_AT_ONCE }, client);
+      return async () => {
+        over.abort();
+        await Promise.all(clients);
+        return count;
+      };
+    };
+    const workerPids = (): Promise<number[]> =>
+      page
+        .locator("#process-rows tr[data-kind=worker]")
+        .evaluateAll((rows) => rows.map((row) => Number(row.dataset["pid"])));
+
+    before(async () => {
+      mkdirSync(PICTURES, { recursive: true });
+      browser = await launch(program);
+    });
+    after(() => browser.close());
+    beforeEach(async () => {
+      project = new ProjectFolder();
+      project.write("app.py", APPLICATION);
+      trouble = [];
+      server = await start(0);
+      page = await openPage();
+    });
+    afterEach(async () => {
+      await Promise.all(browser.contexts().map((context) => context.close()));
+      await server[Symbol.asyncDispose]();
+      project[Symbol.dispose]();
+      assert.deepEqual(trouble, []);
+    });
+
+    test("its figures move, and are those of the metrics and of status", async () => {
+      await visit();
+      const stop = load();
+      await until("requests a second", async () => /^[1-9]/.test(await textOf(".vital .value")));
+      const counts = async (): Promise<number> => {
+        const cells = page.locator("tr[data-kind=worker] [data-label=requests]");
+        const texts = await cells.allTextContents();
+        return texts.reduce((sum, text) => sum + Number(text.replaceAll(",", "")), 0);
+      };
+      const early = await counts();
+      await until("more requests", async () => (await counts()) > early + 20);
+      const count = await stop();
+      await until("all requests", async () => (await counts()) === count);
+
+      const metrics = await (await fetch(`${server.origin}/metrics`)).text();
+      const answered = [...metrics.matchAll(/^portico_http_requests_total\{.*\} (\d+)$/gm)];
+      const total = answered.reduce((sum, [, value]) => sum + Number(value), 0);
+      const control = project.at("control.sock");
+      const status = await runPortico(["status", "--json", "--control-socket", control]);
+      const { generations } = JSON.parse(status.stdout) as {
+        generations: { workers: { pid: number; requests: number }[] }[];
+      };
+      const workers = generations.flatMap((generation) => generation.workers);
+      assert.deepEqual(
+        workers.map(({ pid }) => pid),
+        await workerPids(),
+      );
+      assert.equal(
+        workers.reduce((sum, { requests }) => sum + requests, 0),
+        count,
+      );
+      // The seconds of the charts, read one by one by keyboard.
+      await until("a second of rest", async () => (await textOf(".vital .value")) === "0");
+      const chart = page.getByRole("slider");
+      const perSecond = new Map<string, number>();
+      await chart.focus();
+      for (let isNew = true; isNew;) {
+        await page.keyboard.press("ArrowLeft");
+        const text = (await chart.getAttribute("aria-valuetext")) ?? "";
+        const [, time = "", requests = ""] = /^([\d:]+).*? all ([\d,]+),/.exec(text) ?? [];
+        isNew = !perSecond.has(time);
+        perSecond.set(time, Number(requests.replaceAll(",", "")));
+      }
+      const drawn = [...perSecond.values()].reduce((sum, value) => sum + value, 0);
+      assert.equal(drawn, count);
+      // What asked for the metrics is a request as well, and no worker's.
+      assert.ok(total === count || total === count + 1, `${total} of ${count}`);
+    });
+
+    test("a worker that is killed is seen to go, and another to come", async () => {
+      await visit();
+      const [killed = 0, kept = 0] = await workerPids();
+      process.kill(killed, "SIGKILL");
+      await until("a new worker", async () => {
+        const pids = await workerPids();
+        return pids.length === 2 && !pids.includes(killed) && pids.includes(kept);
+      });
+      await page.locator("#marks li", { hasText: String(killed) }).waitFor();
+      await page.locator("#charts [data-kind=worker-lost]").waitFor();
+    });
+
+    test("reload and scale do as they say, and are marked", async () => {
+      await visit();
+      await page.getByRole("button", { name: "Reload" }).click();
+      await page.locator("#notice-text", { hasText: "Generation 2 serves." }).waitFor();
+      await page.locator("#summary", { hasText: "generation 2" }).waitFor();
+      await page.locator("#charts [data-kind=reload]").waitFor();
+      await page.getByRole("button", { name: "One worker more" }).click();
+      await until("three workers", async () => (await textOf("#range")) === "3");
+      await page.locator("#charts [data-kind=scale]").waitFor();
+      await page.getByRole("button", { name: "One worker fewer" }).click();
+      await until("two workers", async () => (await textOf("#range")) === "2");
+      project.write("app.py", "def app(:");
+      await page.getByRole("button", { name: "Reload" }).click();
+      await page.locator("#notice-text", { hasText: "The reload failed" }).waitFor();
+      await page.locator("#charts [data-kind=reload-failed]").waitFor();
+      // The browser notes each answer that is not 200.
+      trouble = trouble.filter((text) => !/409 \(Conflict\)/.test(text));
+    });
+
+    test("what a worker hangs in is shown, and an error as it happens", async () => {
+      await visit();
+      const hanging = fetch(`${server.origin}/hang?<i>`).catch(() => null);
+      const row = page.locator("tr[data-kind=worker]", { hasText: "GET /hang?" });
+      await row.getByRole("button", { name: /^Python stack of worker \d+$/ }).click();
+      await page.locator("#stack-text", { hasText: "in hang_here" }).waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator("#stack").waitFor({ state: "hidden" });
+      assert.equal((await fetch(`${server.origin}/broken`)).status, 500);
+      await page.locator("#errors li", { hasText: "GET /broken" }).waitFor();
+      await server.stop(60_000);
+      await hanging;
+      trouble = trouble.filter((text) => !/net::ERR_/.test(text));
+    });
+
+    test("without its token it shows nothing", async () => {
+      await page.goto(url());
+      const dialog = page.getByRole("dialog");
+      await dialog.waitFor();
+      assert.equal(await page.locator("#process-rows tr").count(), 0);
+      await page.getByRole("textbox", { name: "Token" }).fill("wrong-wrong-wrong");
+      await page.keyboard.press("Enter");
+      await page.locator("#token-error", { hasText: "that is not the token" }).waitFor();
+      await pause(600);
+      await page.getByRole("textbox", { name: "Token" }).fill(TOKEN);
+      await page.keyboard.press("Enter");
+      await page.locator("body[data-link=live]").waitFor();
+      await page.reload();
+      await page.locator("body[data-link=live]").waitFor();
+      assert.equal(await page.getByRole("dialog").count(), 0, "it is kept for this tab");
+      trouble = trouble.filter((text) => !/401 \(Unauthorized\)/.test(text));
+    });
+
+    test("where there is no token, it has no buttons", async () => {
+      await server.stop();
+      server = await start(0, null);
+      await page.goto(url());
+      await page.locator("body[data-link=live]").waitFor();
+      await page.getByText("reload and scale need --dashboard-token").waitFor();
+      assert.ok(await page.locator("#actions").isHidden());
+    });
+
+    test("says that the server is gone, and finds it again", async () => {
+      await visit();
+      await server.stop();
+      await page.locator("#notice-text", { hasText: "No connection" }).waitFor();
+      assert.match(await page.title(), /lost/);
+      server = await start(Number(new URL(page.url()).port));
+      await page.locator("body[data-link=live]").waitFor();
+      await page.locator("#notice").waitFor({ state: "hidden" });
+      trouble = trouble.filter((text) => !/net::ERR_/.test(text));
+    });
+
+    test("goes on over another portico that takes the sockets over", async () => {
+      await server.stop();
+      server = await start(await freePort());
+      await visit();
+      const shownPid = async (): Promise<number> =>
+        Number(/PID (\d+)/.exec(await textOf("#summary"))?.[1]);
+      const predecessor = await shownPid();
+      server.signal("SIGUSR2");
+      await until("another PID", async () => (await shownPid()) !== predecessor);
+      await page.locator("body[data-link=live]").waitFor();
+      process.kill(await shownPid(), "SIGTERM");
+      await server.ended;
+      await until("nothing left", () => Promise.resolve(server.processes().length === 0));
+      trouble = trouble.filter((text) => !/net::ERR_/.test(text));
+    });
+
+    test("is drawn in place: rows stay what they are, and the focus in them", async () => {
+      await visit();
+      await page.evaluate(() => {
+        const kept = document.querySelector("tr[data-kind=worker] button");
+        (kept as HTMLButtonElement | null)?.focus();
+        Object.assign(globalThis, { kept });
+      });
+      const time = await textOf("#link-text");
+      await until("another second", async () => (await textOf("#link-text")) !== time);
+      assert.ok(
+        await page.evaluate(() => {
+          const { kept } = globalThis as unknown as { kept: Element };
+          return kept.isConnected && document.activeElement === kept;
+        }),
+      );
+    });
+
+    test("fits a laptop and a phone, and can be read in light and dark", async () => {
+      const stop = load();
+      const hanging = fetch(`${server.origin}/hang`).catch(() => null);
+      await fetch(`${server.origin}/broken`);
+      for (const [name, width, height] of SCREENS) {
+        for (const colorScheme of ["light", "dark"] as const) {
+          page = await openPage({ viewport: { width, height }, colorScheme });
+          await visit();
+          await page.locator("#errors li").first().waitFor();
+          await page.locator(".task", { hasText: "GET /hang" }).first().waitFor();
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth);
+          assert.ok(overflow <= width, `${overflow} px wide on a ${name}`);
+          await assertContrast(page);
+          const file = path.join(PICTURES, `${name}-${colorScheme}.png`);
+          await page.screenshot({ path: file, fullPage: true });
+        }
+      }
+      await stop();
+      await server.stop();
+      await hanging;
+      trouble = trouble.filter((text) => !/net::ERR_/.test(text));
+    });
+  });
+
+  describe("the live page of a server with ten thousand connections, in a browser", () => {
+    test("lists the busiest, counts the rest, and stays small", async () => {
+      const observed = new PlayedObserved(Date.now());
+      observed.openConnections = 10_000;
+      const dashboard = new DashboardServer(
+        { observed, commands: new Map(), token: null, clock: realClock },
+        NULL_LOG,
+      );
+      dashboard.server.listen(0, "127.0.0.1");
+      await once(dashboard.server, "listening");
+      const { port } = dashboard.server.address() as AddressInfo;
+      const browser = await launch(program);
+      try {
+        const page = await browser.newPage();
+        await page.goto(`http://127.0.0.1:${port}/`);
+        await page.getByText("the 100 busiest of 10,000; 9,900 more are open").waitFor();
+        assert.equal(await page.locator("#connection-rows tr").count(), 100);
+        assert.ok((await page.locator("*").count()) < ELEMENTS_MAX);
+        // A row of an application's bytes is text, whatever it says.
+        await page.locator("#errors li", { hasText: 'ref=<b>"mail"</b>' }).first().waitFor();
+      } finally {
+        await browser.close();
+        dashboard.close();
+      }
+    });
+  });
+}
+
+/** The sandbox is not to be had as root nor in most containers; only our pages are opened. */
+function launch(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, args: ["--no-sandbox"] });
+}
+
+/** WCAG 2.2, 1.4.3: text stands out from what is behind it at 4.5 to 1. */
+async function assertContrast(page: Page): Promise<void> {
+  const found = await page.evaluate(() => {
+    const luminance = (colour: string): number => {
+      const parts =
+        colour
+          .match(/[\d.]+/g)
+          ?.slice(0, 3)
+          .map(Number) ?? [];
+      const [red = 0, green = 0, blue = 0] = parts.map((part) => {
+        const share = part / 255;
+        return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+      });
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const paper = luminance(getComputedStyle(document.documentElement).backgroundColor);
+    const bad: string[] = [];
+    for (const element of document.querySelectorAll("main *, header *, footer *")) {
+      const hasText = [...element.childNodes].some(
+        (node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim() !== "",
+      );
+      if (!hasText) continue;
+      const { color, fill } = getComputedStyle(element);
+      const ink = luminance(element instanceof SVGElement ? fill : color);
+      const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+      const isPlate = element.classList.contains("cursor-time");
+      if (ratio < 4.5 && !isPlate) bad.push(`${element.className}: ${ratio.toFixed(2)}`);
+    }
+    return bad;
+  });
+  assert.deepEqual(found, []);
+}

@@ -1,0 +1,158 @@
+/** The stream of events: what is sent, to whom, and that nothing is made for nobody. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, mock, test } from "node:test";
+import { EventFeed, type Viewer } from "../../../src/server/dashboard/event-feed.ts";
+import { EventStreamReader } from "../../../src/server/dashboard/page/event-stream.ts";
+import type { Snapshot, TrafficPoint } from "../../../src/server/observation/snapshot.ts";
+import { PlayedObserved } from "./played-observed.ts";
+
+const BEGIN_MS = 1_800_000_000_000;
+
+class FakeViewer implements Viewer {
+  text = "";
+  writableLength = 0;
+  state: "open" | "ended" | "destroyed" = "open";
+
+  write(text: string): void {
+    this.text += text;
+  }
+
+  end(): void {
+    this.state = "ended";
+  }
+
+  destroy(): void {
+    this.state = "destroyed";
+  }
+
+  /** Names of the events so far, and forgets them. */
+  take(): { name: string; data: unknown }[] {
+    const events = new EventStreamReader().push(this.text);
+    this.text = "";
+    return events.map(({ name, data }) => ({ name, data: JSON.parse(data) as unknown }));
+  }
+
+  names(): string[] {
+    return this.take().map(({ name }) => name);
+  }
+}
+
+function pointsOf(event: { readonly data: unknown } | undefined): readonly TrafficPoint[] {
+  return (event?.data ?? []) as readonly TrafficPoint[];
+}
+
+describe("the events of the live page", () => {
+  let observed: PlayedObserved;
+  let feed: EventFeed;
+  const pass = (ms: number): void => {
+    observed.nowMs += ms;
+    mock.timers.tick(ms);
+  };
+
+  beforeEach(() => {
+    mock.timers.enable({ apis: ["setInterval"] });
+    observed = new PlayedObserved(BEGIN_MS);
+    feed = new EventFeed(observed, true);
+  });
+  afterEach(() => {
+    feed.close();
+    mock.timers.reset();
+  });
+
+  test("begin with what may be done and ten minutes, then come each second", () => {
+    const viewer = new FakeViewer();
+    feed.add(viewer);
+    const [welcome, points, snapshot, ...rest] = viewer.take();
+    assert.deepEqual(welcome, { name: "welcome", data: { actions: true, intervalMs: 1_000 } });
+    assert.equal(points?.name, "points");
+    assert.equal(pointsOf(points).length, 600);
+    assert.equal(snapshot?.name, "snapshot");
+    assert.deepEqual(snapshot?.data, JSON.parse(JSON.stringify(observed.snapshot(100))));
+    assert.deepEqual(rest, []);
+    pass(1_000);
+    assert.deepEqual(viewer.names(), ["snapshot"]);
+    pass(3_000);
+    assert.deepEqual(viewer.names().filter((name) => name === "snapshot").length, 3);
+  });
+
+  test("are one text for all, and none is made while nobody looks", () => {
+    pass(10_000);
+    assert.equal(observed.snapshots, 0);
+    const viewers = [new FakeViewer(), new FakeViewer(), new FakeViewer()];
+    for (const viewer of viewers) feed.add(viewer);
+    const begun = observed.snapshots;
+    pass(1_000);
+    assert.equal(observed.snapshots, begun + 1);
+    const [first, ...others] = viewers.map((viewer) => JSON.stringify(viewer.take().at(-1)));
+    for (const other of others) assert.equal(other, first);
+    for (const viewer of viewers) feed.remove(viewer);
+    const { snapshots, histories } = observed;
+    pass(60_000);
+    assert.deepEqual([observed.snapshots, observed.histories], [snapshots, histories]);
+  });
+
+  test("bring seconds that were left out", () => {
+    const viewer = new FakeViewer();
+    feed.add(viewer);
+    const shown = viewer.take().at(-1)?.data as Snapshot;
+    observed.nowMs += 4_000;
+    pass(1_000);
+    const [points, snapshot] = viewer.take();
+    assert.equal(points?.name, "points");
+    const times = pointsOf(points).map(({ atMs }) => atMs);
+    const lastMs = shown.latest?.atMs ?? 0;
+    assert.deepEqual(
+      times,
+      [1, 2, 3, 4, 5].map((seconds) => lastMs + seconds * 1_000),
+    );
+    assert.equal(snapshot?.name, "snapshot");
+  });
+
+  test("pass over who does not take them, and give up on who never does", () => {
+    const [slow, quick] = [new FakeViewer(), new FakeViewer()];
+    feed.add(slow);
+    feed.add(quick);
+    slow.take();
+    slow.writableLength = 2_000_000;
+    pass(5_000);
+    assert.deepEqual(slow.take(), []);
+    slow.writableLength = 0;
+    pass(1_000);
+    assert.deepEqual(slow.names(), ["points", "snapshot"]);
+    slow.writableLength = 2_000_000;
+    pass(31_000);
+    assert.equal(slow.state, "destroyed");
+    assert.equal(quick.state, "open");
+  });
+
+  test("are for eight at once, and end with the server", () => {
+    const viewers = Array.from({ length: 8 }, () => new FakeViewer());
+    for (const viewer of viewers) {
+      assert.ok(!feed.isFull);
+      feed.add(viewer);
+    }
+    assert.ok(feed.isFull);
+    feed.close();
+    assert.deepEqual(new Set(viewers.map(({ state }) => state)), new Set(["ended"]));
+    assert.ok(!feed.isFull);
+  });
+
+  test("hold whatever clients write inside of their lines", () => {
+    observed.openConnections = 5;
+    const viewer = new FakeViewer();
+    const evil = "GET /\n\nevent: snapshot\ndata: {}\n\n\r\u2028";
+    const snapshot = observed.snapshot(5);
+    mock.method(observed, "snapshot", () => ({
+      ...snapshot,
+      errors: [{ ...snapshot.errors[0], request: evil }],
+    }));
+    feed.add(viewer);
+    const events = viewer.take();
+    assert.deepEqual(
+      events.map(({ name }) => name),
+      ["welcome", "points", "snapshot"],
+    );
+    const shown = events[2]?.data as Snapshot | undefined;
+    assert.equal(shown?.errors[0]?.request, evil);
+  });
+});
