@@ -91,7 +91,7 @@ export class TopSession {
       case "quit":
         this.end();
         return;
-      case "suspend":
+      case "pause":
         this.#terminal?.suspend();
         return;
       case "stack":

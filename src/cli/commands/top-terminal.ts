@@ -5,7 +5,7 @@
 import type { ReadStream, WriteStream } from "node:tty";
 import type { ScreenSize } from "./top-screen.ts";
 
-export type Key = "up" | "down" | "page-up" | "page-down" | "stack" | "leave" | "quit" | "suspend";
+export type Key = "up" | "down" | "page-up" | "page-down" | "stack" | "leave" | "quit" | "pause";
 
 /** XTerm Control Sequences: the alternate screen, the cursor, and updates that come in one piece. */
 const ENTER = "\x1b[?1049h\x1b[?25l";
@@ -34,7 +34,7 @@ const KEYS: readonly (readonly [bytes: string, key: Key])[] = [
   ["q", "quit"],
   ["Q", "quit"],
   ["\x03", "quit"],
-  ["\x1a", "suspend"],
+  ["\x1a", "pause"],
   ["\x1b", "leave"],
 ];
 
