@@ -1,6 +1,6 @@
 /** What a running portico tells about itself over its control socket equals what was sent. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
@@ -192,6 +192,18 @@ test("reloads, and changes of the number of workers, are marked", async () => {
       ["scale", "2 workers"],
     ],
   );
+});
+
+test("code that does not load is marked, with the reason", async () => {
+  const site = path.join(folder, "site_under_test.py");
+  copyFileSync(path.join(APPLICATIONS, "observed.py"), site);
+  const own = ["--chdir", folder, "--control-socket", socket, "--workers", "1"];
+  await using _ = await startPortico([...own, "site_under_test:app"]);
+  writeFileSync(site, "import nothing_of_that_name\n");
+  assert.equal((await runPortico(["reload", "--control-socket", socket])).status, 1);
+  const { kind, text } = (await observe(socket)).snapshot.marks.at(-1) ?? {};
+  assert.equal(kind, "reload-failed");
+  assert.match(text ?? "", /^generation 2 failed: .*nothing_of_that_name/);
 });
 
 test("who looks on gets a snapshot each time, and each second of the history once", async () => {
