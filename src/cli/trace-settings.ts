@@ -54,7 +54,13 @@ export async function openTraces(
   const library = await load().catch((error: unknown) => {
     throw new OperatorError(EXIT_STATUS.usage, whyNotLoaded(error));
   });
-  const queue = openSpanQueue(library, endpoint, log, realClock);
+  const queue = openSpanQueue(library, endpoint?.href ?? null, log, realClock);
+  log.info("requests are traced", {
+    // Without what may be a secret: a password in front of the host, a key in the query.
+    collector: endpoint === null ? "by the environment" : endpoint.host + endpoint.pathname,
+    recorded: choice.ratio,
+    parent: options.traceParent,
+  });
   return {
     listener: new TraceListener(spanOrigin(library, version, routeReader(options)), queue),
     sampling: openSampling(library, choice),
@@ -71,13 +77,13 @@ function routeReader(options: Options): SpanOrigin["routeOf"] {
 }
 
 /** @throws {OperatorError} exit status 2 */
-function tracesUrl(endpoint: string): string {
+function tracesUrl(endpoint: string): URL {
   const url = URL.parse(endpoint);
   if (url === null) {
     throw new OperatorError(EXIT_STATUS.usage, `--trace ${endpoint}: that is not a URL`);
   }
   if (url.pathname === "/") url.pathname = TRACES_PATH;
-  return url.href;
+  return url;
 }
 
 /** @throws {OperatorError} exit status 2: a variable that says something else than it may */

@@ -39,11 +39,18 @@ const CHANGING: Readonly<Record<string, () => AtomReader>> = {
     return (record) => format(record.startedAtEpochMs);
   },
   r: () => {
-    const target = remembering(quotable);
-    return (record) =>
-      record.method === null
-        ? "-"
-        : `${quotable(record.method)} ${target(record.target)} ${record.protocol}`;
+    let last: Pick<AccessRecord, "method" | "target" | "protocol"> | null = null;
+    let line = "";
+    return ({ method, target, protocol }) => {
+      if (method === null) return "-";
+      const isSame =
+        last?.target === target && last.method === method && last.protocol === protocol;
+      if (!isSame) {
+        last = { method, target, protocol };
+        line = [quotable(method), quotable(target), protocol].join(" ");
+      }
+      return line;
+    };
   },
   U: () => remembered((record) => record.path),
   q: () => remembered((record) => record.query || null),

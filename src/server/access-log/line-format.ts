@@ -93,13 +93,24 @@ function compile(pieces: readonly FormatPiece[]): LineFormat | FormatMistake {
   return { kind: "line-format", line: lineOf(parts), readsResponseFields };
 }
 
+/**
+ * What each part said last is kept with the text behind it, in one piece: most say the same again,
+ * and each piece of a line costs when it is written.
+ */
 function lineOf(parts: readonly LinePart[]): LineFormat["line"] {
   const reads = parts.map(({ read }) => read);
   const texts = parts.map(({ text }) => text);
+  const lastRead = parts.map(() => "");
+  const lastSaid = [...texts];
   return (record) => {
     let line = "";
     for (let index = 0; index < reads.length; index++) {
-      line += (reads[index] as Atom["read"])(record) + (texts[index] as string);
+      const read = (reads[index] as Atom["read"])(record);
+      if (read !== lastRead[index]) {
+        lastRead[index] = read;
+        lastSaid[index] = read + (texts[index] as string);
+      }
+      line += lastSaid[index] as string;
     }
     return line;
   };
@@ -110,11 +121,8 @@ type Repeating = string | Atom["read"];
 
 /** Everything of a line between two things that change. */
 function repeatedPart(number: number, repeating: readonly Repeating[]): Atom["read"] {
-  const join = (record: AccessRecord): string => {
-    let text = "";
-    for (const one of repeating) text += typeof one === "string" ? one : one(record);
-    return text;
-  };
+  const join = (record: AccessRecord): string =>
+    repeating.map((one) => (typeof one === "string" ? one : one(record))).join("");
   return (record) => (record.repeated.texts[number] ??= join(record));
 }
 

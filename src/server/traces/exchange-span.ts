@@ -4,6 +4,9 @@
  *
  * Owns what a span says, and what it leaves out: queries, credentials and any other field may hold
  * secrets. docs/observe.md describes each name. Knows nothing of how spans travel.
+ *
+ * Many spans wait at a time. So a span keeps what it was made of, and puts together what the
+ * exporter reads when that reads it: then it is garbage at once.
  */
 import type { Attributes, HrTime, Link, SpanContext } from "@opentelemetry/api";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
@@ -51,117 +54,182 @@ const METHODS: ReadonlySet<string> = new Set([
 ]);
 const NO_LINKS: Link[] = [];
 
-/** @param trace the record's own; its span is to be recorded */
-export function exchangeSpan(
-  record: AccessRecord,
-  trace: ExchangeTrace,
-  origin: SpanOrigin,
-): ReadableSpan {
-  const { parent, linked } = trace;
-  const startUs = record.startedAtEpochMs * US_PER_MS;
-  const context = spanContext(trace, false);
-  if (trace.tracestate !== null) context.traceState = origin.traceState(trace.tracestate);
-  const route = origin.routeOf(record.path);
-  const error = errorType(record);
-  return {
-    name: spanName(record.method, route),
-    kind: origin.kind,
-    spanContext: () => context,
-    ...(parent === null ? {} : { parentSpanContext: spanContext(parent, true) }),
-    startTime: time(startUs),
-    endTime: time(startUs + record.durationUs),
-    duration: time(record.durationUs),
-    ended: true,
-    status: error === null ? origin.wentWell : origin.failed,
-    attributes: attributesOf(record, route, error),
-    events: eventsOf(record, startUs),
-    links: linked === null ? NO_LINKS : [{ context: spanContext(linked, true) }],
-    resource: origin.resource,
-    instrumentationScope: origin.instrumentationScope,
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0,
-  };
+export class ExchangeSpan implements ReadableSpan {
+  readonly parentSpanContext?: SpanContext;
+  readonly ended = true;
+  readonly droppedAttributesCount = 0;
+  readonly droppedEventsCount = 0;
+  readonly droppedLinksCount = 0;
+  readonly #origin: SpanOrigin;
+  readonly #trace: ExchangeTrace;
+  readonly #context: SpanContext;
+  readonly #startUs: number;
+  readonly #durationUs: number;
+  readonly #receivedUs: number | null;
+  readonly #answeredUs: number | null;
+  readonly #queueUs: number | null;
+  readonly #applicationUs: number | null;
+  readonly #method: string | null;
+  readonly #path: string | null;
+  readonly #scheme: string | null;
+  readonly #host: string | null;
+  readonly #protocol: string;
+  readonly #userAgent: string | null;
+  readonly #remoteHost: string;
+  readonly #peerHost: string;
+  readonly #status: number;
+  readonly #failure: string | null;
+  readonly #contentBytes: number;
+  readonly #workerPid: number | null;
+  readonly #generation: number | null;
+  readonly #retries: number;
+  readonly #requestId: string | null;
+
+  /**
+   * @param record only read now: it is another exchange's soon
+   * @param trace  the record's own, whose span is to be recorded
+   */
+  constructor(record: AccessRecord, trace: ExchangeTrace, origin: SpanOrigin) {
+    this.#origin = origin;
+    this.#trace = trace;
+    this.#context = spanContext(trace, false);
+    if (trace.tracestate !== null) this.#context.traceState = origin.traceState(trace.tracestate);
+    if (trace.parent !== null) this.parentSpanContext = spanContext(trace.parent, true);
+    this.#startUs = record.startedAtEpochMs * US_PER_MS;
+    this.#durationUs = record.durationUs;
+    this.#receivedUs = record.receivedUs;
+    this.#answeredUs = record.answeredUs;
+    this.#queueUs = record.queueUs;
+    this.#applicationUs = record.applicationUs;
+    this.#method = record.method;
+    this.#path = record.path;
+    this.#scheme = record.scheme;
+    this.#host = record.host;
+    this.#protocol = record.protocol;
+    this.#userAgent = record.requestField("user-agent");
+    this.#remoteHost = record.remoteHost;
+    this.#peerHost = record.peerHost;
+    this.#status = record.status;
+    this.#failure = record.failure;
+    this.#contentBytes = record.contentBytes;
+    this.#workerPid = record.workerPid;
+    this.#generation = record.generation;
+    this.#retries = record.retries;
+    this.#requestId = record.requestId;
+  }
+
+  get resource(): ReadableSpan["resource"] {
+    return this.#origin.resource;
+  }
+
+  get instrumentationScope(): ReadableSpan["instrumentationScope"] {
+    return this.#origin.instrumentationScope;
+  }
+
+  get kind(): ReadableSpan["kind"] {
+    return this.#origin.kind;
+  }
+
+  get name(): string {
+    const method = isKnown(this.#method) ? this.#method : "HTTP";
+    const route = this.#origin.routeOf(this.#path);
+    return route === null ? method : `${method} ${route}`;
+  }
+
+  get startTime(): HrTime {
+    return time(this.#startUs);
+  }
+
+  get endTime(): HrTime {
+    return time(this.#startUs + this.#durationUs);
+  }
+
+  get duration(): HrTime {
+    return time(this.#durationUs);
+  }
+
+  get status(): ReadableSpan["status"] {
+    return this.#errorType === null ? this.#origin.wentWell : this.#origin.failed;
+  }
+
+  get links(): Link[] {
+    const { linked } = this.#trace;
+    return linked === null ? NO_LINKS : [{ context: spanContext(linked, true) }];
+  }
+
+  get attributes(): Attributes {
+    const method = this.#method;
+    const route = this.#origin.routeOf(this.#path);
+    const attributes: Attributes = {
+      "http.request.method": isKnown(method) ? method : "_OTHER",
+      "network.protocol.version": this.#protocol.slice("HTTP/".length),
+      "http.response.body.size": this.#contentBytes,
+    };
+    const add = (name: string, value: string | number): void => {
+      attributes[name] = value;
+    };
+    if (method !== null && !isKnown(method)) add("http.request.method_original", cut(method));
+    if (this.#path !== null) add("url.path", cut(this.#path));
+    if (this.#scheme !== null) add("url.scheme", this.#scheme);
+    if (this.#status !== CLIENT_CLOSED_REQUEST) add("http.response.status_code", this.#status);
+    if (this.#errorType !== null) add("error.type", this.#errorType);
+    const authority = this.#host === null ? null : parseAuthority(this.#host);
+    if (authority !== null) add("server.address", cut(authority.host));
+    if (authority?.port) add("server.port", Number(authority.port));
+    if (this.#remoteHost !== "") add("client.address", this.#remoteHost);
+    if (this.#peerHost !== this.#remoteHost) add("network.peer.address", this.#peerHost);
+    if (this.#userAgent !== null) add("user_agent.original", cut(this.#userAgent));
+    if (route !== null) add("portico.route", route);
+    if (this.#queueUs !== null) add("portico.queue_us", this.#queueUs);
+    if (this.#applicationUs !== null) add("portico.application_us", this.#applicationUs);
+    if (this.#workerPid !== null) add("portico.worker", this.#workerPid);
+    if (this.#generation !== null) add("portico.generation", this.#generation);
+    if (this.#retries > 0) add("portico.retries", this.#retries);
+    if (this.#requestId !== null) add("portico.request_id", this.#requestId);
+    return attributes;
+  }
+
+  /**
+   * When the phases of the exchange began, as far as that is known. Where a worker died, its time
+   * is part of no phase, so that nothing can be told of when the next one began.
+   */
+  get events(): TimedEvent[] {
+    const [received, queueUs] = [this.#receivedUs, this.#queueUs];
+    const events: TimedEvent[] = [];
+    if (received !== null) events.push(this.#event("received", received));
+    if (received !== null && queueUs !== null && this.#retries === 0) {
+      const atWorker = received + queueUs;
+      events.push(this.#event("at-worker", atWorker));
+      if (this.#applicationUs !== null) {
+        events.push(this.#event("application-done", atWorker + this.#applicationUs));
+      }
+    }
+    if (this.#answeredUs !== null) events.push(this.#event("answering", this.#answeredUs));
+    return events;
+  }
+
+  spanContext(): SpanContext {
+    return this.#context;
+  }
+
+  /** What is put together of two clocks must not leave the span. */
+  #event(name: string, sinceStartUs: number): TimedEvent {
+    return { name, time: time(this.#startUs + Math.min(sinceStartUs, this.#durationUs)) };
+  }
+
+  /** null where the exchange went well, also where the client was told that it did not. */
+  get #errorType(): string | null {
+    if (this.#status === CLIENT_CLOSED_REQUEST) return "client-closed-request";
+    return this.#status < SERVER_ERROR_MIN ? null : (this.#failure ?? String(this.#status));
+  }
 }
 
-function spanName(method: string | null, route: string | null): string {
-  const known = method !== null && METHODS.has(method) ? method : "HTTP";
-  return route === null ? known : `${known} ${route}`;
+function isKnown(method: string | null): method is string {
+  return method !== null && METHODS.has(method);
 }
 
 function spanContext({ traceId, spanId, isSampled }: TraceParent, isRemote: boolean): SpanContext {
   return { traceId, spanId, traceFlags: isSampled ? SAMPLED : NOT_SAMPLED, isRemote };
-}
-
-/** @returns null where the exchange went well, also where the client was told that it did not */
-function errorType({ status, failure }: AccessRecord): string | null {
-  if (status === CLIENT_CLOSED_REQUEST) return "client-closed-request";
-  return status < SERVER_ERROR_MIN ? null : (failure ?? String(status));
-}
-
-function attributesOf(
-  record: AccessRecord,
-  route: string | null,
-  error: string | null,
-): Attributes {
-  const { method, path, scheme, status, remoteHost, peerHost } = record;
-  const isKnown = method !== null && METHODS.has(method);
-  const attributes: Attributes = {
-    "http.request.method": isKnown ? method : "_OTHER",
-    "network.protocol.version": record.protocol.slice("HTTP/".length),
-    "http.response.body.size": record.contentBytes,
-    "portico.retries": record.retries,
-  };
-  if (method !== null && !isKnown) attributes["http.request.method_original"] = cut(method);
-  if (path !== null) attributes["url.path"] = cut(path);
-  if (scheme !== null) attributes["url.scheme"] = scheme;
-  if (route !== null) attributes["portico.route"] = route;
-  if (status !== CLIENT_CLOSED_REQUEST) attributes["http.response.status_code"] = status;
-  if (error !== null) attributes["error.type"] = error;
-  if (remoteHost !== "") attributes["client.address"] = remoteHost;
-  if (peerHost !== "") attributes["network.peer.address"] = peerHost;
-  addServer(attributes, record.host);
-  const userAgent = record.requestField("user-agent");
-  if (userAgent !== null) attributes["user_agent.original"] = cut(userAgent);
-  addWorker(attributes, record);
-  return attributes;
-}
-
-/** @param host as the client asked for it, with a port or without */
-function addServer(attributes: Attributes, host: string | null): void {
-  const authority = host === null ? null : parseAuthority(host);
-  if (authority === null) return;
-  attributes["server.address"] = cut(authority.host);
-  if (authority.port) attributes["server.port"] = Number(authority.port);
-}
-
-function addWorker(attributes: Attributes, record: AccessRecord): void {
-  const { queueUs, applicationUs, workerPid, generation, requestId } = record;
-  if (queueUs !== null) attributes["portico.queue_us"] = queueUs;
-  if (applicationUs !== null) attributes["portico.application_us"] = applicationUs;
-  if (workerPid !== null) attributes["portico.worker"] = workerPid;
-  if (generation !== null) attributes["portico.generation"] = generation;
-  if (requestId !== null) attributes["portico.request_id"] = requestId;
-}
-
-/**
- * When the phases of the exchange began, as far as that is known. Where a worker died, its time is
- * part of no phase, so that nothing can be told of when the next one began.
- */
-function eventsOf(record: AccessRecord, startUs: number): TimedEvent[] {
-  const { receivedUs, answeredUs, queueUs, applicationUs, durationUs } = record;
-  const events: TimedEvent[] = [];
-  const add = (name: string, sinceStartUs: number): void => {
-    // What is put together of two clocks must not leave the span.
-    events.push({ name, time: time(startUs + Math.min(sinceStartUs, durationUs)) });
-  };
-  if (receivedUs !== null) add("received", receivedUs);
-  if (receivedUs !== null && queueUs !== null && record.retries === 0) {
-    add("at-worker", receivedUs + queueUs);
-    if (applicationUs !== null) add("application-done", receivedUs + queueUs + applicationUs);
-  }
-  if (answeredUs !== null) add("answering", answeredUs);
-  return events;
 }
 
 /** @param us microseconds, of a time of day since 1970-01-01T00:00:00Z */

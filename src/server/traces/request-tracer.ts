@@ -14,7 +14,7 @@ import { TraceIds } from "./trace-ids.ts";
 export type Sampling = (traceId: string, parent: TraceParent | null) => boolean;
 
 /** Whose `traceparent` makes a request part of their trace. */
-export type TraceTrust = "trusted" | "any";
+export type TraceTrust = "trusted" | "any" | "none";
 
 export class RequestTracer {
   readonly #sampling: Sampling;
@@ -36,7 +36,7 @@ export class RequestTracer {
   /** @param section null where no header section could be read */
   begin(section: HeaderSection | null, endpoints: Endpoints): ExchangeTrace {
     const said = readTraceparent(section);
-    const isBelieved = this.#trust === "any" || this.#provenance.believes(endpoints);
+    const isBelieved = said !== null && this.#believes(endpoints);
     const parent = isBelieved ? said : null;
     const traceId = parent?.traceId ?? this.#ids.nextTraceId();
     const ids = {
@@ -46,6 +46,11 @@ export class RequestTracer {
     };
     const tracestate = parent === null ? null : readTracestate(section);
     return new ExchangeTrace(ids, parent, isBelieved ? null : said, tracestate);
+  }
+
+  #believes(endpoints: Endpoints): boolean {
+    if (this.#trust !== "trusted") return this.#trust === "any";
+    return this.#provenance.believes(endpoints);
   }
 }
 

@@ -3,7 +3,7 @@
  */
 import type { AccessRecord } from "../access-log/access-record.ts";
 import type { ExchangeListener } from "../exchange-listener.ts";
-import { exchangeSpan, type SpanOrigin } from "./exchange-span.ts";
+import { ExchangeSpan, type SpanOrigin } from "./exchange-span.ts";
 import type { SpanQueue } from "./span-queue.ts";
 
 export class TraceListener implements ExchangeListener {
@@ -18,7 +18,7 @@ export class TraceListener implements ExchangeListener {
 
   add(record: AccessRecord): void {
     const { trace } = record;
-    if (trace?.isSampled === true) this.#queue.add(exchangeSpan(record, trace, this.#origin));
+    if (trace?.isSampled === true) this.#queue.add(new ExchangeSpan(record, trace, this.#origin));
   }
 
   finish(): Promise<void> {

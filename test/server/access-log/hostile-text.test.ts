@@ -119,8 +119,8 @@ test("JSON has the trace where there is one, and each worker's line its own work
   const { line } = formatOf("json");
   const ids = { traceId: "1".repeat(32), spanId: "2".repeat(16), isSampled: false };
   const trace = new ExchangeTrace(ids, null, null, null);
-  const said = (values: RecordValues): unknown[] => {
-    const object = JSON.parse(line(accessRecord(values))) as Record<string, unknown>;
+  const said = (some: RecordValues): unknown[] => {
+    const object = JSON.parse(line(accessRecord(some))) as Record<string, unknown>;
     const { worker, generation, retries, duration_us: us } = object;
     return [worker, generation, retries, us, object["trace_id"], object["span_id"]];
   };
@@ -135,8 +135,8 @@ test("JSON has the trace where there is one, and each worker's line its own work
     [null, 2, 0, 5],
   ];
   for (const [workerPid, generation, retries, durationUs] of [...cases, ...cases]) {
-    const values = { workerPid, generation, retries, durationUs };
-    assert.deepEqual(said(values), [workerPid, generation, retries, durationUs, null, null]);
+    const some = { workerPid, generation, retries, durationUs };
+    assert.deepEqual(said(some), [workerPid, generation, retries, durationUs, null, null]);
   }
 });
 

@@ -66,6 +66,8 @@ test("a stranger's is linked, and decides nothing", () => {
   assert.deepEqual([trace.parent, trace.linked, trace.tracestate], [null, PARENT, null]);
   const believed = begin(`${TRACEPARENT}tracestate: a=1\r\n`, STRANGER, "any").trace;
   assert.deepEqual([believed.parent, believed.tracestate], [PARENT, "a=1"]);
+  const unbelieved = begin(TRACEPARENT, PROXY, "none").trace;
+  assert.deepEqual([unbelieved.parent, unbelieved.linked], [null, PARENT]);
 });
 
 test("a tracestate without its traceparent, or one that is malformed, is not passed on", () => {
