@@ -54,7 +54,7 @@ async function spansOf(
 
 for (const transport of TRANSPORTS) {
   describe(`traces, by ${transport}`, () => {
-    test("a request of a trusted peer is part of its trace, and has the application below", async () => {
+    test("a trusted peer's request is part of its trace, the application's parent", async () => {
       await using receiver = await OtlpReceiver.start();
       await using exercise = await start(receiver, [], transport);
       const said = await ask(exercise.port, `${SAMPLED}tracestate: congo=t61rcWkgMzE\r\n`);

@@ -157,7 +157,7 @@ test("content and the length of a chunked one are passed on", () => {
   assert.deepEqual([...(empty.own ?? [])], [["CONTENT_LENGTH", "0"]]);
 });
 
-test("a traced request has its own traceparent, which no template keeps, and not its client's", () => {
+test("a traced request has a traceparent of its own, which no template keeps", () => {
   const fixture = new Fixture();
   const fields = "Traceparent: client\r\nTracestate: client=1\r\nX: 1\r\n";
   const trace = (count: number) => ({ traceparent: `ours-${count}`, tracestate: null });
