@@ -31,6 +31,8 @@ export interface Arrivals {
 }
 
 const MS_PER_SECOND = 1_000;
+/** Of an interval: that 7 times a seventh of a second is a second, whatever the division says. */
+const ROUNDING = 1e-6;
 
 /** Evenly spaced, the first at once. */
 export function arrivalsAtRate(ratePerSecond: number): Arrivals {
@@ -42,9 +44,9 @@ export function dueMs({ intervalMs, offsetMs }: Arrivals, index: number): number
   return offsetMs + index * intervalMs;
 }
 
-/** How many requests are due in the first `untilMs`. */
+/** How many requests are due in the first `untilMs`, the one at its end not counted. */
 export function dueCount({ intervalMs, offsetMs }: Arrivals, untilMs: number): number {
-  return Math.max(0, Math.ceil((untilMs - offsetMs) / intervalMs));
+  return Math.max(0, Math.ceil((untilMs - offsetMs) / intervalMs - ROUNDING));
 }
 
 /**

@@ -49,7 +49,7 @@ const SWEEP_INTERVAL_MS = 25;
 /** After a connection could not be made: a server that is starting again is not run down. */
 const RETRY_PAUSE_MS = 100;
 /** Requests that are due within so short a time are sent together. */
-const ALARM_MIN_MS = 0.05;
+const ALARM_MIN_MS = 0.1;
 const NOT_CONNECTED: ReadonlySet<string> = new Set(["refused", "unreachable", "exhausted"]);
 
 export class LoadRun implements LoadConnectionOwner {
@@ -72,6 +72,8 @@ export class LoadRun implements LoadConnectionOwner {
   #openingUntilMs = 0;
   #phase: "new" | "opening" | "open" | "sending" | "ending" | "over" = "new";
   #startMs = 0;
+  /** How many requests are due in the time there is; only with a rate. */
+  #dueMax = Infinity;
   /** When sending ends, as far as it is known. */
   #untilMs = Infinity;
   #busy = 0;
@@ -112,8 +114,9 @@ export class LoadRun implements LoadConnectionOwner {
   start(): Promise<LoadResult> {
     this.#phase = "sending";
     this.#startMs = this.#nowMs();
-    const { durationMs } = this.#plan;
+    const { durationMs, arrivals } = this.#plan;
     if (durationMs !== null) this.#untilMs = this.#startMs + durationMs;
+    if (durationMs !== null && arrivals !== null) this.#dueMax = dueCount(arrivals, durationMs);
     this.#free.push(...this.#connections);
     this.#send();
     return this.#ended.promise;
@@ -206,7 +209,7 @@ export class LoadRun implements LoadConnectionOwner {
       if (!this.#maySend(nowMs)) return;
       const index = this.#measurements.counters.begun;
       const dueAtMs = arrivals === null ? nowMs : this.#startMs + dueMs(arrivals, index);
-      if (dueAtMs >= this.#untilMs) return;
+      if (index >= this.#dueMax) return;
       if (dueAtMs > nowMs) {
         this.#alarm.set(Math.max(ALARM_MIN_MS, dueAtMs - nowMs));
         return;

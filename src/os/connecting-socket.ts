@@ -21,8 +21,9 @@ const FAMILY = { inet: AF_INET, inet6: AF_INET6, unix: AF_UNIX } as const;
  *
  * @param address host numeric
  * @returns the descriptor
- * @throws {SystemCallError} ECONNREFUSED, ENOENT, EACCES, EAGAIN (a Unix socket whose queue is
- *   full: later there may be room), EADDRNOTAVAIL (no port is left), ENETUNREACH, EMFILE, ...; nothing is open then
+ * @throws {SystemCallError} ECONNREFUSED, ENOENT, EACCES, EADDRNOTAVAIL (no port is left),
+ *   ENETUNREACH, EMFILE, ...; EAGAIN where the queue of a Unix socket is full, and later may have
+ *   room. Nothing is open then.
  */
 export function beginConnecting(libc: Libc, address: SocketAddress): number {
   const doing = `connecting to ${formatAddress(address)}`;

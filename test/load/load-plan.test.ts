@@ -91,4 +91,23 @@ describe("how many requests are due", () => {
     assert.equal(dueCount(arrivals, 15), 1);
     assert.equal(dueCount(arrivals, 1_005), 100);
   });
+
+  it("are as many as the rate says, of all parts together", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1_000_000 }),
+        fc.integer({ min: 1, max: 100 }),
+        fc.integer({ min: 1, max: 9 }),
+        (rate, seconds, count) => {
+          const plan = { ...PLAN, arrivals: arrivalsAtRate(rate) };
+          let due = 0;
+          for (let index = 0; index < count; index++) {
+            const { arrivals } = partOf(plan, index, count);
+            due += arrivals === null ? 0 : dueCount(arrivals, seconds * 1_000);
+          }
+          assert.equal(due, rate * seconds);
+        },
+      ),
+    );
+  });
 });
