@@ -4,9 +4,14 @@
 import path from "node:path";
 import type { Log } from "../base/log.ts";
 import type { Options } from "../options/registry.ts";
-import { controlCommands } from "../server/control/control-commands.ts";
+import {
+  type ControlCommands,
+  type ControlCommandSettings,
+  controlCommands,
+  type ControlledGateway,
+} from "../server/control/control-commands.ts";
 import { AUTOMATIC, ControlSocket } from "../server/control/control-socket.ts";
-import type { Gateway, GatewaySettings } from "../server/gateway.ts";
+import type { GatewaySettings } from "../server/gateway.ts";
 import { WORKERS_MAX } from "./worker-settings.ts";
 
 /** For ending the application's processes, when everything has been answered. */
@@ -15,27 +20,39 @@ const PROCESSES_END_MS = 5_000;
 export interface ControlContext {
   readonly env: NodeJS.ProcessEnv;
   readonly isSuccessor: boolean;
-  /** Begins a graceful stop, at whose end the process is gone. */
-  readonly stop: () => void;
 }
 
-export function controlSocket(
-  gateway: Gateway,
+/**
+ * What the gateway can be told, over whatever way.
+ *
+ * @param stop begins a graceful stop, at whose end the process is gone
+ */
+export function gatewayCommands(
+  gateway: ControlledGateway,
   options: Options,
-  settings: GatewaySettings,
-  { env, isSuccessor, stop }: ControlContext,
-  log: Log,
-): ControlSocket {
+  settings: Pick<GatewaySettings, "drainDelayMs" | "gracefulTimeoutMs"> &
+    Pick<ControlCommandSettings, "workersMin">,
+  stop: () => void,
+): ControlCommands {
   const { startTimeoutMs, timeoutMs } = options;
   // An import, then workers; and where it is asked, an answer of the application. One reload may
   // have to wait for another, or for the start.
   const generationMs = 2 * startTimeoutMs + (timeoutMs ?? startTimeoutMs);
-  const commands = controlCommands(gateway, {
+  return controlCommands(gateway, {
     stop,
     stopWithinMs: (settings.drainDelayMs ?? 0) + settings.gracefulTimeoutMs + PROCESSES_END_MS,
     reloadWithinMs: 2 * generationMs,
+    workersMin: settings.workersMin ?? 1,
     workersMax: WORKERS_MAX,
   });
+}
+
+export function controlSocket(
+  commands: ControlCommands,
+  options: Options,
+  { env, isSuccessor }: ControlContext,
+  log: Log,
+): ControlSocket {
   const choice = options.controlSocket;
   const isPath = choice !== null && choice !== AUTOMATIC;
   return new ControlSocket(

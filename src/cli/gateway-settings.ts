@@ -27,14 +27,21 @@ import { type ExchangeListener, ExchangeListeners } from "../server/exchange-lis
 import type { ExchangeLogging } from "../server/exchange-log.ts";
 import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
+import { ExchangeStatistics } from "../server/observation/exchange-statistics.ts";
+import type { MetricsSettings } from "../server/observation/gateway-metrics.ts";
+import type { ObservedExchanges } from "../server/observation/observation.ts";
+import { RecentErrors } from "../server/observation/recent-errors.ts";
+import { RequestTracer } from "../server/traces/request-tracer.ts";
 import type { WorkerRange } from "../workers/worker-scaling.ts";
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
 import { developmentSettings } from "./development-settings.ts";
 import { readEdgeRules } from "./edge-policy-settings.ts";
 import { readErrorPage } from "./error-page-file.ts";
+import { metricsRoutes } from "./observation-settings.ts";
 import { workingFolder } from "./working-folder.ts";
 import { readinessTarget, workerLife } from "./worker-settings.ts";
 import type { SystemSettings } from "./system-settings.ts";
+import type { Traces } from "./trace-settings.ts";
 import { readBelievedFields, readHostPatterns, readNetworks } from "./proxy-settings.ts";
 
 /** What a run is made of, once the command line has been understood. */
@@ -54,6 +61,10 @@ export interface RequestLogs {
   readonly refusals: RefusalReport;
   /** null where none is wanted. */
   readonly access: AccessLog | null;
+  /** null where requests are not traced. */
+  readonly traces: Traces | null;
+  /** null where nobody asks for figures. */
+  readonly metrics: MetricsSettings | null;
 }
 
 /**
@@ -72,6 +83,8 @@ export function gatewaySettings(
   const life = workerLife(options);
   const startFolder = workingFolder(env);
   const development = developmentSettings(options, run.reference, run.folder);
+  const statistics = new ExchangeStatistics(metricsRoutes(options));
+  const exchanges = { statistics, errors: new RecentErrors() };
   return {
     version: run.version,
     drainDelayMs: options.drainDelayMs,
@@ -81,7 +94,9 @@ export function gatewaySettings(
     succession: system.succession,
     backlog: options.backlog,
     gracefulTimeoutMs: options.gracefulTimeoutMs,
-    http: httpSettings(options, transport, logs),
+    http: httpSettings(options, transport, logs, exchanges),
+    exchanges,
+    metrics: logs.metrics,
     headerMap: options.headerMap,
     development,
     supervisor: {
@@ -132,10 +147,19 @@ function healthPaths(options: Options): HealthPaths {
 function httpSettings(
   options: Options,
   transport: Transport,
-  { refusals, access }: RequestLogs,
+  { refusals, access, traces }: RequestLogs,
+  { statistics, errors }: ObservedExchanges,
 ): HttpServerSettings {
   const proxies = readTrustedProxies(options);
   const proxiesAreNamed = areProxiesNamed(options, proxies);
+  const provenance = new ProvenanceReader(
+    proxies,
+    readBelievedFields(
+      "--forwarded-fields",
+      options.forwardedFields,
+      proxiesAreNamed ? TRUSTING : CAREFUL,
+    ),
+  );
   return {
     request: requestLimits(options),
     spool: {
@@ -160,6 +184,8 @@ function httpSettings(
     keepAliveTimeoutMs: options.keepAliveTimeoutMs,
     exchangeTimeoutMs: options.exchangeTimeoutMs,
     pipelinedLimitBytes: options.pipelinedLimitBytes,
+    namesRequests: options.namesRequests,
+    tellsTimes: options.serverTiming,
     heldMemoryMaxBytes: options.responseBufferTotalBytes,
     connectionsMax: options.connectionsMax,
     connectionsPerAddressMax: options.connectionsPerAddressMax,
@@ -170,27 +196,26 @@ function httpSettings(
       options.errorFormat,
       options.errorPage === null ? null : readErrorPage(options.errorPage),
     ),
-    provenance: new ProvenanceReader(
-      proxies,
-      readBelievedFields(
-        "--forwarded-fields",
-        options.forwardedFields,
-        proxiesAreNamed ? TRUSTING : CAREFUL,
-      ),
-    ),
+    provenance,
     admissionRules: admissionRules(options, refusals),
-    exchangeLogging: exchangeLogging(access === null ? [] : [access], options.headerMap),
+    exchangeLogging: exchangeLogging(
+      [access, traces?.listener, statistics, errors].filter((listener) => listener != null),
+      options.headerMap,
+      traces === null ? null : new RequestTracer(traces.sampling, options.traceParent, provenance),
+    ),
   };
 }
 
 function exchangeLogging(
   listeners: readonly ExchangeListener[],
   headerMap: Options["headerMap"],
+  tracer: RequestTracer | null,
 ): ExchangeLogging | null {
   const [first] = listeners;
   if (first === undefined) return null;
   const listener = listeners.length === 1 ? first : new ExchangeListeners(listeners);
-  return { listener, record: new ExchangeRecord(headerMap), clock: new ExchangeClock(realClock) };
+  const record = new ExchangeRecord(headerMap);
+  return { listener, record, clock: new ExchangeClock(realClock), tracer };
 }
 
 /**

@@ -21,24 +21,32 @@ import { formatAddress } from "../os/socket-address.ts";
 import { openStandardError } from "../os/standard-error.ts";
 import type { AccessLog } from "../server/access-log/access-log.ts";
 import { Gateway } from "../server/gateway.ts";
+import { readOffer } from "../server/gateways/gateway-messages.ts";
 import { findPython } from "../workers/python-interpreter.ts";
 import { errorLogLevel, openAccessLog } from "./access-log-settings.ts";
 import { commandOf, parseCommandArguments } from "./commands/command-arguments.ts";
 import { commandHelp } from "./commands/command-help.ts";
 import { COMMANDS, type CommandRecord, commandNamed } from "./commands/command-records.ts";
 import { runCommand } from "./commands/run-command.ts";
-import { controlSocket } from "./control-settings.ts";
+import { runTop } from "./commands/top.ts";
+import { controlSocket, gatewayCommands } from "./control-settings.ts";
+import { dashboard, withoutDashboardToken } from "./dashboard-settings.ts";
 import { ErrorLog } from "./error-log.ts";
 import { warnOfReaders } from "./development-settings.ts";
 import { gatewaySettings, type Run } from "./gateway-settings.ts";
 import { workingFolder } from "./working-folder.ts";
 import { parseWorkerRange, WORKERS_MAX } from "./worker-settings.ts";
+import { metricsSettings } from "./observation-settings.ts";
 import { handleSignals, stopAndExit } from "./signals.ts";
 import { startUpReport } from "./start-up-report.ts";
 import { applicationEnvironment, takeSystemSettings } from "./system-settings.ts";
+import { openTraces } from "./trace-settings.ts";
 
 /** Standard error as a file; null where it is what the program was started with. */
 let errorLog: ErrorLog | null = null;
+
+/** The command that needs no portico. */
+const LOAD = "load";
 
 const ROOT = path.resolve(import.meta.dirname, "..", "..");
 
@@ -50,13 +58,13 @@ function readVersion(): string {
 }
 
 /** @returns null where there was only something to print */
-function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
+function prepare(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  readFile: (file: string) => string,
+): Run | null {
   const version = readVersion();
-  const { options, reference } = resolveOptions({
-    argv,
-    env,
-    readFile: (file) => readFileSync(file, "utf8"),
-  });
+  const { options, reference } = resolveOptions({ argv, env, readFile });
   if (options.help || options.version) {
     process.stdout.write(options.help ? helpText(version) : `portico ${version}\n`);
     return null;
@@ -67,7 +75,7 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
       "which application? For instance: portico module:app (portico --help lists the options)",
     );
   }
-  if (commandNamed(reference) !== null) {
+  if (commandNamed(reference) !== null || reference === LOAD) {
     throw new OperatorError(
       EXIT_STATUS.usage,
       `${reference} is a command and comes first: portico ${reference}; ` +
@@ -99,10 +107,7 @@ function prepare(argv: readonly string[], env: NodeJS.ProcessEnv): Run | null {
 
 /** A word that is nearly a command, and no module of this folder. */
 function refuseMistypedCommand(reference: string, folders: readonly string[]): void {
-  const meant = nearestName(
-    reference,
-    COMMANDS.map(({ name }) => name),
-  );
+  const meant = nearestName(reference, [...COMMANDS.map(({ name }) => name), LOAD]);
   const isModule = (folder: string): boolean =>
     existsSync(path.join(folder, reference)) || existsSync(path.join(folder, `${reference}.py`));
   if (meant === null || /[^a-z]/i.test(reference) || folders.some(isModule)) return;
@@ -142,6 +147,8 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const settings = gatewaySettings(run, transport, env, system, {
     refusals: new RefusalReport(log, realClock),
     access: accessLog,
+    metrics: await metricsSettings(options),
+    traces: await openTraces(options, process.env, run.version, log),
   });
   const gateway = new Gateway(transport, settings, log, new PatientClock(realClock));
   handleSignals(gateway, log, {
@@ -150,7 +157,9 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   });
   const stop = (): void => stopAndExit(gateway);
   const { isSuccessor } = system;
-  gateway.control = controlSocket(gateway, options, settings, { env, isSuccessor, stop }, log);
+  const commands = gatewayCommands(gateway, options, settings, stop);
+  gateway.control = controlSocket(commands, options, { env, isSuccessor }, log);
+  gateway.dashboard = dashboard(options, gateway.observation, commands, isSuccessor, log);
   const application = await gateway.start().catch((error: unknown) => {
     if (gateway.stopping) return null;
     throw error;
@@ -165,6 +174,7 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
     addresses: listeners.map(({ address }) =>
       address.family === "unix" ? formatAddress(address) : `http://${formatAddress(address)}`,
     ),
+    dashboard: gateway.dashboard?.url ?? null,
     gatewayPid: process.pid,
     transport: transport.name,
     workers: run.workers.range,
@@ -187,6 +197,14 @@ function reopenLogs(gateway: Gateway, accessLog: AccessLog | null, log: Log): vo
   if (errorLog?.reopen(log) === true) gateway.supervisor.reopenLogs();
 }
 
+function out(text: string): void {
+  process.stdout.write(text);
+}
+
+function complain(text: string): void {
+  process.stderr.write(text);
+}
+
 /** Asks a portico that runs, and ends. */
 async function carryOut(record: CommandRecord, argv: readonly string[]): Promise<void> {
   const args = parseCommandArguments(record, argv);
@@ -195,10 +213,54 @@ async function carryOut(record: CommandRecord, argv: readonly string[]): Promise
     return;
   }
   const viewer = { env: process.env, uid: process.geteuid?.() ?? 0 };
-  process.exitCode = await runCommand(record, args, viewer, {
+  if (record.name === "top") {
+    const { stdin: input, stdout: output } = process;
+    process.exitCode = await runTop(args, viewer, { input, output, complain });
+    return;
+  }
+  process.exitCode = await runCommand(record, args, viewer, { out, complain });
+}
+
+/** Puts load on a server, and ends. What it needs is only imported for it. */
+async function load(argv: readonly string[]): Promise<void> {
+  const { runLoad } = await import("./load/load-command.ts");
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  process.exitCode = await runLoad(argv, {
+    version: readVersion(),
+    viewer: { env: process.env, uid: process.geteuid?.() ?? 0 },
     out: (text) => void process.stdout.write(text),
-    complain: (text) => void process.stderr.write(text),
+    showProgress: process.stderr.isTTY
+      ? (line) => void process.stderr.write(`\r${line}\x1b[K`)
+      : null,
+    onInterrupt: (callback) => {
+      for (const signal of signals) process.on(signal, callback);
+      return () => {
+        for (const signal of signals) process.off(signal, callback);
+      };
+    },
+    exit: (status) => process.exit(status),
   });
+}
+
+/**
+ * As the only gateway, as the leader of several, or as one of these; what only the latter need is
+ * only imported for them.
+ */
+async function prepareAndServe(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const offer = readOffer(process.env);
+  let configText = offer?.configText ?? null;
+  const run = prepare(argv, env, (file) => (configText ??= readFileSync(file, "utf8")));
+  if (run === null) return;
+  const shownEnv = withoutDashboardToken(env);
+  if (offer !== null) {
+    const { serveLed } = await import("./gateways/serve-led.ts");
+    await serveLed(run, shownEnv, offer);
+  } else if (run.options.gateways > 1) {
+    const { lead } = await import("./gateways/lead.ts");
+    await lead(run, shownEnv, { configText, onErrorLog: (opened) => (errorLog = opened) });
+  } else {
+    await serve(run, shownEnv);
+  }
 }
 
 async function main(): Promise<void> {
@@ -209,11 +271,14 @@ async function main(): Promise<void> {
   process.on("SIGUSR1", () => {});
   try {
     const argv = process.argv.slice(2);
+    if (argv[0] === LOAD) {
+      await load(argv.slice(1));
+      return;
+    }
     const env = applicationEnvironment(process.env);
     const command = commandOf(argv);
-    const run = command === null ? prepare(argv, env) : null;
-    if (command !== null) await carryOut(command, argv);
-    if (run !== null) await serve(run, env);
+    if (command === null) await prepareAndServe(argv, env);
+    else await carryOut(command, argv);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     const details = error.details === null ? "" : `${error.details.trimEnd()}\n`;

@@ -3,18 +3,30 @@
  */
 import { EXIT_STATUS } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Gateway } from "../server/gateway.ts";
-import { shiftedRange } from "../workers/worker-scaling.ts";
+import { shiftedRange, type WorkerRange } from "../workers/worker-scaling.ts";
+
+/** What signals are for: a gateway, or the leader of several. */
+export interface SignalledProgram {
+  readonly workerRange: WorkerRange;
+  reload(): Promise<unknown>;
+  scale(range: WorkerRange): void;
+  /** @returns whether it has ended */
+  handOver(): Promise<boolean>;
+  skipDrainDelay(): void;
+  stop(): Promise<void>;
+  stopNow(): Promise<void>;
+}
 
 export interface SignalActions {
-  /** Most workers that can be asked for. */
+  /** Fewest workers that can be asked for, 1 where it is not given; and most. */
+  readonly workersMin?: number;
   readonly workersMax: number;
   /** Opens the log files anew. */
   reopenLogs(): void;
 }
 
 /** Answers what was accepted, then ends the process. */
-export function stopAndExit(gateway: Gateway): void {
+export function stopAndExit(gateway: Pick<SignalledProgram, "stop">): void {
   void gateway.stop().then(() => process.exit(EXIT_STATUS.clean));
 }
 
@@ -24,14 +36,16 @@ export function stopAndExit(gateway: Gateway): void {
  * starts another portico in this one's place. WINCH means nothing: a terminal sends it when its
  * window changes.
  */
-export function handleSignals(gateway: Gateway, log: Log, actions: SignalActions): void {
+export function handleSignals(gateway: SignalledProgram, log: Log, actions: SignalActions): void {
+  const { workersMin = 1, workersMax } = actions;
   let interrupted = false;
   const stop = (): void => stopAndExit(gateway);
   const stopNow = (): void => {
     void gateway.stopNow().then(() => process.exit(EXIT_STATUS.clean));
   };
   const shift = (by: 1 | -1): void => {
-    gateway.scale(shiftedRange(gateway.supervisor.workerRange, by, actions.workersMax));
+    const { min, max } = shiftedRange(gateway.workerRange, by, workersMax);
+    gateway.scale({ min: Math.max(min, workersMin), max: Math.max(max, workersMin) });
   };
   process.on("SIGTERM", stop);
   process.on("SIGQUIT", stopNow);

@@ -13,7 +13,12 @@ export interface StartUpFacts {
   readonly application: LoadedApplication | null;
   /** Each as a URL or `unix:/path`. */
   readonly addresses: readonly string[];
+  /** Where the live page is; null where there is none, or not yet. */
+  readonly dashboard: string | null;
+  /** Of the one that leads, where there are several. */
   readonly gatewayPid: number;
+  /** 1 where it is not given. */
+  readonly gateways?: number;
   readonly transport: string;
   readonly workers: WorkerRange;
   readonly workerClass: WorkerClass;
@@ -36,13 +41,20 @@ export function startUpReport(facts: StartUpFacts): string {
   const rows: [label: string, value: string][] = [
     ...facts.addresses.map((address): [string, string] => ["listening", address]),
     ["backlog", backlog],
-    ["gateway", `PID ${facts.gatewayPid}, sockets by ${facts.transport}`],
+    ...(facts.dashboard === null ? [] : [["dashboard", facts.dashboard] as [string, string]]),
+    describeGateways(facts),
     ["workers", `${describeWorkers(facts)} (${facts.workersReason})`],
     ["python", `${version}${interpreter.command} (${interpreter.origin})`],
   ];
   const title = `portico ${facts.version} serves ${describeApplication(facts)}`;
   const lines = rows.map(([label, value]) => `  ${label.padEnd(10)} ${value}`);
   return `${[title, ...lines].join("\n")}\n`;
+}
+
+function describeGateways(facts: StartUpFacts): [label: string, value: string] {
+  const { gateways = 1, gatewayPid, transport } = facts;
+  if (gateways === 1) return ["gateway", `PID ${gatewayPid}, sockets by ${transport}`];
+  return ["gateways", `${gateways}, led by PID ${gatewayPid}, sockets by ${transport}`];
 }
 
 function describeApplication({ application, reference }: StartUpFacts): string {

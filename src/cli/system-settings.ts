@@ -16,9 +16,10 @@ import { PidFile } from "../os/pid-file.ts";
 import { resolveIdentity } from "../os/privileges.ts";
 import { openServiceManager } from "../os/service-manager.ts";
 import type { AccessLog } from "../server/access-log/access-log.ts";
+import { GATEWAY_VARIABLE } from "../server/gateways/gateway-messages.ts";
 import { Inheritance } from "../server/inheritance.ts";
 import type { SuccessionSettings } from "../server/succession.ts";
-import { Surroundings } from "../server/surroundings.ts";
+import { type GatewaySurroundings, Surroundings } from "../server/surroundings.ts";
 import { type OwnCommand, TAKEOVER_VARIABLE } from "../server/takeover.ts";
 import { workingFolder } from "./working-folder.ts";
 
@@ -29,14 +30,15 @@ export interface SystemSettings {
   readonly bind: readonly BindAddress[];
   /** Whether this process takes over from another one. */
   readonly isSuccessor: boolean;
-  readonly surroundings: Surroundings;
+  readonly surroundings: GatewaySurroundings;
   readonly succession: SuccessionSettings;
 }
 
 /** What the application may see of the environment: not what others say to this process alone. */
 export function applicationEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const { [TAKEOVER_VARIABLE]: _, ...rest } = withoutServiceVariables(env);
-  return rest;
+  const personal: readonly string[] = [TAKEOVER_VARIABLE, GATEWAY_VARIABLE];
+  const entries = Object.entries(withoutServiceVariables(env));
+  return Object.fromEntries(entries.filter(([name]) => !personal.includes(name)));
 }
 
 /**
@@ -50,7 +52,7 @@ export function takeSystemSettings(
   env: NodeJS.ProcessEnv,
   log: Log,
   accessLog: AccessLog | null,
-): SystemSettings {
+): SystemSettings & { readonly surroundings: Surroundings } {
   const identity = resolveIdentity(options.user, options.group);
   const inheritance = Inheritance.read(env);
   return {
@@ -66,13 +68,18 @@ export function takeSystemSettings(
       reaper: openOrphanReaper(),
       log,
     }),
-    succession: {
-      command: ownCommand(env),
-      bounds: {
-        // Twice: the import may take so long, and then the workers.
-        startMs: 2 * options.startTimeoutMs + SUCCESSOR_MARGIN_MS,
-        endMs: options.gracefulTimeoutMs + SUCCESSOR_MARGIN_MS,
-      },
+    succession: successionSettings(options, env),
+  };
+}
+
+/** How this process is replaced by another one on USR2. */
+export function successionSettings(options: Options, env: NodeJS.ProcessEnv): SuccessionSettings {
+  return {
+    command: ownCommand(env),
+    bounds: {
+      // Twice: the import may take so long, and then the workers.
+      startMs: 2 * options.startTimeoutMs + SUCCESSOR_MARGIN_MS,
+      endMs: options.gracefulTimeoutMs + SUCCESSOR_MARGIN_MS,
     },
   };
 }

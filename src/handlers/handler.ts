@@ -2,10 +2,12 @@
  * What can answer a request. A handler sees a complete, well-formed request and answers into a
  * sink; it knows neither the socket nor the version of HTTP that the request came by.
  */
+import type { OutgoingTrace } from "../http/trace-context.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { TrailerField } from "../http1/trailer-section.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
 import type { AnswerSink, SpooledContent, WorkerShare } from "../workers/application-request.ts";
+import type { GatewayAnswer } from "./admission.ts";
 import type { Provenance } from "./provenance.ts";
 
 /** The two ends of the connection that a request came by. */
@@ -33,6 +35,11 @@ export interface HandledRequest {
    * The content's length where the head does not declare it, because it came chunked; else null.
    */
   readonly contentLength: number | null;
+  /**
+   * What the application is told of the request's trace, in place of what its client says; null
+   * where requests are not traced.
+   */
+  readonly trace: OutgoingTrace | null;
   /** Fields that came behind a chunked content (RFC 9110 section 6.5); mostly none. */
   readonly trailers: readonly TrailerField[];
 }
@@ -41,6 +48,8 @@ export interface HandledRequest {
 export interface PendingAnswer {
   /** Kept up to date, also beyond the answer's end; null where no worker is asked. */
   readonly workerShare: WorkerShare | null;
+  /** As {@link GatewayAnswer.isHealthAnswer}: it says how the gateway is. */
+  readonly isHealthAnswer?: true;
   /** Nobody waits for it any more: the sink is not called again. */
   cancel(): void;
   /** The sink is full: nothing more until `resume`, as far as that can be stopped. */

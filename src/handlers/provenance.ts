@@ -9,6 +9,7 @@ import { parseIpAddress } from "../http/ip-address.ts";
 import type { IpNetworks } from "../http/ip-network.ts";
 import { parseAuthority } from "../http/authority.ts";
 import { isToken } from "../http/fields.ts";
+import { parseTraceparent } from "../http/trace-context.ts";
 import type { HeaderSection, RequestHead } from "../http1/request-head.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
 import {
@@ -38,7 +39,10 @@ export interface Provenance {
    * told, so none is believed, and the request is to be refused.
    */
   readonly contradictory: boolean;
-  /** What a trusted proxy calls the request (X-Request-ID); null where none says. */
+  /**
+   * What a trusted proxy calls the request (X-Request-ID), or else its trace (traceparent); null
+   * where none says.
+   */
   readonly requestId: string | null;
   /**
    * What the application sees of a field in place of its value, by lower-case name; null: nothing.
@@ -81,9 +85,10 @@ export class ProvenanceReader {
   read(head: RequestHead, endpoints: Endpoints): Provenance {
     const { section } = head;
     const claimed = section.names.filter((name) => isForwardingField(name));
-    const namesRequest = section.names.includes("x-request-id");
+    const namesRequest =
+      section.names.includes("x-request-id") || section.names.includes("traceparent");
     if (claimed.length === 0 && !namesRequest) return ofConnection(head, endpoints);
-    if (!(endpoints.remoteIsProxy ?? this.trusts(endpoints.remote))) {
+    if (!this.believes(endpoints)) {
       return { ...ofConnection(head, endpoints), overrides: nothingOf(claimed) };
     }
     const requestId = namesRequest ? readRequestId(section) : null;
@@ -107,6 +112,11 @@ export class ProvenanceReader {
       requestId,
       overrides: overridesFor(section, claimed, result, byForwarded, byXForwarded),
     };
+  }
+
+  /** Whether the other end of a connection is believed about its clients. */
+  believes(endpoints: Endpoints): boolean {
+    return endpoints.remoteIsProxy ?? this.trusts(endpoints.remote);
   }
 
   /** Whether a peer at this address is believed about its clients. */
@@ -138,10 +148,15 @@ function nothingOf(names: readonly string[]): ReadonlyMap<string, null> {
   return new Map(names.map((name) => [name, null]));
 }
 
-/** An id goes into a field, a page and the log: whatever is not plainly one is not taken. */
+/**
+ * An id goes into a field, a page and the log: whatever is not plainly one is not taken. Where
+ * there is none, a request that belongs to a trace is called as that.
+ */
 function readRequestId(section: HeaderSection): string | null {
-  const value = section.value("x-request-id");
-  return value !== null && value.length <= REQUEST_ID_LENGTH_MAX && isToken(value) ? value : null;
+  const id = section.value("x-request-id");
+  if (id !== null && id.length <= REQUEST_ID_LENGTH_MAX && isToken(id)) return id;
+  const traceparent = section.value("traceparent");
+  return traceparent === null ? null : (parseTraceparent(traceparent)?.traceId ?? null);
 }
 
 function ofConnection(head: RequestHead, { remote, scheme }: Endpoints): Provenance {

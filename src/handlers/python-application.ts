@@ -12,7 +12,7 @@ import {
 } from "../workers/application-request.ts";
 import type { Dispatcher } from "../workers/dispatcher.ts";
 import { encodeEnviron, isIdempotent, isSafe } from "../workers/protocol.ts";
-import { environEntries, pathInfo } from "./environ.ts";
+import { environEntries, pathInfo, traceEntries, withoutTrace } from "./environ.ts";
 import type { HeaderMap } from "./header-map.ts";
 import type {
   ConnectionHandler,
@@ -27,11 +27,19 @@ export class PythonApplication implements RequestHandler {
   /** SCRIPT_NAME: "" or a path that begins with "/" and does not end with it. */
   readonly rootPath: string;
   readonly headerMap: HeaderMap;
+  /** Whether the application is told of each request what it is called (X-Request-ID). */
+  readonly namesRequests: boolean;
 
-  constructor(dispatcher: Dispatcher, rootPath: string, headerMap: HeaderMap) {
+  constructor(
+    dispatcher: Dispatcher,
+    rootPath: string,
+    headerMap: HeaderMap,
+    namesRequests = false,
+  ) {
     this.dispatcher = dispatcher;
     this.rootPath = rootPath;
     this.headerMap = headerMap;
+    this.namesRequests = namesRequests;
   }
 
   openConnection(endpoints: Endpoints): ConnectionHandler {
@@ -61,7 +69,7 @@ class PythonConnection implements ConnectionHandler {
 
   handle(request: HandledRequest, sink: AnswerSink): PendingAnswer | null {
     const { head } = request;
-    const { dispatcher, rootPath } = this.#application;
+    const { dispatcher, rootPath, namesRequests } = this.#application;
     const path = pathInfo(percentDecode(head.path), rootPath);
     return dispatcher.submit(
       new PythonRequest(
@@ -70,6 +78,7 @@ class PythonConnection implements ConnectionHandler {
         head.query,
         head.rawTarget === path ? null : head.rawTarget,
         request,
+        namesRequests,
       ),
       sink,
     );
@@ -91,16 +100,29 @@ class PythonConnection implements ConnectionHandler {
     return this.#template;
   }
 
-  #makeTemplate({ head, provenance, trailers }: HandledRequest): EnvironTemplate {
+  #makeTemplate({ head, provenance, trailers, trace }: HandledRequest): EnvironTemplate {
     const { headerMap } = this.#application;
     const entries = environEntries(head.section, provenance, this.#endpoints.local, headerMap);
-    return new EnvironTemplate(encodeEnviron(entries, trailers));
+    const repeated = trace === null ? entries : withoutTrace(entries);
+    return new EnvironTemplate(encodeEnviron(repeated, trailers));
   }
 }
 
-/** What of a request's environ holds for no other, however alike their header sections. */
-function ownEntriesOf({ contentLength }: HandledRequest): readonly EnvironEntry[] | null {
-  return contentLength === null ? null : [["CONTENT_LENGTH", String(contentLength)]];
+/**
+ * What of a request's environ holds for no other, however alike their header sections.
+ *
+ * @param namesRequest whether what it is called is among it
+ */
+function ownEntriesOf(
+  request: HandledRequest,
+  namesRequest: boolean,
+): readonly EnvironEntry[] | null {
+  const { contentLength, trace } = request;
+  if (contentLength === null && trace === null && !namesRequest) return null;
+  const entries = trace === null ? [] : traceEntries(trace);
+  if (namesRequest) entries.push(["HTTP_X_REQUEST_ID", request.id]);
+  if (contentLength !== null) entries.push(["CONTENT_LENGTH", String(contentLength)]);
+  return entries;
 }
 
 class PythonRequest implements ApplicationRequest {
@@ -118,13 +140,14 @@ class PythonRequest implements ApplicationRequest {
     query: string,
     rawUri: string | null,
     request: HandledRequest,
+    namesRequest: boolean,
   ) {
     this.template = template;
     this.path = path;
     this.query = query;
     this.rawUri = rawUri;
     this.content = request.content;
-    this.ownEntries = ownEntriesOf(request);
+    this.ownEntries = ownEntriesOf(request, namesRequest);
     this.#request = request;
   }
 

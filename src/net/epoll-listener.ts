@@ -21,6 +21,12 @@ import { type FileIdentity, removeIfSame } from "./unix-socket-file.ts";
 
 /** Connections taken at a time; the rest waits until the others have had their events. */
 const ACCEPTS_PER_EVENT_MAX = 64;
+/**
+ * The same of a socket that others accept from too, who then get so long for theirs: whoever has
+ * the CPU would else take all that come at a time.
+ */
+const SHARED_ACCEPTS_MAX = 4;
+const LEFT_TO_OTHERS_MS = 1;
 /** How long accepting rests when there is no descriptor or memory for one more connection. */
 const ACCEPT_PAUSE_MS = 100;
 /** A server at its limit says so this often, not with each connection. */
@@ -50,6 +56,8 @@ export class EpollListener implements Listener {
   #onStream: ((stream: ByteStream) => void) | null = null;
   #pause: NodeJS.Timeout | null = null;
   #exhaustionLoggedAtMs = -Infinity;
+  /** By the present event. */
+  #isOneTaken = false;
   #stopping = false;
   readonly #stopped = Promise.withResolvers<void>();
 
@@ -102,7 +110,13 @@ export class EpollListener implements Listener {
 
   /** Called by the reactor. */
   onEvents(): void {
-    this.#accept(ACCEPTS_PER_EVENT_MAX);
+    if (!this.shared) {
+      this.#accept(ACCEPTS_PER_EVENT_MAX);
+      return;
+    }
+    this.#isOneTaken = false;
+    this.#accept(SHARED_ACCEPTS_MAX);
+    if (this.#isOneTaken) this.#leaveToOthers();
   }
 
   #acceptWaiting(): void {
@@ -144,6 +158,7 @@ export class EpollListener implements Listener {
 
   #take(fd: number, remoteAddress: SocketAddress): void {
     const { libc } = this.#context;
+    this.#isOneTaken = true;
     if (remoteAddress.family !== "unix") disableNagle(libc, fd);
     let stream: EpollStream;
     try {
@@ -172,6 +187,16 @@ export class EpollListener implements Listener {
     if (this.#stopping || registration === null || this.#pause !== null) return;
     this.#context.reactor.modify(registration, 0);
     this.#restOn(registration);
+  }
+
+  #leaveToOthers(): void {
+    const registration = this.#registration;
+    if (this.#stopping || registration === null || this.#pause !== null) return;
+    this.#context.reactor.modify(registration, 0);
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      this.#context.reactor.modify(registration, EPOLLIN);
+    }, LEFT_TO_OTHERS_MS);
   }
 
   #restOn(registration: Registration): void {

@@ -13,6 +13,7 @@ import {
   objectionToListening,
   openListeningSocket,
   openSocketPair,
+  type PortSharing,
   probeUnixSocket,
   takeOverListeningSocket,
 } from "../os/sockets.ts";
@@ -57,7 +58,11 @@ export class EpollTransport implements Transport {
     this.#context = epollStreamContext(libraries, onFatal);
   }
 
-  async listen(address: BindAddress, backlog: number): Promise<Listener> {
+  async listen(
+    address: BindAddress,
+    backlog: number,
+    portSharing: PortSharing = "none",
+  ): Promise<Listener> {
     if (address.kind === "descriptor") return this.adopt(address.descriptor, backlog, null);
     const { libc } = this.#context;
     const wanted = await resolveBindAddress(address);
@@ -67,6 +72,7 @@ export class EpollTransport implements Transport {
       fd = openListeningSocket(libc, wanted, {
         backlog,
         ipv6Only: leavesIPv4Alone(wanted, this.#listeners),
+        portSharing: wanted.family === "unix" ? "none" : portSharing,
       });
     } catch (error) {
       if (error instanceof SystemCallError) throw listenError(wanted, error.code);

@@ -7,6 +7,7 @@ import type { BindAddress } from "./bind-address.ts";
 import type { ByteStream } from "./byte-stream.ts";
 import type { FileIdentity } from "./unix-socket-file.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
+import type { PortSharing } from "../os/sockets.ts";
 
 export interface Transport {
   readonly name: "epoll" | "node";
@@ -20,9 +21,10 @@ export interface Transport {
   /**
    * Binds and listens; does not accept before `Listener.start`.
    *
+   * @param portSharing `none` where it is not given, which is all that can be asked of `node`
    * @throws {OperatorError} exit status 1: one line with the address and the remedy
    */
-  listen(address: BindAddress, backlog: number): Promise<Listener>;
+  listen(address: BindAddress, backlog: number, portSharing?: PortSharing): Promise<Listener>;
 
   /**
    * Takes over a listening socket that the process was started with, or that another process

@@ -23,6 +23,7 @@ const GROUP_TITLES: Readonly<Record<OptionGroup, string>> = {
   Size: "Limits on size (512, 16k, 1MiB)",
   System: "System",
   Logs: "Logs",
+  Observation: "Metrics and traces",
   Development: "Development",
   General: "General",
 };
@@ -41,6 +42,7 @@ export function helpText(version: string): string {
     "",
     "Usage: portico [options] MODULE:APPLICATION",
     "       portico reload|stop|status|scale [--help]     for one that runs",
+    "       portico load URL [--help]                     puts load on a server",
     "",
     "Serves a Python WSGI application. MODULE:APPLICATION is, for instance,",
     "mysite.wsgi:application, app, app:create_app() or path/to/file.py:app.",

@@ -19,7 +19,7 @@ export type TryWrite = (bytes: Buffer) => number | string;
 
 /**
  * A pipe takes so much from one writer without letting another in between (PIPE_BUF, pipe(7)), or
- * nothing where it has no room for all of it.
+ * nothing where it has no room for all of it; so does a stream socket, since that fits one buffer.
  */
 const ATOMIC_MAX_BYTES = 4_096;
 const LF = 0x0a;
@@ -60,10 +60,14 @@ export function tryWrite(descriptor: number, bytes: Buffer): number | string {
  * @param descriptor with O_NONBLOCK
  */
 export function wholeLinesTo(descriptor: number): TryWrite {
+  return wholeLinesBy((bytes) => tryWrite(descriptor, bytes));
+}
+
+function wholeLinesBy(writeSome: TryWrite): TryWrite {
   return (bytes) => {
     let at = 0;
     while (at < bytes.length) {
-      const written = tryWrite(descriptor, bytes.subarray(at, pieceEnd(bytes, at)));
+      const written = writeSome(bytes.subarray(at, pieceEnd(bytes, at)));
       if (typeof written === "string") return at > 0 ? at : written;
       at += written;
     }
@@ -84,8 +88,8 @@ function sendTo(descriptor: number): TryWrite | null {
   const libraries = systemLibraries();
   if ("unavailable" in libraries) return null;
   const { libc } = libraries;
-  return (bytes) => {
+  return wholeLinesBy((bytes) => {
     const sent = libc.send(descriptor, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent < 0 ? errnoName(libc.errno()) : sent;
-  };
+  });
 }

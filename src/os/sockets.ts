@@ -34,6 +34,7 @@ const SO_TYPE = 3;
 const SO_ERROR = 4;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
+const SO_REUSEPORT = 15;
 const SO_LINGER = 13;
 const SO_ACCEPTCONN = 30;
 const SO_DOMAIN = 39;
@@ -64,7 +65,16 @@ export interface ListenSettings {
   readonly backlog: number;
   /** For a wildcard IPv6 address: whether IPv4 is left to another socket. */
   readonly ipv6Only: boolean;
+  /** `none` where it is not given. */
+  readonly portSharing?: PortSharing;
 }
+
+/**
+ * Whether a TCP port has several sockets of ours (SO_REUSEPORT, socket(7)), among which the kernel
+ * spreads connections: `first` is the one of them that finds out whether the port is free, and
+ * `further` are all others.
+ */
+export type PortSharing = "none" | "first" | "further";
 
 /**
  * A listening socket, non-blocking and closed on exec.
@@ -78,6 +88,7 @@ export function openListeningSocket(
   address: SocketAddress,
   settings: ListenSettings,
 ): number {
+  const { portSharing = "none" } = settings;
   const doing = `binding ${formatAddress(address)}`;
   const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   const fd = check(libc, libc.socket(FAMILY[address.family], type, 0), "socket", doing);
@@ -87,11 +98,15 @@ export function openListeningSocket(
       // TIME_WAIT or not.
       setIntOption(libc, fd, SOL_SOCKET, SO_REUSEADDR, 1, doing);
     }
+    if (portSharing === "further") setIntOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1, doing);
     if (address.family === "inet6") {
       setIntOption(libc, fd, IPPROTO_IPV6, IPV6_V6ONLY, settings.ipv6Only ? 1 : 0, doing);
     }
     const encoded = encodeSockaddr(address);
     check(libc, libc.bind(fd, encoded, encoded.length), "bind", doing);
+    // Bound with it, the socket would share a port with any other program of the same user, and a
+    // portico that is started twice would take half of the other one's connections.
+    if (portSharing === "first") setIntOption(libc, fd, SOL_SOCKET, SO_REUSEPORT, 1, doing);
     check(libc, libc.listen(fd, settings.backlog), "listen", doing);
     return fd;
   } catch (error) {
@@ -128,6 +143,11 @@ export function takeOverListeningSocket(libc: Libc, fd: number, backlog: number)
   check(libc, libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK), "fcntl", doing);
   // Only the bound of its queue changes.
   check(libc, libc.listen(fd, backlog), "listen", doing);
+}
+
+/** Whether further sockets can be bound to the port of a TCP socket: see {@link PortSharing}. */
+export function sharesPort(libc: Libc, fd: number): boolean {
+  return intOption(libc, fd, SO_REUSEPORT) === 1;
 }
 
 /** No program that is started from now on gets this descriptor, unless it is handed over. */

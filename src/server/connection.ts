@@ -32,6 +32,7 @@ import {
   type WrittenAnswer,
 } from "./gateway-answer.ts";
 import { Lingering } from "./lingering.ts";
+import { OwnFields } from "./own-fields.ts";
 import { ReceivedRequest } from "./received-request.ts";
 import { type FramedRequest, ResponseWriter } from "./response-writer.ts";
 import { Screening } from "./screening.ts";
@@ -85,6 +86,7 @@ export class HttpConnection
     this.#deadlineMs = context.nowMs + context.settings.headerTimeoutMs;
     this.#requests = context.handler.openConnection(endpoints);
     this.#input = new ClientInput(stream);
+    this.#response.ownFields = OwnFields.of(context.settings, this.#screening, this.#source);
     stream.handler = this;
   }
 
@@ -194,7 +196,8 @@ export class HttpConnection
   ): void {
     const head = this.head;
     if (head === null) return;
-    this.#response.begin(head, this.#mayPersist(head), status, contentLength);
+    const persistent = this.#mayPersist(head);
+    this.#response.begin(head, persistent, status, contentLength, this.#request);
     const { admission } = this.#screening;
     if (admission === null) {
       this.#response.head(bytes, headStart, headEnd, contentEnd, complete);
@@ -330,6 +333,7 @@ export class HttpConnection
       isChunked ? (this.#intake?.lengthBytes ?? 0) : null,
       this.#receiver.trailers,
     );
+    this.#request.trace = this.#exchangeLog?.received(head) ?? null;
     const pending = this.#requests.handle(this.#request, this);
     if (pending === null) {
       this.#answer(this.#failed("queue-full", head));
@@ -433,7 +437,7 @@ export class HttpConnection
   }
 
   #answerAndClose(answer: WrittenAnswer, request: FramedRequest): void {
-    this.#response.begin(request, false, answer.status, answer.contentLength);
+    this.#response.begin(request, false, answer.status, answer.contentLength, this.#request);
     this.#response.answer(withAddedFields(answer, this.#screening.admission), true);
     this.#endExchange();
     this.#linger();
@@ -450,7 +454,7 @@ export class HttpConnection
     this.#exchangeLog?.end(this.head ?? this.#receiver.refusedHead, this.#request);
     this.head = null;
     this.#request = null;
-    this.#screening.admission = null;
+    this.#screening.end();
     this.#intake?.drop();
   }
 

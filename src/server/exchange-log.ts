@@ -15,6 +15,8 @@ import type { ExchangeListener } from "./exchange-listener.ts";
 import type { ReceivedRequest } from "./received-request.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 import type { Screening } from "./screening.ts";
+import type { ExchangeTrace } from "./traces/exchange-trace.ts";
+import type { RequestTracer } from "./traces/request-tracer.ts";
 
 /** What the connections of a server share to tell of their exchanges. */
 export interface ExchangeLogging {
@@ -22,6 +24,8 @@ export interface ExchangeLogging {
   /** Filled in anew for each exchange. */
   readonly record: ExchangeRecord;
   readonly clock: ExchangeClock;
+  /** Gives each exchange its place in a trace; null where requests are not traced. */
+  readonly tracer: RequestTracer | null;
 }
 
 /** Of an exchange whose client went away before there was an answer; nginx has the same. */
@@ -37,12 +41,17 @@ export class ExchangeLog {
   #startedAtMs = 0;
   #startedAtEpochMs = 0;
   #pending: PendingAnswer | null = null;
+  #trace: ExchangeTrace | null = null;
+  /** Where the span is recorded: when the request was there, and when its answer began to leave. */
+  #receivedAtMs: number | null = null;
+  #answeredAtMs: number | null = null;
 
   constructor(logging: ExchangeLogging, screening: Screening, response: ResponseWriter) {
     this.#logging = logging;
     this.#screening = screening;
     this.#response = response;
     response.keepsHeads = logging.listener.readsResponseFields;
+    if (logging.tracer !== null) response.onBegun = () => this.#answerBegins();
   }
 
   /** Whether an exchange has begun and has no line yet. */
@@ -54,8 +63,24 @@ export class ExchangeLog {
   begin(): void {
     if (this.#isUnderWay) return;
     this.#isUnderWay = true;
+    this.#trace = null;
+    this.#receivedAtMs = null;
+    this.#answeredAtMs = null;
     this.#startedAtMs = this.#logging.clock.nowMs();
     this.#startedAtEpochMs = this.#logging.clock.epochMs(this.#startedAtMs);
+  }
+
+  /**
+   * The request is there, and is about to be handed on.
+   *
+   * @returns its place in its trace; null where requests are not traced
+   */
+  received(head: RequestHead): ExchangeTrace | null {
+    const { tracer, clock } = this.#logging;
+    if (tracer === null) return null;
+    this.#trace = tracer.begin(head.section, this.#screening.endpoints);
+    if (this.#trace.isSampled) this.#receivedAtMs = clock.nowMs();
+    return this.#trace;
   }
 
   /** Somebody makes the answer. */
@@ -73,8 +98,13 @@ export class ExchangeLog {
     const { status } = this.#response;
     const { answer = null } = this.#screening.admission ?? {};
     // A probe may be answered something else than what it asks for, like any request.
-    if (answer?.isHealthAnswer === true && answer.status === status) this.#isUnderWay = false;
-    else this.#write(head, request, true);
+    const isHealthAnswer = answer?.isHealthAnswer === true && answer.status === status;
+    if (!isHealthAnswer && this.#pending?.isHealthAnswer !== true) {
+      this.#write(head, request, true);
+      return;
+    }
+    this.#isUnderWay = false;
+    this.#pending = null;
   }
 
   /** The connection has ended. Does nothing where no exchange was under way. */
@@ -97,7 +127,8 @@ export class ExchangeLog {
     record.responseHead = isAnswered ? response.keptHead : null;
     record.failure = request?.failure ?? null;
     record.requestContentBytes = request?.contentBytes ?? 0;
-    record.requestId = request?.idInUse ?? record.requestId;
+    const named = request?.idInUse ?? (isAnswered ? response.requestId : null);
+    record.requestId = named ?? record.requestId;
     const share = this.#pending?.workerShare ?? null;
     this.#pending = null;
     if (share !== null) {
@@ -107,6 +138,23 @@ export class ExchangeLog {
       record.generation = share.workerGeneration;
       record.retries = share.retries;
     }
+    if (this.#logging.tracer !== null) this.#addTrace(this.#logging.tracer, head);
     listener.add(record);
+  }
+
+  #answerBegins(): void {
+    if (this.#trace?.isSampled === true) this.#answeredAtMs = this.#logging.clock.nowMs();
+  }
+
+  /** An exchange that was not handed on has its place in a trace all the same. */
+  #addTrace(tracer: RequestTracer, head: RequestHead | null): void {
+    const { record } = this.#logging;
+    record.trace = this.#trace ?? tracer.begin(head?.section ?? null, this.#screening.endpoints);
+    record.receivedUs = this.#sinceStartUs(this.#receivedAtMs);
+    record.answeredUs = this.#sinceStartUs(this.#answeredAtMs);
+  }
+
+  #sinceStartUs(atMs: number | null): number | null {
+    return atMs === null ? null : Math.round((atMs - this.#startedAtMs) * US_PER_MS);
   }
 }

@@ -19,4 +19,23 @@ export interface GatewayStatus extends SupervisorStatus {
   readonly addresses: readonly string[];
   /** Open at present. */
   readonly connections: number;
+  /**
+   * Where there are several (`--gateways`): `pid` is that of the process which leads them, figures
+   * are sums, and each generation says whose it is.
+   */
+  readonly gateways?: readonly GatewayPart[];
+}
+
+/** One gateway of several; null for what it does not say because it does not answer. */
+export interface GatewayPart {
+  /** From 0. */
+  readonly index: number;
+  readonly pid: number;
+  readonly state: GatewayState | null;
+  readonly startedAtMs: number | null;
+  readonly connections: number | null;
+  /** Requests that wait for one of its workers. */
+  readonly waiting: number | null;
+  /** How many it should have. */
+  readonly workers: number | null;
 }

@@ -10,19 +10,27 @@ import { type HealthPaths, HealthRule } from "../handlers/health-rule.ts";
 import { PythonApplication } from "../handlers/python-application.ts";
 import type { BindAddress } from "../net/bind-address.ts";
 import { DeadlineSweep } from "../net/deadlines.ts";
-import type { Transport } from "../net/transport.ts";
+import type { Listener, Transport } from "../net/transport.ts";
 import type { FileIdentity } from "../net/unix-socket-file.ts";
 import { formatAddress } from "../os/socket-address.ts";
+import type { CommonReload } from "../workers/common-reload.ts";
 import type { ReloadOutcome } from "../workers/supervisor-status.ts";
-import { Supervisor, type SupervisorSettings } from "../workers/supervisor.ts";
+import {
+  Supervisor,
+  type SupervisorEvents,
+  type SupervisorSettings,
+} from "../workers/supervisor.ts";
 import type { WorkerRange } from "../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../workers/zygote.ts";
 import type { ControlSocket } from "./control/control-socket.ts";
+import type { Dashboard } from "./dashboard/dashboard.ts";
 import { Development, type DevelopmentSettings } from "./development/development.ts";
 import { type GatewayEvent, type GatewayState, nextGatewayState } from "./gateway-state.ts";
 import type { GatewayStatus } from "./gateway-status.ts";
+import { GatewayMetrics, type MetricsSettings } from "./observation/gateway-metrics.ts";
+import { Observation, type ObservedExchanges } from "./observation/observation.ts";
 import { Succession, type SuccessionSettings } from "./succession.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { GatewaySurroundings } from "./surroundings.ts";
 import type { ListeningPlace } from "./takeover.ts";
 import { HttpServer, type HttpServerSettings, SWEEP_INTERVAL_MS } from "./http-server.ts";
 
@@ -31,6 +39,10 @@ export interface GatewaySettings {
   readonly bind: readonly BindAddress[];
   readonly backlog: number;
   readonly http: HttpServerSettings;
+  /** Among whoever hears of exchanges, for whoever looks at the gateway. */
+  readonly exchanges: ObservedExchanges;
+  /** null where they are not told. */
+  readonly metrics: MetricsSettings | null;
   readonly health: HealthPaths;
   readonly headerMap: HeaderMap;
   readonly supervisor: SupervisorSettings;
@@ -41,7 +53,7 @@ export interface GatewaySettings {
   readonly drainDelayMs: number | null;
   /** What accepted requests get to be answered once accepting has stopped. */
   readonly gracefulTimeoutMs: number;
-  readonly surroundings: Surroundings;
+  readonly surroundings: GatewaySurroundings;
   readonly succession: SuccessionSettings;
   /** What is watched, and shown, with `--reload`; null without it. */
   readonly development: DevelopmentSettings | null;
@@ -55,17 +67,21 @@ const CUT_OFF_SHOWN_MAX = 20;
 export class Gateway {
   readonly server: HttpServer;
   readonly supervisor: Supervisor;
+  readonly observation: Observation;
   state: GatewayState = "starting";
   /** Where it can be asked and told; null where it cannot. */
   control: ControlSocket | null = null;
+  /** Where people look at it; null where they do not. */
+  dashboard: Dashboard | null = null;
   readonly #transport: Transport;
   readonly #settings: GatewaySettings;
   readonly #log: Log;
   readonly #sweep: DeadlineSweep;
   readonly #startedAtMs: number;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: GatewaySurroundings;
   readonly #succession: Succession;
   readonly #development: Development | null;
+  readonly #metrics: GatewayMetrics | null;
   /** Another process accepts from the sockets: nobody has to be told to go elsewhere. */
   #handedOver = false;
   #stopped: Promise<void> | null = null;
@@ -81,19 +97,30 @@ export class Gateway {
     this.#startedAtMs = clock.epochMs();
     this.#surroundings = settings.surroundings;
     this.#succession = new Succession(settings.succession, this, settings.surroundings, log);
-    const onFiles = (files: readonly string[]): void => this.#development?.onFiles(files);
-    this.supervisor = new Supervisor(transport, settings.supervisor, { onFiles, onChange() {} }, log, clock);
+    this.observation = new Observation(this, settings.exchanges, settings.backlog, clock);
+    const events: SupervisorEvents = {
+      onFiles: (files) => this.#development?.onFiles(files),
+      onChange: ({ kind, text }) => this.observation.mark(kind, text),
+    };
+    this.supervisor = new Supervisor(transport, settings.supervisor, events, log, clock);
     const application = new PythonApplication(
       this.supervisor.dispatcher,
       settings.supervisor.generation.zygote.rootPath,
       settings.headerMap,
+      settings.http.namesRequests,
     );
     const { development } = settings;
     this.#development =
       development === null ? null : new Development(development, application, this, log, clock);
     if (this.#development !== null) this.supervisor.reloads = this.#development;
-    const handler = this.#development?.site ?? application;
-    this.server = new HttpServer(transport, handler, settings.http, log, clock);
+    const { metrics, http, exchanges } = settings;
+    this.#metrics =
+      metrics === null
+        ? null
+        : new GatewayMetrics(metrics, this, exchanges.statistics, transport, http, log, clock);
+    const site = this.#development?.site ?? application;
+    const handler = this.#metrics?.inFrontOf(site) ?? site;
+    this.server = new HttpServer(transport, handler, http, log, clock);
     const { livez, readyz } = settings.health;
     if (livez !== null || readyz !== null) {
       this.server.health = new HealthRule(settings.health, () => this.#whyNotReady());
@@ -101,6 +128,8 @@ export class Gateway {
     this.#sweep = new DeadlineSweep(SWEEP_INTERVAL_MS, () => {
       this.server.sweep();
       this.supervisor.sweep();
+      this.observation.sweep();
+      this.#metrics?.sweep();
       this.#surroundings.sweep(clock.nowMs());
     });
   }
@@ -114,20 +143,28 @@ export class Gateway {
   async start(): Promise<LoadedApplication | null> {
     try {
       const { bind, backlog } = this.#settings;
-      await this.server.listen(bind, backlog, (address) =>
-        this.#surroundings.listen(this.#transport, address, backlog),
-      );
-      this.#surroundings.onBound(this.server.listeners);
+      const open = (address: BindAddress, bound = backlog): Promise<Listener> =>
+        this.#surroundings.listen(this.#transport, address, bound);
+      await this.server.listen(bind, backlog, open);
+      await this.#metrics?.listen(open);
+      const listeners = [...this.server.listeners, ...(this.#metrics?.listeners ?? [])];
+      this.#surroundings.onBound(listeners);
       await this.#transport.prepare();
       this.#sweep.start();
-      const files = this.server.listeners.flatMap((listener) => listener.file ?? []);
+      const files = listeners.flatMap((listener) => listener.file ?? []);
       const controlFile = (await this.control?.open()) ?? null;
       if (controlFile !== null) files.push(controlFile);
+      const dashboardFile = (await this.dashboard?.open()) ?? null;
+      if (dashboardFile !== null) files.push(dashboardFile);
       const loaded = await this.#load(files);
+      if (loaded !== null) await this.#surroundings.beforeAccepting(loaded);
       this.server.start();
+      this.#metrics?.start();
       if (this.state === "starting") this.#take("started");
+      this.observation.mark("started", this.#statusLine());
       await this.#surroundings.onServing(this.#statusLine());
       await this.control?.takeOver();
+      this.dashboard?.takeOver();
       return loaded;
     } catch (error) {
       await this.#end(0);
@@ -150,11 +187,13 @@ export class Gateway {
   /**
    * Brings the application's code as it is now into service. While the first is being imported, it
    * waits: nobody can tell which of its files are old.
+   *
+   * @param common null where this gateway does so alone
    */
-  async reload(): Promise<ReloadOutcome> {
+  async reload(common: CommonReload | null = null): Promise<ReloadOutcome> {
     await this.#startOver.promise;
     this.#surroundings.onReloading();
-    const outcome = await this.supervisor.reload();
+    const outcome = await this.supervisor.reload(common);
     const failed = outcome.kind === "failed" ? `; the last reload failed: ${outcome.why}` : "";
     if (this.isServing) this.#surroundings.onReloaded(this.#statusLine() + failed);
     return outcome;
@@ -167,10 +206,11 @@ export class Gateway {
 
   /** Where it listens, as it was asked for. */
   places(): ListeningPlace[] {
-    return this.server.listeners.flatMap((listener, index) => {
+    const own = this.server.listeners.flatMap((listener, index) => {
       const bind = this.#settings.bind[index];
       return bind === undefined ? [] : [{ bind, listener }];
     });
+    return [...own, ...(this.#metrics?.places() ?? [])];
   }
 
   /**
@@ -181,6 +221,8 @@ export class Gateway {
   async handOver(): Promise<boolean> {
     if (!(await this.#succession.begin())) return false;
     this.#handedOver = true;
+    this.dashboard?.close();
+    this.#metrics?.close();
     await this.stop();
     return true;
   }
@@ -188,6 +230,10 @@ export class Gateway {
   /** Gives up on code that is being loaded: there is newer code by now. */
   abandonReload(): void {
     this.supervisor.abandon();
+  }
+
+  get workerRange(): WorkerRange {
+    return this.supervisor.workerRange;
   }
 
   scale(range: WorkerRange): void {
@@ -265,7 +311,8 @@ export class Gateway {
     clearTimeout(timer);
     if (this.#hurried) return;
     this.#take("drained");
-    await this.#end(WORKERS_END_MS);
+    const { exchangeLogging } = this.#settings.http;
+    await Promise.all([this.#end(WORKERS_END_MS), exchangeLogging?.listener.finish?.()]);
     this.#log.info("stopped");
   }
 
@@ -310,6 +357,8 @@ export class Gateway {
   async #end(workersBoundMs: number): Promise<void> {
     this.#development?.close();
     this.server.stopListening();
+    this.#metrics?.close();
+    this.dashboard?.close();
     this.control?.close();
     await this.supervisor.stop(workersBoundMs);
     this.#sweep.stop();

@@ -78,6 +78,11 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
   /** Whoever knows how the program is sets it, before {@link HttpServer.start}. */
   health: AdmissionRule | null = null;
   readonly listeners: Listener[] = [];
+  /**
+   * Sockets that other processes accept from. When this one stops, they may do so too; what waits
+   * by then belongs to whoever is the last.
+   */
+  readonly reserves: Listener[] = [];
   readonly #transport: Transport;
   readonly #clock: Clock;
   /** All connections, with their places where their addresses count. */
@@ -114,6 +119,10 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
     this.headWriter.setDate(clock.epochMs());
   }
 
+  get connections(): Iterable<ServedConnection> {
+    return this.#connections.keys();
+  }
+
   get connectionCount(): number {
     return this.#connections.size;
   }
@@ -139,13 +148,19 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
 
   /** Begins to accept; until then clients wait in the kernel's queue. */
   start(): void {
-    for (const listener of this.listeners) listener.start((stream) => this.#accept(stream));
+    for (const listener of this.listeners) this.acceptFrom(listener);
+  }
+
+  /** Accepts from one more socket, which whoever calls has to stop. */
+  acceptFrom(listener: Listener): void {
+    listener.start((stream) => this.#accept(stream));
   }
 
   /** Accepts what the kernel still holds, then closes the listening sockets. */
   stopListening(): void {
-    for (const listener of this.listeners) listener.stop();
+    for (const listener of [...this.listeners, ...this.reserves]) listener.stop();
     this.listeners.length = 0;
+    this.reserves.length = 0;
   }
 
   /**
@@ -155,7 +170,8 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
    */
   async drain(): Promise<void> {
     this.draining = true;
-    const stopped = this.listeners.map((listener) => listener.stopped);
+    for (const listener of this.reserves) this.acceptFrom(listener);
+    const stopped = [...this.listeners, ...this.reserves].map((listener) => listener.stopped);
     this.stopListening();
     this.#closeIdleAtMs = this.#clock.nowMs() + DRAIN_IDLE_MS;
     await Promise.all(stopped);

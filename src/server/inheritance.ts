@@ -68,8 +68,18 @@ export class Inheritance {
    * @throws {OperatorError} exit status 1: as {@link Transport.listen}
    */
   async listen(transport: Transport, address: BindAddress, backlog: number): Promise<Listener> {
+    const inherited = await this.adopt(transport, address, backlog);
+    return inherited ?? transport.listen(address, backlog);
+  }
+
+  /** The inherited socket for an address; null where there is none, or none any more. */
+  async adopt(
+    transport: Transport,
+    address: BindAddress,
+    backlog: number,
+  ): Promise<Listener | null> {
     const socket = await this.#claim(address);
-    if (socket === null) return transport.listen(address, backlog);
+    if (socket === null) return null;
     const listener = await transport.adopt(socket.descriptor, backlog, socket.file);
     listener.shared = true;
     this.#adopted.push(listener);

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { HandledRequest } from "../handlers/handler.ts";
 import type { Provenance } from "../handlers/provenance.ts";
+import type { OutgoingTrace } from "../http/trace-context.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { TrailerField } from "../http1/trailer-section.ts";
 import type { SpooledContent } from "../workers/application-request.ts";
@@ -20,6 +21,7 @@ export class ReceivedRequest implements HandledRequest {
   readonly trailers: readonly TrailerField[];
   /** Why it got no answer of the application; null where it may get, or got, one. */
   failure: RequestFailure | null = null;
+  trace: OutgoingTrace | null = null;
   #id: string | null = null;
 
   constructor(

@@ -14,6 +14,7 @@ import {
   writeChunkHead,
 } from "../http1/response.ts";
 import type { ByteStream } from "../net/byte-stream.ts";
+import type { OwnFields } from "./own-fields.ts";
 import type { WrittenAnswer } from "./gateway-answer.ts";
 
 /** Where a response goes; it copies what it keeps. */
@@ -34,8 +35,16 @@ export class ResponseWriter {
   contentBytes = 0;
   /** Whether somebody wants to read heads of responses that have left. */
   keepsHeads = false;
+  /** Told when a response begins to leave; null where nobody wants to know. */
+  onBegun: (() => void) | null = null;
   /** Its status line without the version, and its field lines; null where they are not kept. */
   keptHead: string | null = null;
+  /** What each response has for itself alone; null where that is nothing. */
+  ownFields: OwnFields | null = null;
+  /** What the present response says of that; null where it does not. */
+  requestId: string | null = null;
+  /** Other field lines of the present response alone, each with its CRLF. */
+  #ownLines = "";
   readonly #stream: ByteSink;
   readonly #headWriter: ResponseHeadWriter;
   readonly #scratch: Buffer;
@@ -68,12 +77,14 @@ export class ResponseWriter {
    * Begins a response.
    *
    * @param persistent whether the connection may go on afterwards
+   * @param received   null where the request did not arrive whole
    */
   begin(
     request: FramedRequest,
     persistent: boolean,
     status: number,
     contentLength: number | null,
+    received: { readonly id: string } | null = null,
   ): void {
     this.#framing = frameResponse(
       request.method,
@@ -86,6 +97,8 @@ export class ResponseWriter {
     this.begun = false;
     this.status = status;
     this.contentBytes = 0;
+    this.requestId = this.ownFields?.requestId(received) ?? null;
+    this.#ownLines = this.ownFields?.serverTimingLine() ?? "";
   }
 
   /**
@@ -104,14 +117,17 @@ export class ResponseWriter {
     const framing = this.#framing;
     if (framing === null) return;
     this.begun = true;
+    this.onBegun?.();
     if (this.keepsHeads) this.keptHead = bytes.toString("latin1", headStart, headEnd);
     const writer = this.#headWriter;
     const sizeMax = writer.sizeMax(headEnd - headStart);
     const fits = sizeMax <= writer.room.length;
     const target = fits ? writer.room : Buffer.allocUnsafe(sizeMax);
+    const { requestId } = this;
+    const ownLines = this.#ownLines;
     const at = fits
-      ? writer.prepare(bytes, headStart, headEnd, framing)
-      : writer.write(target, 0, bytes, headStart, headEnd, framing);
+      ? writer.prepare(bytes, headStart, headEnd, framing, requestId, ownLines)
+      : writer.write(target, 0, bytes, headStart, headEnd, framing, requestId, ownLines);
     const length = contentEnd - headEnd;
     if (framing.content !== "chunked" && at + length <= target.length) {
       const kept = this.#admit(framing, length);

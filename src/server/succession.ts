@@ -3,7 +3,7 @@
  * from how it went; how the sockets change hands is `takeover.ts`.
  */
 import type { Log } from "../base/log.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { GatewaySurroundings } from "./surroundings.ts";
 import {
   type ListeningPlace,
   type OwnCommand,
@@ -27,14 +27,14 @@ export interface Predecessor {
 export class Succession {
   readonly #settings: SuccessionSettings;
   readonly #predecessor: Predecessor;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: Pick<GatewaySurroundings, "onHandedOver">;
   readonly #log: Log;
   #takeover: Takeover | null = null;
 
   constructor(
     settings: SuccessionSettings,
     predecessor: Predecessor,
-    surroundings: Surroundings,
+    surroundings: Pick<GatewaySurroundings, "onHandedOver">,
     log: Log,
   ) {
     this.#settings = settings;

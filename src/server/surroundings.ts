@@ -16,6 +16,7 @@ import {
   type Identity,
 } from "../os/privileges.ts";
 import type { ServiceManager } from "../os/service-manager.ts";
+import type { LoadedApplication } from "../workers/zygote.ts";
 import type { AccessLog } from "./access-log/access-log.ts";
 import type { Inheritance } from "./inheritance.ts";
 
@@ -33,6 +34,20 @@ export interface SurroundingsSettings {
   readonly reaper: OrphanReaper | null;
   readonly log: Log;
 }
+
+/** The part of it that a gateway has, whoever owes the rest. */
+export type GatewaySurroundings = Pick<
+  Surroundings,
+  | "listen"
+  | "onBound"
+  | "beforeAccepting"
+  | "onServing"
+  | "onReloading"
+  | "onReloaded"
+  | "onStopping"
+  | "onHandedOver"
+  | "sweep"
+>;
 
 export class Surroundings {
   readonly #settings: SurroundingsSettings;
@@ -53,6 +68,15 @@ export class Surroundings {
     return inheritance?.listen(transport, address, backlog) ?? transport.listen(address, backlog);
   }
 
+  /** The inherited socket for an address; null where there is none, or none any more. */
+  async inherited(
+    transport: Transport,
+    address: BindAddress,
+    backlog: number,
+  ): Promise<Listener | null> {
+    return (await this.#settings.inheritance?.adopt(transport, address, backlog)) ?? null;
+  }
+
   /**
    * All sockets are bound, and no code of the application is loaded yet.
    *
@@ -70,6 +94,9 @@ export class Surroundings {
     accessLog?.giveTo(identity);
     becomeIdentity(identity);
   }
+
+  /** The application is loaded and its workers are ready. Resolves when accepting may begin. */
+  async beforeAccepting(_loaded: LoadedApplication): Promise<void> {}
 
   /**
    * The gateway accepts.

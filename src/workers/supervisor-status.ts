@@ -29,6 +29,8 @@ export interface QueueStatus {
 
 export interface GenerationStatus {
   readonly number: number;
+  /** Of the gateway whose it is, where there are several. */
+  readonly gatewayPid?: number;
   readonly state: GenerationState;
   readonly zygotePid: number | null;
   /** null before the code is imported, and where there is none. */

@@ -11,6 +11,7 @@ import type { Transport } from "../net/transport.ts";
 import type { FileIdentity } from "../net/unix-socket-file.ts";
 import type { ApplicationRequest } from "./application-request.ts";
 import type { WorkerChannel } from "./channel.ts";
+import { agree, type CommonReload } from "./common-reload.ts";
 import { Dispatcher, type DispatcherEvents, type DispatcherLimits } from "./dispatcher.ts";
 import { FailureComparison } from "./failure-comparison.ts";
 import { Generation, type GenerationEvents, type GenerationSettings } from "./generation.ts";
@@ -38,6 +39,8 @@ export interface SupervisorSettings {
   readonly limits: DispatcherLimits;
   /** How long a new generation is watched, and the one before it kept; null for neither. */
   readonly watchWindowMs: number | null;
+  /** Number of the first generation; 1 where it is not given. */
+  readonly generationFirst?: number;
 }
 
 /** What those who brought the supervisor up may want to hear. */
@@ -126,7 +129,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
    */
   async start(socketFiles: readonly FileIdentity[]): Promise<LoadedApplication> {
     this.#socketFiles = socketFiles;
-    const generation = this.#makeGeneration(0);
+    const generation = this.#makeGeneration(0, this.#settings.generationFirst);
     const application = await generation.start(this.#scaling.target);
     this.#promote(generation);
     return application;
@@ -136,16 +139,28 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
    * Brings the code as it is now into service, beside the code that serves. Where that does not
    * work, everything stays as it is. Asked for while one is under way, it is done once more.
    */
-  reload(): Promise<ReloadOutcome> {
+  reload(common: CommonReload | null = null): Promise<ReloadOutcome> {
     if (this.#reloading === null) {
-      this.#reloading = this.#reload().finally(() => (this.#reloading = null));
+      this.#reloading = this.#reload(common).finally(() => (this.#reloading = null));
       return this.#reloading;
     }
+    // Each that is made with others has its own consent to wait for.
+    if (common !== null) return this.#reloading.then(() => this.reload(common));
     this.#reloadingNext ??= this.#reloading.then(() => {
       this.#reloadingNext = null;
       return this.reload();
     });
     return this.#reloadingNext;
+  }
+
+  /** What the last one came to; null where there was none. */
+  get lastReload(): ReloadStatus | null {
+    return this.#lastReload;
+  }
+
+  /** Gives the traffic back to the code before, where this generation is still being watched. */
+  takeBack(generation: number, why: string): void {
+    if (this.#serving?.number === generation) this.#rollBack(why);
   }
 
   /** Gives up on code that is being made ready, if there is any: there is newer code by now. */
@@ -295,14 +310,16 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     if (handle !== null) generation?.pool.grewTooLarge(handle, report);
   }
 
-  async #reload(): Promise<ReloadOutcome> {
+  async #reload(common: CommonReload | null): Promise<ReloadOutcome> {
     if (this.#stopping) return { kind: "stopping" };
     const beganAtMs = this.#now();
-    const generation = this.#makeGeneration(this.#settings.watchWindowMs === null ? 0 : SETTLE_MS);
+    const settleMs = this.#settings.watchWindowMs === null ? 0 : SETTLE_MS;
+    const generation = this.#makeGeneration(settleMs, common?.generation);
     const { number } = generation;
     this.reloads.begun(number);
     try {
       const { kind } = await generation.start(this.#scaling.target);
+      if (common !== null) await agree(common, generation);
       if (this.#stopping) return { kind: "stopping" };
       this.#promote(generation);
       const tookMs = Math.round(this.#now() - beganAtMs);
@@ -319,8 +336,9 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     }
   }
 
-  #makeGeneration(settleMs: number): Generation {
-    const number = ++this.#generationsMade;
+  #makeGeneration(settleMs: number, numberMin = 1): Generation {
+    const number = Math.max(this.#generationsMade + 1, numberMin);
+    this.#generationsMade = number;
     const { zygote, ...rest } = this.#settings.generation;
     const generation = new Generation(
       number,

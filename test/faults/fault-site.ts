@@ -56,9 +56,11 @@ export class FaultSite implements AsyncDisposable {
   readonly folder: string;
   readonly ledger: string;
   readonly #loads: Load[] = [];
+  readonly #isLed: boolean;
 
-  private constructor(server: ServerProcess, folder: string) {
+  private constructor(server: ServerProcess, folder: string, isLed: boolean) {
     this.server = server;
+    this.#isLed = isLed;
     this.folder = folder;
     this.ledger = path.join(folder, "ledger");
   }
@@ -85,7 +87,7 @@ export class FaultSite implements AsyncDisposable {
       const server = await (descriptorsMax === undefined
         ? startPortico(portico, started)
         : startLimited(descriptorsMax, portico, started));
-      return new FaultSite(server, folder);
+      return new FaultSite(server, folder, args.includes("--gateways"));
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
       throw error;
@@ -139,19 +141,28 @@ export class FaultSite implements AsyncDisposable {
    * zygote is nobody's child here.
    */
   workers(): number[] {
-    return children(this.pid)
+    return this.gateways()
+      .flatMap((gateway) => children(gateway))
       .flatMap((zygote) => children(zygote))
       .filter((pid) => statusOf(pid)?.state !== "Z");
   }
 
   /** PIDs of zygotes that have workers. */
   zygotes(): number[] {
-    return children(this.pid).filter((pid) => children(pid).length > 0);
+    return this.gateways()
+      .flatMap((gateway) => children(gateway))
+      .filter((pid) => children(pid).length > 0);
   }
 
-  /** PIDs of what has ended and was not reaped, of the gateway's children and theirs. */
+  /** The one gateway, or with `--gateways` those that the first process leads. */
+  gateways(): number[] {
+    return this.#isLed ? children(this.pid) : [this.pid];
+  }
+
+  /** PIDs of what has ended and was not reaped, of the gateways' children and theirs. */
   zombies(): number[] {
-    return children(this.pid)
+    return this.gateways()
+      .flatMap((gateway) => [gateway, ...children(gateway)])
       .flatMap((pid) => [pid, ...children(pid)])
       .filter((pid) => statusOf(pid)?.state === "Z");
   }

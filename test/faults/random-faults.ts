@@ -108,9 +108,20 @@ const stopZygote: RandomFault = {
 const suspendGateway: RandomFault = {
   name: "suspend the gateway for a moment",
   async run({ site, dice, timeoutMs }) {
-    site.server.signal("SIGSTOP");
+    const pid = dice.pick([site.pid, ...site.gateways()]);
+    send(pid, "SIGSTOP");
     await pause(dice.between(10, timeoutMs * 1.5));
-    site.server.signal("SIGCONT");
+    send(pid, "SIGCONT");
+    return {};
+  },
+};
+
+/** The only one that takes requests along for which nobody can answer. */
+export const killGateway: RandomFault = {
+  name: "kill one of several gateways",
+  async run({ site, dice }) {
+    const gateways = site.gateways();
+    if (gateways.length > 1) send(dice.pick(gateways), "SIGKILL");
     return {};
   },
 };
@@ -242,6 +253,7 @@ export const RANDOM_FAULTS: readonly RandomFault[] = [
   stopWorker,
   stopZygote,
   suspendGateway,
+  killGateway,
   dieByRequest,
   hang,
   deploy,

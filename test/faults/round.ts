@@ -17,7 +17,13 @@ import {
   slowGet,
   streamedGet,
 } from "./load-client.ts";
-import { type Costs, RANDOM_FAULTS, type RandomFault, type RoundFacts } from "./random-faults.ts";
+import {
+  type Costs,
+  killGateway,
+  RANDOM_FAULTS,
+  type RandomFault,
+  type RoundFacts,
+} from "./random-faults.ts";
 import { shopCode } from "./shop-code.ts";
 
 const TIMEOUT_MS = 2_000;
@@ -31,6 +37,8 @@ export interface RoundShape {
   readonly seed: number;
   readonly transport: string;
   readonly workerClass: string;
+  readonly gateways: number;
+  /** At least as many as there are gateways. */
   readonly workers: number;
   readonly connections: number;
   readonly pauseMs: number;
@@ -42,11 +50,14 @@ export interface RoundShape {
 export function shapeOf(dice: Dice, seed: number, only: string | null): RoundShape {
   const named = RANDOM_FAULTS.filter(({ name }) => only === null || name.includes(only));
   assert.ok(named.length > 0, `no fault has ${only} in its name`);
+  const transport = dice.pick(["epoll", "epoll", "node"]);
+  const gateways = transport === "node" ? 1 : dice.pick([1, 1, 2, 3]);
   return {
     seed,
-    transport: dice.pick(["epoll", "epoll", "node"]),
+    transport,
     workerClass: dice.pick(WORKER_CLASSES),
-    workers: dice.between(1, 4),
+    gateways,
+    workers: dice.between(gateways, 4),
     connections: dice.between(2, 8),
     pauseMs: dice.pick([0, 2, 10, 30]),
     faults: dice.many(dice.pick([1, 1, 2]), () =>
@@ -56,21 +67,23 @@ export function shapeOf(dice: Dice, seed: number, only: string | null): RoundSha
 }
 
 export function describeRound(shape: RoundShape): string {
-  const { transport, workerClass, workers, connections, pauseMs, faults } = shape;
+  const { transport, workerClass, gateways, workers, connections, pauseMs, faults } = shape;
   const done = faults.map((list) => list.map(({ name }) => name).join(", then "));
   return (
-    `${transport}, ${workers} workers of class ${workerClass}, ${connections} connections ` +
+    `${transport}, ${gateways} gateways, ${workers} workers of class ${workerClass}, ` +
+    `${connections} connections ` +
     `${pauseMs} ms apart: ${done.join("; meanwhile ")}`
   );
 }
 
 /** @throws where something does not hold, with what the server wrote */
 export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
-  const { transport, workerClass, workers, connections, pauseMs } = shape;
+  const { transport, workerClass, gateways, workers, connections, pauseMs } = shape;
   let version = 1;
   await using site = await FaultSite.start({
     args: [
       `--transport=${transport}`,
+      ...(gateways === 1 ? [] : ["--gateways", String(gateways)]),
       `--workers=${workers}`,
       `--worker-class=${workerClass}`,
       ...(workerClass === "thread" ? ["--threads", String(THREADS)] : []),
@@ -109,6 +122,7 @@ export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
     slowestMs: SLOWEST_MS,
     // A streamed answer whose worker was killed in the middle is cut, and its connection with it.
     cutsMax: killsIn(shape) * facts.threads,
+    lostMax: gatewayKillsIn(shape) * connections,
     requestsMin: connections,
     output: site.log,
   });
@@ -155,18 +169,28 @@ async function untilLeftAsItWas(
   );
 }
 
-/** One generation, as many workers as are wanted, the last code, and every one of them answers. */
-async function settle(site: FaultSite, { workers, workerClass }: RoundShape): Promise<void> {
+/**
+ * One generation in each gateway, as many workers as are wanted, the last code, and every one of
+ * them answers.
+ */
+async function settle(
+  site: FaultSite,
+  { gateways, workers, workerClass }: RoundShape,
+): Promise<void> {
   const deadline = performance.now() + SETTLED_MS;
   for (;;) {
     const { generations, workers: range } = await site.status();
-    const [only, ...others] = generations;
-    const ready = only?.workers.filter(({ state }) => state === "ready") ?? [];
-    const isAlone = only?.state === "serving" && others.length === 0;
-    // Gateway, zygote and guardian, and nobody from before. Workers of class `request` come and go.
+    const ready = generations.flatMap((generation) =>
+      generation.workers.filter(({ state }) => state === "ready"),
+    );
+    const isAlone =
+      generations.length === gateways && generations.every(({ state }) => state === "serving");
+    // Gateway, zygote and guardian, who leads several, and nobody from before. Workers of class
+    // `request` come and go.
+    const others = 3 * gateways + (gateways === 1 ? 0 : 1);
     const isWhole =
       workerClass === "request" ||
-      (ready.length === range.target && site.server.processes().length === 3 + ready.length);
+      (ready.length === range.target && site.server.processes().length === others + ready.length);
     if (isAlone && isWhole) break;
     assert.ok(
       performance.now() < deadline,
@@ -178,6 +202,11 @@ async function settle(site: FaultSite, { workers, workerClass }: RoundShape): Pr
   for (let count = 0; count < 4; count++) {
     assert.equal((await rawRequest(site.port, get("/get/a"))).status, 200);
   }
+}
+
+/** Connections of a gateway that was killed are opened anew, and may meet the next one's end. */
+function gatewayKillsIn({ gateways, faults }: RoundShape): number {
+  return gateways === 1 ? 0 : faults.flat().filter((fault) => fault === killGateway).length;
 }
 
 function killsIn({ faults, workers }: RoundShape): number {

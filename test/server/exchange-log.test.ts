@@ -50,6 +50,7 @@ class LoggedConnection {
       listener: new AccessLog(format, lines, null, NULL_LOG),
       record: new ExchangeRecord("drop"),
       clock: new ExchangeClock(clock),
+      tracer: null,
     });
   }
 
@@ -123,6 +124,7 @@ test("what the workers had to do with it is as it is at the end", () => {
   const answer = logged.fixture.handler.answerAt(0);
   const share: WorkerShare = {
     queueUs: 40,
+    headUs: 4_000,
     applicationUs: 5_000,
     workerPid: 4_711,
     workerGeneration: 3,

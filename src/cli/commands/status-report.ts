@@ -5,7 +5,7 @@
  */
 import { escapeAndCutForLog } from "../../base/escape.ts";
 import { detailLines } from "../../base/log.ts";
-import type { GatewayStatus } from "../../server/gateway-status.ts";
+import type { GatewayPart, GatewayStatus } from "../../server/gateway-status.ts";
 import type {
   GenerationStatus,
   QueueStatus,
@@ -27,7 +27,7 @@ export function statusReport(status: GatewayStatus, nowMs: number): string {
     `${shown(status.state)}, started ${duration(nowMs - status.startedAtMs)} ago`;
   const rows: [label: string, value: string][] = [
     ...status.addresses.map((address): [string, string] => ["listening", shown(address)]),
-    ["gateway", `PID ${status.pid}, ${count(status.connections, "connection")}`],
+    ...gatewayRows(status),
     ["workers", min === max ? `${target}` : `${target}, of ${min} to ${max}`],
     ["queue", queue(status.queue)],
     ["last reload", lastReload(status.lastReload, nowMs)],
@@ -37,6 +37,26 @@ export function statusReport(status: GatewayStatus, nowMs: number): string {
   if (details !== null) lines.push(...detailLines(details));
   for (const generation of status.generations) lines.push("", ...generationLines(generation));
   return `${lines.join("\n")}\n`;
+}
+
+function gatewayRows({ pid, connections, gateways }: GatewayStatus): [string, string][] {
+  const together = `PID ${pid}, ${count(connections, "connection")}`;
+  if (gateways === undefined) return [["gateway", together]];
+  return [
+    ["gateways", `${gateways.length}, led by ${together}`],
+    ...gateways.map((part): [string, string] => [`gateway ${part.index}`, describePart(part)]),
+  ];
+}
+
+function describePart({ pid, state, connections, workers, waiting }: GatewayPart): string {
+  if (state === null) return `PID ${pid}, does not answer`;
+  const facts = [
+    shown(state),
+    count(connections ?? 0, "connection"),
+    count(workers ?? 0, "worker"),
+    `${waiting ?? 0} waiting`,
+  ];
+  return `PID ${pid}, ${facts.join(", ")}`;
 }
 
 function queue({ waiting, oldestMs, wait }: QueueStatus): string {
@@ -61,8 +81,9 @@ function lastReload(reload: ReloadStatus | null, nowMs: number): string {
 }
 
 function generationLines(generation: GenerationStatus): string[] {
-  const { number, state, zygotePid, workers, answered, failed, crashes } = generation;
+  const { number, state, gatewayPid, zygotePid, workers, answered, failed, crashes } = generation;
   const facts = [
+    ...(gatewayPid === undefined ? [] : [`gateway PID ${gatewayPid}`]),
     ...(zygotePid === null ? [] : [`zygote PID ${zygotePid}`]),
     `${answered} answered`,
     `${failed} failed`,

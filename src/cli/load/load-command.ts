@@ -125,7 +125,7 @@ async function carryOut(
   }
 }
 
-/** @returns what takes the line away again */
+/** @returns what takes the line away again; idempotent */
 function showProgress(
   party: LoadParty,
   { durationMs }: LoadArguments,
@@ -136,9 +136,11 @@ function showProgress(
     () => show(progressText(party.progress(), durationMs)),
     PROGRESS_INTERVAL_MS,
   );
+  let isShown = true;
   return () => {
+    if (isShown) show("");
+    isShown = false;
     clearInterval(timer);
-    show("");
   };
 }
 

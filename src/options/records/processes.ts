@@ -10,6 +10,25 @@ const COUNT = "(?:[1-9]\\d?|[1-4]\\d{2}|50\\d|51[0-2])";
 const WORKERS = new RegExp(`^(?:auto|${COUNT}(?:\\.\\.${COUNT})?)$`);
 
 export const PROCESSES_OPTIONS = {
+  gateways: {
+    kind: "integer",
+    group: "Processes",
+    flag: "--gateways",
+    placeholder: "COUNT",
+    fallback: 1,
+    min: 1,
+    max: 64,
+    summary: "processes that speak HTTP and own the connections",
+    help:
+      "One is enough until it fills its CPU: see [performance.md](performance.md). Each further " +
+      "one has a zygote and a part of --workers, so the import is in memory once for each. " +
+      "Workers are divided exactly; where that leaves a rest, the first gateways have one more. " +
+      "--queue-max, --connections-max and --response-buffer-total are divided as well; " +
+      "--connections-per-address-max counts in each gateway by itself, so that one address may " +
+      "have up to so many in each. Not with --reload, --transport node, --metrics or " +
+      "--dashboard. nginx `worker_processes`.",
+    since: "0.1.0",
+  },
   workers: {
     kind: "text",
     group: "Processes",

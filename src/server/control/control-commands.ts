@@ -6,11 +6,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ReloadOutcome, ReloadStatus } from "../../workers/supervisor-status.ts";
 import type { WorkerRange } from "../../workers/worker-scaling.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
+import type { Observed } from "../observation/snapshot.ts";
 import type { ControlAnswer } from "./control-protocol.ts";
+import { ObserveCommand, stack } from "./observe-command.ts";
 
 /** The part of the gateway that commands reach. */
 export interface ControlledGateway {
-  status(): GatewayStatus;
+  /** null where it cannot be looked at: it is several processes. */
+  readonly observation: Observed | null;
+  status(): GatewayStatus | Promise<GatewayStatus>;
   reload(): Promise<ReloadOutcome>;
   scale(range: WorkerRange): void;
 }
@@ -22,6 +26,8 @@ export interface ControlCommandSettings {
   readonly stopWithinMs: number;
   /** How long a reload may take until it serves, or has failed. */
   readonly reloadWithinMs: number;
+  /** How few workers can be asked for, 1 where it is not given, and how many. */
+  readonly workersMin?: number;
   readonly workersMax: number;
 }
 
@@ -30,8 +36,12 @@ export interface ControlCall {
   readonly arguments: Readonly<Record<string, unknown>>;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
+  /** Aborted when it is gone, or has closed its sending half: it may still wait for the answer. */
+  readonly ended: AbortSignal;
   /** Sends an answer before the last one. */
   readonly progress: (result: unknown) => void;
+  /** Whether the client has taken everything that was sent to it. */
+  readonly hasTakenAll: () => boolean;
 }
 
 export interface CommandEnd {
@@ -53,18 +63,36 @@ export function controlCommands(
   gateway: ControlledGateway,
   settings: ControlCommandSettings,
 ): ControlCommands {
+  const { observation } = gateway;
   return new Map<string, ControlCommand>([
-    ["status", () => done(gateway.status())],
+    ...observationCommands(observation),
+    ["status", async () => done(await gateway.status())],
     ["reload", (call) => reload(gateway, settings, call)],
     ["scale", (call) => scale(gateway, settings, call)],
     [
       "stop",
-      () => ({
-        ...done({ pid: gateway.status().pid, withinMs: settings.stopWithinMs }),
+      async () => ({
+        ...done({ pid: (await gateway.status()).pid, withinMs: settings.stopWithinMs }),
         afterwards: settings.stop,
       }),
     ],
   ]);
+}
+
+function observationCommands(observation: Observed | null): [string, ControlCommand][] {
+  if (observation === null) {
+    const refuse = (): CommandEnd =>
+      refused("this portico has several gateways, and only one alone can be looked into");
+    return [
+      ["observe", refuse],
+      ["stack", refuse],
+    ];
+  }
+  const observe = new ObserveCommand(observation);
+  return [
+    ["observe", (call) => observe.run(call)],
+    ["stack", (call) => stack(observation, call)],
+  ];
 }
 
 /** @returns the answer to a command that is in no table */
@@ -107,7 +135,7 @@ async function watchReload(
 ): Promise<CommandEnd> {
   progress({ generation, serving: true });
   for (;;) {
-    const { lastReload, generations } = gateway.status();
+    const { lastReload, generations } = await gateway.status();
     if (wasTakenBack(lastReload, generation)) {
       const why = lastReload?.why ?? "it failed where the one before did not";
       return failed({ generation, rolledBack: true }, why, lastReload?.details ?? null);
@@ -127,19 +155,18 @@ function wasTakenBack(reloaded: ReloadStatus | null, generation: number): boolea
 
 function scale(
   gateway: ControlledGateway,
-  { workersMax }: ControlCommandSettings,
+  { workersMin = 1, workersMax }: ControlCommandSettings,
   call: ControlCall,
 ): CommandEnd {
   const { min, max } = call.arguments;
-  if (!isCount(min, workersMax) || !isCount(max, workersMax) || min > max) {
-    return refused(`min and max are whole numbers from 1 to ${workersMax}, in this order`);
+  const isCount = (value: unknown): value is number =>
+    Number.isInteger(value) && Number(value) >= workersMin && Number(value) <= workersMax;
+  if (!isCount(min) || !isCount(max) || min > max) {
+    const numbers = `whole numbers from ${workersMin} to ${workersMax}`;
+    return refused(`min and max are ${numbers}, in this order`);
   }
   gateway.scale({ min, max });
   return done({ min, max });
-}
-
-function isCount(value: unknown, max: number): value is number {
-  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max;
 }
 
 function done(result: unknown): CommandEnd {

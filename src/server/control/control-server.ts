@@ -5,12 +5,16 @@
  * Owns the socket, its file and the bounds of a conversation. Must not know any command, nor where
  * the file should lie. `node:net` serves here: nobody waits for it but a person or a script.
  */
-import { chmodSync, renameSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Log } from "../../base/log.ts";
+import { listenPrivately } from "../../net/private-socket.ts";
 import { type FileIdentity, identifyFile, removeIfSame } from "../../net/unix-socket-file.ts";
-import { UNIX_PATH_MAX_BYTES } from "../../os/socket-address.ts";
-import { type ControlCommands, type CommandEnd, unknownCommand } from "./control-commands.ts";
+import {
+  type CommandEnd,
+  type ControlCall,
+  type ControlCommands,
+  unknownCommand,
+} from "./control-commands.ts";
 import {
   type ControlAnswer,
   encodeAnswer,
@@ -25,8 +29,8 @@ const CLIENTS_MAX = 16;
 const REQUEST_TIMEOUT_MS = 5_000;
 /** What a client gets to take the last answer. */
 const ANSWER_TIMEOUT_MS = 5_000;
-/** Only the owner may connect: that needs the right to write, unix(7). */
-const SOCKET_MODE = 0o600;
+
+type ClientSignals = Pick<ControlCall, "signal" | "ended">;
 
 export class ControlServer {
   readonly #commands: ControlCommands;
@@ -82,13 +86,16 @@ export class ControlServer {
     this.#clients.add(socket);
     socket.unref();
     const gone = new AbortController();
+    const ended = new AbortController();
     const late = setTimeout(() => socket.destroy(), REQUEST_TIMEOUT_MS);
     socket.once("close", () => {
       this.#clients.delete(socket);
       this.#waiting.delete(socket);
       clearTimeout(late);
       gone.abort();
+      ended.abort();
     });
+    socket.once("end", () => ended.abort());
     // A client that resets its connection has only itself to blame.
     socket.on("error", () => socket.destroy());
     const reader = new LineReader(REQUEST_MAX_BYTES);
@@ -99,14 +106,14 @@ export class ControlServer {
       clearTimeout(late);
       // Whatever else it says is not listened to; but its end is noticed.
       socket.off("data", onData).resume();
-      void this.#answer(socket, line ?? null, gone.signal);
+      void this.#answer(socket, line ?? null, { signal: gone.signal, ended: ended.signal });
     };
     socket.on("data", onData);
   }
 
   /** @param line null where it is too long */
-  async #answer(socket: Socket, line: string | null, signal: AbortSignal): Promise<void> {
-    const { answer, afterwards } = await this.#run(socket, line, signal);
+  async #answer(socket: Socket, line: string | null, client: ClientSignals): Promise<void> {
+    const { answer, afterwards } = await this.#run(socket, line, client);
     send(socket, answer);
     if (afterwards === undefined) {
       socket.end();
@@ -117,7 +124,11 @@ export class ControlServer {
     }
   }
 
-  async #run(socket: Socket, line: string | null, signal: AbortSignal): Promise<CommandEnd> {
+  async #run(
+    socket: Socket,
+    line: string | null,
+    { signal, ended }: ClientSignals,
+  ): Promise<CommandEnd> {
     if (line === null) return refusal(`a request is at most ${REQUEST_MAX_BYTES} bytes long`);
     const parsed = parseRequest(line);
     if (parsed.kind === "refused") return refusal(parsed.why);
@@ -125,8 +136,9 @@ export class ControlServer {
     const run = this.#commands.get(command);
     if (run === undefined) return unknownCommand(this.#commands, command);
     const progress = (result: unknown): void => send(socket, { kind: "progress", result });
+    const hasTakenAll = (): boolean => socket.writableLength === 0;
     try {
-      return await run({ arguments: args, signal, progress });
+      return await run({ arguments: args, signal, ended, progress, hasTakenAll });
     } catch (error) {
       this.#log.error("a command over the control socket broke", {
         command,
@@ -137,43 +149,14 @@ export class ControlServer {
   }
 }
 
-/** One line; nothing where the client is gone. A conversation is so short that it is never full. */
+/**
+ * One line; nothing where the client is gone. A conversation is so short that it is never full, or
+ * its command asks whether it is.
+ */
 function send(socket: Socket, answer: ControlAnswer): void {
   if (!socket.destroyed && socket.writable) socket.write(encodeAnswer(answer));
 }
 
 function refusal(why: string): CommandEnd {
   return { answer: { kind: "refused", why } };
-}
-
-/**
- * The file is its owner's alone from its first moment on. It is made under another name and then
- * moved: Node removes the name that it has bound when it closes, whoever has it by then.
- */
-async function listenPrivately(server: Server, path: string): Promise<void> {
-  const own = `${path}.${process.pid}`;
-  const bound = Buffer.byteLength(own) > UNIX_PATH_MAX_BYTES ? path : own;
-  // Somebody of the same number may have died between the two steps, long ago; and where there is
-  // no room for another name, what is there has been found to be stale.
-  rmSync(bound, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    const mask = process.umask(0o777 & ~SOCKET_MODE);
-    try {
-      // Node binds within this call.
-      server.listen(bound, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    } finally {
-      process.umask(mask);
-    }
-  });
-  try {
-    chmodSync(bound, SOCKET_MODE);
-    if (bound !== path) renameSync(bound, path);
-  } catch (error) {
-    server.close();
-    throw error;
-  }
 }

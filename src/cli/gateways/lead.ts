@@ -1,0 +1,135 @@
+/**
+ * The program as the leader of several gateways (`--gateways`): from options and signals to
+ * `src/server/gateways/leader.ts`, as `src/cli/main.ts` does it for one gateway.
+ */
+import { createLog, type Log } from "../../base/log.ts";
+import { PatientClock } from "../../base/patient-clock.ts";
+import { openTransport } from "../../net/open-transport.ts";
+import { raiseDescriptorLimit } from "../../os/descriptors.ts";
+import { realClock } from "../../os/real-clock.ts";
+import { openStandardError } from "../../os/standard-error.ts";
+import type { AccessLog } from "../../server/access-log/access-log.ts";
+import { Leader, type LeaderSettings } from "../../server/gateways/leader.ts";
+import type { LoadedApplication } from "../../workers/zygote.ts";
+import { errorLogLevel, openAccessLog } from "../access-log-settings.ts";
+import { controlSocket, gatewayCommands } from "../control-settings.ts";
+import { ErrorLog } from "../error-log.ts";
+import type { Run } from "../gateway-settings.ts";
+import { handleSignals, stopAndExit } from "../signals.ts";
+import { type StartUpFacts, startUpReport } from "../start-up-report.ts";
+import { applicationEnvironment, takeSystemSettings } from "../system-settings.ts";
+import { workerLife, WORKERS_MAX } from "../worker-settings.ts";
+import { refuseWithSeveral, requireOwnSockets, workersOfAll } from "./gateways-settings.ts";
+
+/** What gateways get to end their processes, once everything has been answered. */
+const GATEWAYS_END_MS = 5_000;
+
+export interface LeadContext {
+  /** Of `--config`; null where there is none. */
+  readonly configText: string | null;
+  /** Called with the log that standard error is from now on. */
+  readonly onErrorLog: (errorLog: ErrorLog) => void;
+}
+
+/**
+ * Serves until a signal, or somebody over the control socket, says otherwise.
+ *
+ * @param env what the application may see of the environment
+ * @throws {OperatorError} exit status 1 to 4
+ */
+export async function lead(run: Run, env: NodeJS.ProcessEnv, context: LeadContext): Promise<void> {
+  const { options } = run;
+  refuseWithSeveral(options);
+  const led = { ...run, workers: workersOfAll(run) };
+  if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
+  const errorLog = options.errorLog === null ? null : ErrorLog.open(options.errorLog);
+  if (errorLog !== null) context.onErrorLog(errorLog);
+  const level = errorLogLevel(options);
+  const log = createLog(openStandardError(), realClock, level, options.logFormat);
+  // Made here, so that it exists before the user is become; each gateway opens it for itself.
+  const accessLog = openAccessLog(options, process.env, log);
+  const system = takeSystemSettings(options, process.env, log, accessLog);
+  process.on("exit", () => system.surroundings.onExit());
+  const transport = openTransport(options.transport, log);
+  requireOwnSockets(transport, options);
+  raiseDescriptorLimit(log);
+  const settings = leaderSettings(led, system, context.configText);
+  const leader = new Leader(transport, settings, log, new PatientClock(realClock));
+  const { gateways: workersMin, gracefulTimeoutMs, drainDelayMs } = options;
+  handleSignals(leader, log, {
+    workersMin,
+    workersMax: WORKERS_MAX,
+    reopenLogs: () => reopenLogs(leader, errorLog, accessLog, log),
+  });
+  const bounds = { drainDelayMs, gracefulTimeoutMs, workersMin };
+  const commands = gatewayCommands(leader, options, bounds, () => stopAndExit(leader));
+  const { isSuccessor } = system;
+  leader.control = controlSocket(commands, options, { env, isSuccessor }, log);
+  const application = await leader.start().catch((error: unknown) => {
+    if (leader.stopping) return null;
+    throw error;
+  });
+  if (application === null) return;
+  if (!options.quiet) process.stdout.write(startUpReport(startUpFacts(led, leader, application)));
+  errorLog?.started();
+}
+
+function leaderSettings(
+  { options, version, reference, workers }: Run,
+  { bind, surroundings, succession }: ReturnType<typeof takeSystemSettings>,
+  configText: string | null,
+): LeaderSettings {
+  const { gateways, gracefulTimeoutMs, drainDelayMs, backlog } = options;
+  return {
+    version,
+    reference,
+    bind,
+    backlog,
+    surroundings,
+    succession,
+    drainDelayMs,
+    stopMs: gracefulTimeoutMs + GATEWAYS_END_MS,
+    group: {
+      gateways,
+      workers: workers.range,
+      configText,
+      command: { ...succession.command, env: applicationEnvironment(process.env) },
+    },
+  };
+}
+
+function startUpFacts(run: Run, leader: Leader, application: LoadedApplication): StartUpFacts {
+  const { options, version, reference, workers, interpreter } = run;
+  const { workerClass, threads } = workerLife(options);
+  return {
+    version,
+    reference,
+    application,
+    addresses: leader.addresses,
+    dashboard: null,
+    gatewayPid: process.pid,
+    gateways: options.gateways,
+    transport: "epoll",
+    workers: workers.range,
+    workerClass,
+    threads,
+    workersReason: workers.reason,
+    backlog: options.backlog,
+    effectiveBacklog: Math.min(...leader.listeners.map((listener) => listener.effectiveBacklog)),
+    interpreter,
+  };
+}
+
+/** USR1: the files were moved away, and each gateway makes or finds new ones in their place. */
+function reopenLogs(
+  leader: Leader,
+  errorLog: ErrorLog | null,
+  accessLog: AccessLog | null,
+  log: Log,
+): void {
+  if (errorLog === null && accessLog?.isFile !== true)
+    log.info("there is no --error-log and no --access-log to open anew");
+  accessLog?.reopen();
+  errorLog?.reopen(log);
+  void leader.reopenLogs();
+}

@@ -1,0 +1,305 @@
+/**
+ * Several gateways as one program: binds the sockets, starts the gateways, and is to everybody
+ * outside what a single gateway would be. Owns no connection.
+ *
+ * Owns the order of start and stop, as `src/server/gateway.ts` does for one. Which processes there
+ * are is `gateway-group.ts`; reads no argv and handles no signal.
+ */
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import type { BindAddress } from "../../net/bind-address.ts";
+import { DeadlineSweep } from "../../net/deadlines.ts";
+import type { Listener, Transport } from "../../net/transport.ts";
+import { type FileIdentity, removeIfSame } from "../../net/unix-socket-file.ts";
+import { formatAddress } from "../../os/socket-address.ts";
+import type { ReloadOutcome } from "../../workers/supervisor-status.ts";
+import type { WorkerRange } from "../../workers/worker-scaling.ts";
+import type { LoadedApplication } from "../../workers/zygote.ts";
+import type { ControlSocket } from "../control/control-socket.ts";
+import { type GatewayEvent, type GatewayState, nextGatewayState } from "../gateway-state.ts";
+import type { GatewayStatus } from "../gateway-status.ts";
+import { Succession, type SuccessionSettings } from "../succession.ts";
+import type { Surroundings } from "../surroundings.ts";
+import type { ListeningPlace } from "../takeover.ts";
+import { combinedStatus } from "./combined-status.ts";
+import { GatewayGroup, type GroupSettings } from "./gateway-group.ts";
+import { reloadTogether } from "./group-reload.ts";
+import { type GroupPlace, listeningPlaces, openPlace } from "./listening-places.ts";
+
+export interface LeaderSettings {
+  readonly version: string;
+  /** As it was given. */
+  readonly reference: string;
+  readonly bind: readonly BindAddress[];
+  readonly backlog: number;
+  readonly group: GroupSettings;
+  /** What a graceful stop may take, beside `--drain-delay`; then what is left is killed. */
+  readonly stopMs: number;
+  readonly drainDelayMs: number | null;
+  readonly surroundings: Surroundings;
+  readonly succession: SuccessionSettings;
+}
+
+const SWEEP_INTERVAL_MS = 250;
+/** What gateways get to end at once. */
+const STOP_NOW_MS = 3_000;
+/** What a gateway gets to say how it is. */
+const STATUS_TIMEOUT_MS = 2_000;
+
+export class Leader {
+  /** Nobody sees the requests of all. */
+  readonly observation = null;
+  state: GatewayState = "starting";
+  /** Where it can be asked and told; null where it cannot. */
+  control: ControlSocket | null = null;
+  readonly #transport: Transport;
+  readonly #settings: LeaderSettings;
+  readonly #log: Log;
+  readonly #startedAtMs: number;
+  readonly #surroundings: Surroundings;
+  readonly #succession: Succession;
+  readonly #group: GatewayGroup;
+  readonly #sweep: DeadlineSweep;
+  #places: readonly GroupPlace[] = [];
+  /** As they were bound; they are still known when the sockets are closed. */
+  #addresses: readonly string[] = [];
+  /** Of sockets that are closed here; nobody else's. */
+  readonly #files: FileIdentity[] = [];
+  #handedOver = false;
+  #stopped: Promise<void> | null = null;
+  #reloading: Promise<ReloadOutcome> | null = null;
+  #reloadingNext: Promise<ReloadOutcome> | null = null;
+  readonly #startOver = Promise.withResolvers<void>();
+
+  constructor(transport: Transport, settings: LeaderSettings, log: Log, clock: Clock) {
+    this.#transport = transport;
+    this.#settings = settings;
+    this.#log = log;
+    this.#startedAtMs = clock.epochMs();
+    this.#surroundings = settings.surroundings;
+    this.#succession = new Succession(settings.succession, this, settings.surroundings, log);
+    this.#group = new GatewayGroup(settings.group, log, clock);
+    this.#sweep = new DeadlineSweep(SWEEP_INTERVAL_MS, () => {
+      const nowMs = clock.nowMs();
+      this.#group.sweep(nowMs);
+      this.#surroundings.sweep(nowMs);
+    });
+  }
+
+  /**
+   * Binds, has every gateway load the application, and then has them accept.
+   *
+   * @throws {OperatorError} exit status 1 to 4: what the first gateway says that does not start;
+   *   everything that had been started is gone then
+   */
+  async start(): Promise<LoadedApplication> {
+    try {
+      await this.#bind();
+      this.#surroundings.onBound(this.listeners);
+      this.#sweep.start();
+      const controlFile = (await this.control?.open()) ?? null;
+      const loaded = await this.#group.start(this.#places);
+      await this.#group.accept();
+      if (this.state === "starting") this.#take("started");
+      await this.#surroundings.onServing(this.#statusLine());
+      await this.control?.takeOver();
+      // Until now they may have been a predecessor's.
+      const files = this.listeners.flatMap(({ file }) => file ?? []);
+      this.#group.inherit(controlFile === null ? files : [...files, controlFile]);
+      return loaded;
+    } catch (error) {
+      await this.#end(0);
+      throw error;
+    } finally {
+      this.#startOver.resolve();
+    }
+  }
+
+  get listeners(): Listener[] {
+    return this.places().map(({ listener }) => listener);
+  }
+
+  /** Each socket, as it was asked for. */
+  places(): ListeningPlace[] {
+    return listeningPlaces(this.#places);
+  }
+
+  /** Where it listens, each as a URL or `unix:/path`. */
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  /** Whether its gateways accept, and nobody has asked it to stop. */
+  get isServing(): boolean {
+    return this.state === "serving";
+  }
+
+  get stopping(): boolean {
+    return this.state !== "starting" && this.state !== "serving";
+  }
+
+  get workerRange(): WorkerRange {
+    return this.#group.workers;
+  }
+
+  /** Brings the code as it is now into service, in all gateways or in none. */
+  reload(): Promise<ReloadOutcome> {
+    if (this.#reloading === null) {
+      this.#reloading = this.#reload().finally(() => (this.#reloading = null));
+      return this.#reloading;
+    }
+    this.#reloadingNext ??= this.#reloading.then(() => {
+      this.#reloadingNext = null;
+      return this.reload();
+    });
+    return this.#reloadingNext;
+  }
+
+  /** @param range of all gateways together; each end at least their number */
+  scale(range: WorkerRange): void {
+    this.#group.scale(range);
+  }
+
+  async reopenLogs(): Promise<void> {
+    await this.#group.askAll("reopen-logs", null);
+  }
+
+  /** What all say together; one that does not answer in time is named and not counted. */
+  async status(): Promise<GatewayStatus> {
+    const { version, reference } = this.#settings;
+    const parts = this.#group.alive.map(async (gateway) => {
+      const status = await gateway.ask("status", null, STATUS_TIMEOUT_MS);
+      return { index: gateway.index, pid: gateway.pid, status };
+    });
+    return combinedStatus(
+      {
+        version,
+        pid: process.pid,
+        application: reference,
+        startedAtMs: this.#startedAtMs,
+        state: this.state,
+        addresses: this.#addresses,
+        workers: this.#group.workers,
+      },
+      await Promise.all(parts),
+    );
+  }
+
+  /**
+   * Starts this program anew, with the same sockets, and ends once that serves.
+   *
+   * @returns whether it has ended; it goes on where the other does not serve
+   */
+  async handOver(): Promise<boolean> {
+    if (!(await this.#succession.begin())) return false;
+    this.#handedOver = true;
+    await this.stop();
+    return true;
+  }
+
+  /** All answer what they have accepted, then end. A second call waits for the first. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopGracefully();
+    return this.#stopped;
+  }
+
+  /** Somebody is in a hurry: `--drain-delay` is over, also one that has not begun. */
+  skipDrainDelay(): void {
+    void this.#group.askAll("hurry", null);
+  }
+
+  /** Ends at once; also what `stop` has begun. */
+  async stopNow(): Promise<void> {
+    this.#take("hurried");
+    this.#succession.abandon();
+    this.#group.beginEnd();
+    void this.#group.askAll("stop-now", null);
+    await this.#end(STOP_NOW_MS);
+    this.#log.info("stopped");
+  }
+
+  async #bind(): Promise<void> {
+    const { bind, backlog, group } = this.#settings;
+    const places: GroupPlace[] = [];
+    this.#places = places;
+    for (const address of bind) {
+      const { gateways } = group;
+      places.push(await openPlace(address, gateways, backlog, this.#transport, this.#surroundings));
+    }
+    this.#addresses = places.flatMap(({ listeners: [first] }) =>
+      first === undefined ? [] : describeListener(first),
+    );
+  }
+
+  async #reload(): Promise<ReloadOutcome> {
+    await this.#startOver.promise;
+    if (this.stopping) return { kind: "stopping" };
+    this.#surroundings.onReloading();
+    const outcome = await reloadTogether(this.#group);
+    const failed = outcome.kind === "failed" ? `; the last reload failed: ${outcome.why}` : "";
+    if (this.isServing) this.#surroundings.onReloaded(this.#statusLine() + failed);
+    if (outcome.kind === "serving") {
+      this.#log.info("the new generation serves in all gateways", {
+        generation: outcome.generation,
+      });
+    } else if (outcome.kind === "failed") {
+      const { generation, why } = outcome;
+      this.#log.error("the new generation serves in no gateway", { generation, why });
+    }
+    return outcome;
+  }
+
+  async #stopGracefully(): Promise<void> {
+    const { drainDelayMs, stopMs } = this.#settings;
+    this.#take("stop-asked");
+    const waits = drainDelayMs !== null && !this.#handedOver;
+    this.#succession.abandon();
+    this.#surroundings.onStopping("answers what it has accepted");
+    const { gateways } = this.#settings.group;
+    this.#log.info("stopping: the gateways answer what they have accepted", { gateways });
+    this.#group.beginEnd();
+    // With the last descriptor of a socket what waits in its queue is lost, so the last ones have
+    // to be those of the gateways, who empty the queues before they close them.
+    this.#closeSockets();
+    void this.#group.askAll("stop", { waits });
+    await this.#group.untilEnded((waits ? drainDelayMs : 0) + stopMs);
+    if (this.state === "stopped") return;
+    this.#take("delay-over");
+    this.#take("drained");
+    await this.#end(0);
+    this.#log.info("stopped");
+  }
+
+  #statusLine(): string {
+    return `serves ${this.#settings.reference} by ${this.#settings.group.gateways} gateways`;
+  }
+
+  #take(event: GatewayEvent): void {
+    this.state = nextGatewayState(this.state, event);
+  }
+
+  /** The files keep their names: who connects meanwhile is still accepted by a gateway. */
+  #closeSockets(): void {
+    for (const listener of this.listeners) {
+      if (listener.file !== null && !listener.shared) this.#files.push(listener.file);
+      listener.shared = true;
+      listener.stop();
+    }
+    this.#places = [];
+  }
+
+  /** @param boundMs what the gateways get to end by themselves; 0 kills them */
+  async #end(boundMs: number): Promise<void> {
+    this.control?.close();
+    await this.#group.untilEnded(boundMs);
+    this.#closeSockets();
+    for (const file of this.#files) removeIfSame(file);
+    this.#sweep.stop();
+    this.#transport.close();
+  }
+}
+
+function describeListener({ address }: Listener): string {
+  const text = formatAddress(address);
+  return address.family === "unix" ? text : `http://${text}`;
+}
