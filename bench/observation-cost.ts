@@ -65,7 +65,10 @@ function pathWith(listener: ExchangeListener | null, tracer: RequestTracer | nul
   if (listener === null) return new GatewayPath(settings);
   const record = new ExchangeRecord("drop");
   const clock = new ExchangeClock(realClock);
-  return new GatewayPath({ ...settings, exchangeLogging: { listener, record, clock, tracer } });
+  return new GatewayPath({
+    ...settings,
+    exchangeLogging: { listener, record, clock, fromStart: true, tracer },
+  });
 }
 
 function traced(ratio: number): GatewayPath {

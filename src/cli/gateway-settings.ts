@@ -147,7 +147,7 @@ function healthPaths(options: Options): HealthPaths {
 function httpSettings(
   options: Options,
   transport: Transport,
-  { refusals, access, traces }: RequestLogs,
+  { refusals, access, traces, metrics }: RequestLogs,
   { statistics, errors }: ObservedExchanges,
 ): HttpServerSettings {
   const proxies = readTrustedProxies(options);
@@ -200,6 +200,7 @@ function httpSettings(
     admissionRules: admissionRules(options, refusals),
     exchangeLogging: exchangeLogging(
       [access, traces?.listener, statistics, errors].filter((listener) => listener != null),
+      access !== null || traces !== null || metrics !== null || options.dashboard !== null,
       options.headerMap,
       traces === null ? null : new RequestTracer(traces.sampling, options.traceParent, provenance),
     ),
@@ -208,14 +209,17 @@ function httpSettings(
 
 function exchangeLogging(
   listeners: readonly ExchangeListener[],
+  fromStart: boolean,
   headerMap: Options["headerMap"],
   tracer: RequestTracer | null,
-): ExchangeLogging | null {
-  const [first] = listeners;
-  if (first === undefined) return null;
-  const listener = listeners.length === 1 ? first : new ExchangeListeners(listeners);
-  const record = new ExchangeRecord(headerMap);
-  return { listener, record, clock: new ExchangeClock(realClock), tracer };
+): ExchangeLogging {
+  return {
+    listener: new ExchangeListeners(listeners),
+    record: new ExchangeRecord(headerMap),
+    clock: new ExchangeClock(realClock),
+    fromStart,
+    tracer,
+  };
 }
 
 /**

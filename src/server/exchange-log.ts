@@ -24,6 +24,8 @@ export interface ExchangeLogging {
   /** Filled in anew for each exchange. */
   readonly record: ExchangeRecord;
   readonly clock: ExchangeClock;
+  /** Whether they are told from the start; else once somebody looks at the server. */
+  readonly fromStart: boolean;
   /** Gives each exchange its place in a trace; null where requests are not traced. */
   readonly tracer: RequestTracer | null;
 }

@@ -72,7 +72,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
   readonly scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   readonly log: Log;
   readonly failures: FailureReport;
-  readonly exchangeLogging: ExchangeLogging | null;
+  exchangeLogging: ExchangeLogging | null;
   nowMs: number;
   draining = false;
   /** Whoever knows how the program is sets it, before {@link HttpServer.start}. */
@@ -112,7 +112,8 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
       connectionsPerAddressMax === null ? null : new AddressCount(connectionsPerAddressMax);
     this.log = log;
     this.failures = new FailureReport(log);
-    this.exchangeLogging = settings.exchangeLogging;
+    this.exchangeLogging =
+      settings.exchangeLogging?.fromStart === true ? settings.exchangeLogging : null;
     this.#clock = clock;
     this.nowMs = clock.nowMs() + SWEEP_INTERVAL_MS;
     this.headWriter = new ResponseHeadWriter(settings.serverField);
@@ -144,6 +145,11 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
       this.stopListening();
       throw error;
     }
+  }
+
+  /** From now on whoever listens to exchanges hears of them: of each that begins. */
+  tellExchanges(): void {
+    this.exchangeLogging = this.settings.exchangeLogging;
   }
 
   /** Begins to accept; until then clients wait in the kernel's queue. */

@@ -50,6 +50,7 @@ class LoggedConnection {
       listener: new AccessLog(format, lines, null, NULL_LOG),
       record: new ExchangeRecord("drop"),
       clock: new ExchangeClock(clock),
+      fromStart: true,
       tracer: null,
     });
   }

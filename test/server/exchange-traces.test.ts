@@ -35,6 +35,7 @@ class TracedConnection {
       listener: { readsResponseFields: false, add: (record) => add(record as ExchangeRecord) },
       record: new ExchangeRecord("drop"),
       clock: new ExchangeClock(clock),
+      fromStart: true,
       tracer: new RequestTracer(() => this.isSampled, "trusted", SCREENING.provenance),
     });
   }

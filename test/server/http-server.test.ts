@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { HealthRule } from "../../src/handlers/health-rule.ts";
+import type { AccessRecord } from "../../src/server/access-log/access-record.ts";
+import { ExchangeRecord } from "../../src/server/access-log/exchange-record.ts";
+import { ExchangeClock } from "../../src/server/exchange-clock.ts";
 import { SWEEP_INTERVAL_MS } from "../../src/server/http-server.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { get, SETTINGS } from "./connection-fixture.ts";
@@ -40,6 +43,26 @@ test("responses carry the date of the last sweep, and the Server field", async (
   const { fields } = readResponse(client.received);
   assert.equal(fields.get("date"), "Sun, 06 Nov 1994 08:49:38 GMT");
   assert.equal(fields.get("server"), "portico");
+});
+
+test("exchanges that nobody listens to yet are told from the one that begins next", async () => {
+  const paths: (string | null)[] = [];
+  const add = ({ path }: AccessRecord): void => void paths.push(path);
+  const exchangeLogging = {
+    listener: { readsResponseFields: false, add },
+    record: new ExchangeRecord("drop"),
+    clock: new ExchangeClock({ nowMs: () => 0, epochMs: () => 0 }),
+    fromStart: false,
+    tracer: null,
+  };
+  const fixture = new ServerFixture({ exchangeLogging });
+  const client = (await fixture.listen()).connect();
+  client.deliver(get("/unseen"));
+  fixture.server.tellExchanges();
+  fixture.handler.answerAt(0).answer("");
+  client.deliver(get("/seen"));
+  fixture.handler.answerAt(1).answer("");
+  assert.deepEqual(paths, ["/seen"]);
 });
 
 test("one connection too many is turned away, and room is made when one ends", async () => {

@@ -2,8 +2,9 @@
  * What the gateway looks like at this moment, put together when somebody looks and not before:
  * processes, sockets, connections, traffic, errors, and what has happened.
  *
- * While nobody looks there is no timer and no work, but for what is counted anyway: the figures of
- * exchanges, and a few marks.
+ * While nobody looks there is no timer and no work, but for what is counted anyway: a few marks, and
+ * the figures of exchanges where somebody else hears of these from the start. Where nobody does,
+ * they begin with the first look.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Listener } from "../../net/transport.ts";
@@ -44,6 +45,8 @@ export interface ObservedGateway {
     readonly connections: Iterable<ServedConnection>;
     readonly connectionCount: number;
     readonly nowMs: number;
+    /** Exchanges may not be told of as long as nobody has looked. */
+    tellExchanges(): void;
   };
   readonly supervisor: {
     readonly dispatcher: { readonly waiting: { readonly count: number } };
@@ -96,6 +99,7 @@ export class Observation implements Observed {
   }
 
   snapshot(shownMax: number): Snapshot {
+    this.#gateway.server.tellExchanges();
     const { statistics, errors } = this.#exchanges;
     const atMs = this.#clock.epochMs();
     const status = this.#gateway.status();
@@ -113,6 +117,7 @@ export class Observation implements Observed {
   }
 
   history(): readonly TrafficPoint[] {
+    this.#gateway.server.tellExchanges();
     return this.#exchanges.statistics.history.points(this.#clock.epochMs());
   }
 

@@ -20,6 +20,8 @@ let connections: ServedConnection[];
 let status: GatewayStatus;
 let exchanges: { readonly statistics: ExchangeStatistics; readonly errors: RecentErrors };
 let observation: Observation;
+/** How often it was said that exchanges are to be told. */
+let looks: number;
 
 function connection(port: number): { readonly served: ServedConnection; stream: MemoryStream } {
   const stream = new MemoryStream();
@@ -31,6 +33,7 @@ function connection(port: number): { readonly served: ServedConnection; stream: 
 
 beforeEach(() => {
   passedMs = 0;
+  looks = 0;
   connections = [];
   status = STATUS;
   exchanges = { statistics: new ExchangeStatistics(), errors: new RecentErrors() };
@@ -45,6 +48,7 @@ beforeEach(() => {
         return connections.length;
       },
       nowMs: 0,
+      tellExchanges: () => looks++,
     },
     supervisor: {
       dispatcher: { waiting: { count: 4 } },
@@ -56,6 +60,15 @@ beforeEach(() => {
   };
   const clock = { nowMs: () => passedMs, epochMs: () => BEGAN_AT_MS + passedMs };
   observation = new Observation(gateway, exchanges, 2_048, clock);
+});
+
+test("exchanges are told from the first look on", () => {
+  observation.mark("started", "it serves");
+  observation.sweep();
+  assert.equal(looks, 0);
+  observation.snapshot(0);
+  observation.history();
+  assert.equal(looks, 2);
 });
 
 test("marks are in their order, cut, and at most a hundred", () => {
