@@ -1,7 +1,7 @@
 /**
  * Times, counted in an HdrHistogram: any number of them in the same memory, each to three digits.
  *
- * The library is named here and nowhere else (docs/adr/0013-hdr-histogram.md).
+ * The library is named here and nowhere else (docs/adr/0011-hdr-histogram.md).
  */
 import hdr, { type JsHistogram } from "hdr-histogram-js";
 

@@ -43,7 +43,7 @@ function written(): string {
   return bytes.toString("latin1", 0, fs.readSync(descriptor, bytes, 0, bytes.length, 0));
 }
 
-test("what is appended while a write is under way follows it, in as many writes as it takes", async () => {
+test("what is appended during a write follows it, in as many writes as it takes", async () => {
   const owner = new Owner();
   const appender = new FileAppender(descriptor, owner);
   const pieces = [10, 3_000_000, 1, 70_000].map((length, index) => String(index).repeat(length));
@@ -73,7 +73,7 @@ test("a file that takes nothing is reported once, and what is not in it comes ba
   fs.closeSync(full);
 });
 
-test("the descriptor is free once no write is under way, and nothing is said any more", async () => {
+test("the descriptor is free once no write is under way, and nothing more is said", async () => {
   const owner = new Owner();
   const appender = new FileAppender(descriptor, owner);
   append(appender, "one");

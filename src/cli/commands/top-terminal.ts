@@ -7,7 +7,7 @@ import type { ScreenSize } from "./top-screen.ts";
 
 export type Key = "up" | "down" | "page-up" | "page-down" | "stack" | "leave" | "quit" | "pause";
 
-/** XTerm Control Sequences: the alternate screen, the cursor, and updates that come in one piece. */
+/** XTerm Control Sequences: the alternate screen, the cursor, updates that come in one piece. */
 const ENTER = "\x1b[?1049h\x1b[?25l";
 const LEAVE = "\x1b[?25h\x1b[?1049l";
 const BEGIN_UPDATE = "\x1b[?2026h\x1b[H";

@@ -2,9 +2,9 @@
  * What the gateway looks like at this moment, put together when somebody looks and not before:
  * processes, sockets, connections, traffic, errors, and what has happened.
  *
- * While nobody looks there is no timer and no work, but for what is counted anyway: a few marks, and
- * the figures of exchanges where somebody else hears of these from the start. Where nobody does,
- * they begin with the first look.
+ * While nobody looks there is no timer and no work, but for what is counted anyway: a few marks,
+ * and the figures of exchanges where somebody else hears of these from the start. Where nobody
+ * does, they begin with the first look.
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Listener } from "../../net/transport.ts";
