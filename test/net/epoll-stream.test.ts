@@ -4,10 +4,9 @@ import { afterEach, describe, it } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import os from "node:os";
 import { createLog, NULL_LOG } from "../../src/base/log.ts";
+import { epollStreamContext } from "../../src/net/epoll-stream-context.ts";
 import { EpollStream } from "../../src/net/epoll-stream.ts";
 import { EpollTransport } from "../../src/net/epoll-transport.ts";
-import { Outbox } from "../../src/net/outbox.ts";
-import { Reactor } from "../../src/net/reactor.ts";
 import type { SystemLibraries } from "../../src/os/libc.ts";
 import { openSocketPair } from "../../src/os/sockets.ts";
 import { closeOf, codeOf, RecordingHandler, soon } from "./recording-handler.ts";
@@ -63,23 +62,13 @@ async function connected(libraries: SystemLibraries): Promise<{
 
 /** A stream to a process of our own, and the other end's descriptor. */
 function ownPair(libraries: SystemLibraries): { handler: RecordingHandler; peer: number } {
-  const reactor = new Reactor(libraries, failOnFatal);
+  const context = epollStreamContext(libraries, failOnFatal);
   const [ours, peer] = openSocketPair(libraries.libc, null);
-  const context = {
-    libc: libraries.libc,
-    reactor,
-    outbox: new Outbox(
-      (task) => reactor.atTurnEnd(task),
-      (memory) => libraries.libc.addressOf(memory),
-    ),
-    receiveBuffer: Buffer.alloc(65_536),
-    streams: new Set<EpollStream>(),
-  };
   const unnamed = { family: "unix", path: "" } as const;
   const stream = new EpollStream(context, ours, unnamed, unnamed, true);
   closeLater.push(() => {
     stream.close();
-    reactor.close();
+    context.reactor.close();
   });
   return { handler: new RecordingHandler(stream), peer };
 }
@@ -162,6 +151,29 @@ describe("EpollStream", () => {
     await handler.untilCalled("close");
     assert.equal(handler.text, "the answer");
     assert.equal(codeOf(handler.error), "EPIPE");
+  });
+
+  it("takes more at a time of a process of ours than of a stranger", async () => {
+    const asked: number[] = [];
+    const libraries = altered((libc) => ({
+      recv: (fd, into, length, flags) => {
+        asked.push(length <= into.length ? length : Infinity);
+        return libc.recv(fd, into, length, flags);
+      },
+    }));
+    const { client, server } = await connected(libraries);
+    const bytes = Buffer.alloc(1_000_000, "0123456789");
+    client.write(bytes);
+    await server.until(() => server.receivedBytes === bytes.length, "all bytes");
+    assert.ok(server.received.equals(bytes));
+    assert.equal(Math.max(...asked.splice(0)), 65_536);
+    const { handler, peer } = ownPair(libraries);
+    assert.equal(libraries.libc.send(peer, bytes, 100_000, 0), 100_000);
+    await handler.until(() => handler.receivedBytes === 100_000, "all bytes");
+    assert.ok(handler.received.equals(bytes.subarray(0, 100_000)));
+    assert.equal(handler.bytesCalls, 1);
+    assert.equal(Math.max(...asked), 262_144);
+    libraries.libc.close(peer);
   });
 
   it("keeps descriptors that the kernel has no room for until they are sent", async () => {

@@ -171,11 +171,11 @@ export const SIZE_OPTIONS = {
     offAllowed: true,
     summary: "response content kept in a file for a slow client",
     help:
-      "A worker waits half a second for a client that has fallen behind by more than the buffer; " +
-      "then what it makes goes to a temporary file without a name, and the worker is free. So a " +
-      "few clients that read slowly cannot hold all workers (the Slow Read attack). Bounds that " +
-      "file for one response; beyond it the worker waits. Off: it always waits. nginx " +
-      "`proxy_max_temp_file_size` 1024m.",
+      "A worker waits half a second for a client that has fallen behind by more than the buffer, " +
+      "or 4 ms where requests wait for a worker; then what it makes goes to a temporary file " +
+      "without a name, and the worker is free. So a few clients that read slowly cannot hold all " +
+      "workers (the Slow Read attack). Bounds that file for one response; beyond it the worker " +
+      "waits. Off: it always waits. nginx `proxy_max_temp_file_size` 1024m.",
     since: "0.1.0",
   },
 } as const satisfies Record<string, OptionSpec>;
