@@ -7,7 +7,6 @@ import type { RequestHead } from "../http1/request-head.ts";
 import type { TrailerField } from "../http1/trailer-section.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
 import type { AnswerSink, SpooledContent, WorkerShare } from "../workers/application-request.ts";
-import type { GatewayAnswer } from "./admission.ts";
 import type { Provenance } from "./provenance.ts";
 
 /** The two ends of the connection that a request came by. */
@@ -48,7 +47,7 @@ export interface HandledRequest {
 export interface PendingAnswer {
   /** Kept up to date, also beyond the answer's end; null where no worker is asked. */
   readonly workerShare: WorkerShare | null;
-  /** As {@link GatewayAnswer.isHealthAnswer}: it says how the gateway is. */
+  /** As of a health answer (`admission.ts`): it says how the gateway is. */
   readonly isHealthAnswer?: true;
   /** Nobody waits for it any more: the sink is not called again. */
   cancel(): void;

@@ -41,8 +41,11 @@ test("what is packed serves, without running a line of TypeScript", async () => 
     }
     symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
     const args = [
-      ...["--bind", "127.0.0.1:0", "--dashboard", "127.0.0.1:0"],
-      ...["--workers", "1", "--chdir", "examples", "hello:app"],
+      "--bind=127.0.0.1:0",
+      "--dashboard=127.0.0.1:0",
+      "--workers=1",
+      "--chdir=examples",
+      "hello:app",
     ];
     await using server = await startServer(join(folder, "bin/portico"), args);
     const response = await fetch(server.origin);

@@ -210,7 +210,7 @@ test("property: the size line of a chunk is its length in hexadecimal", () => {
 
 test("what a response has for itself alone stands last, and no id beside the application's", () => {
   const writer = new ResponseHeadWriter(null);
-  const written = (head: string, requestId: string | null, ownLines: string): string => {
+  const headOf = (head: string, requestId: string | null, ownLines: string): string => {
     const bytes = Buffer.from(head, "latin1");
     const framing = frameResponse("GET", 1, true, 200, 0);
     const end = writer.prepare(bytes, 0, bytes.length, framing, requestId, ownLines);
@@ -218,13 +218,13 @@ test("what a response has for itself alone stands last, and no id beside the app
   };
   const head = "200 OK\r\nContent-Length: 0\r\n";
   const timing = "Server-Timing: app;dur=1\r\n";
-  assert.equal(written(head, "a", ""), `HTTP/1.1 ${head}X-Request-ID: a\r\n\r\n`);
-  assert.equal(written(head, "bb", timing), `HTTP/1.1 ${head}X-Request-ID: bb\r\n${timing}\r\n`);
-  assert.equal(written(head, null, ""), `HTTP/1.1 ${head}\r\n`);
+  assert.equal(headOf(head, "a", ""), `HTTP/1.1 ${head}X-Request-ID: a\r\n\r\n`);
+  assert.equal(headOf(head, "bb", timing), `HTTP/1.1 ${head}X-Request-ID: bb\r\n${timing}\r\n`);
+  assert.equal(headOf(head, null, ""), `HTTP/1.1 ${head}\r\n`);
   const named = `${head}X-REQUEST-ID: own\r\n`;
-  assert.equal(written(named, "a", timing), `HTTP/1.1 ${named}${timing}\r\n`);
+  assert.equal(headOf(named, "a", timing), `HTTP/1.1 ${named}${timing}\r\n`);
   assert.equal(
-    written(`${head}X-Request-Idea: b\r\n`, "a", "").match(/X-Request-ID: a/g)?.length,
+    headOf(`${head}X-Request-Idea: b\r\n`, "a", "").match(/X-Request-ID: a/g)?.length,
     1,
   );
 });

@@ -63,7 +63,7 @@ test("the log says the id that the answer has, and no other request's", () => {
   const clock = new ExchangeClock({ nowMs: () => 1, epochMs: () => 1 });
   const logging = { listener, record, clock, fromStart: true, tracer: null };
   const fixture = new ConnectionFixture({ namesRequests: true }, undefined, null, logging);
-  fixture.client.deliver("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n" + "GET /b HT");
+  fixture.client.deliver("TRACE / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HT");
   const id = readResponse(fixture.received, "TRACE").fields.get("x-request-id");
   fixture.client.break(new Error("ECONNRESET"));
   fixture.client.turn();
