@@ -47,6 +47,19 @@ function upload(port: number, bytes: number): Promise<RawResponse> {
   return rawRequest(port, post("/upload", contentOf(bytes)));
 }
 
+/** Keeps the last byte back, and with it the content on the disk, until then. */
+async function uploadInTwo(
+  port: number,
+  bytes: number,
+  until: Promise<void>,
+): Promise<RawResponse> {
+  using client = await RawClient.connect(port);
+  const request = post("/upload", contentOf(bytes));
+  client.write(request.subarray(0, -1));
+  await until;
+  return await client.exchange(request.subarray(-1));
+}
+
 /** A content that no other length has a part of. */
 function contentOf(bytes: number): Buffer {
   return Buffer.alloc(bytes, `${bytes} `);
@@ -113,7 +126,10 @@ if (canMount()) {
       test("of many at once, none is corrupt", async () => {
         await withFullDisk(transport, async (site) => {
           const lengths = Array.from({ length: 16 }, (_, index) => 150_000 + index * 20_011);
-          const answers = await Promise.all(lengths.map((bytes) => upload(site.port, bytes)));
+          const isFull = site.server.untilLogged(/ENOSPC/);
+          const answers = await Promise.all(
+            lengths.map((bytes) => uploadInTwo(site.port, bytes, isFull)),
+          );
           for (const [index, answer] of answers.entries()) {
             assertKeptOrRefused(answer, lengths[index] ?? 0);
           }
