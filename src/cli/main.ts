@@ -22,7 +22,7 @@ import { openStandardError } from "../os/standard-error.ts";
 import type { AccessLog } from "../server/access-log/access-log.ts";
 import { Gateway } from "../server/gateway.ts";
 import { readOffer } from "../server/gateways/gateway-messages.ts";
-import { findPython } from "../workers/python-interpreter.ts";
+import { findPython, type PythonInterpreter } from "../workers/python-interpreter.ts";
 import { errorLogLevel, openAccessLog } from "./access-log-settings.ts";
 import { commandOf, parseCommandArguments } from "./commands/command-arguments.ts";
 import { commandHelp } from "./commands/command-help.ts";
@@ -57,11 +57,15 @@ function readVersion(): string {
   return description.version;
 }
 
-/** @returns null where there was only something to print */
+/**
+ * @param known the interpreter, where it need not be looked for
+ * @returns null where there was only something to print
+ */
 function prepare(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
   readFile: (file: string) => string,
+  known: PythonInterpreter | null,
 ): Run | null {
   const version = readVersion();
   const { options, reference } = resolveOptions({ argv, env, readFile });
@@ -93,7 +97,7 @@ function prepare(
     throw new OperatorError(EXIT_STATUS.usage, `--pythonpath ${entry}: there is no such folder`);
   }
   const workers = readWorkers(options);
-  const interpreter = findPython(options.python, folder, { ...env, ...options.env });
+  const interpreter = known ?? findPython(options.python, folder, { ...env, ...options.env });
   return {
     options,
     reference,
@@ -249,13 +253,22 @@ async function load(argv: readonly string[]): Promise<void> {
 async function prepareAndServe(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const offer = readOffer(process.env);
   let configText = offer?.configText ?? null;
-  const run = prepare(argv, env, (file) => (configText ??= readFileSync(file, "utf8")));
-  if (run === null) return;
+  const makeRun = (): Run | null =>
+    prepare(
+      argv,
+      env,
+      (file) => (configText ??= readFileSync(file, "utf8")),
+      offer?.interpreter ?? null,
+    );
   const shownEnv = withoutDashboardToken(env);
   if (offer !== null) {
     const { serveLed } = await import("./gateways/serve-led.ts");
-    await serveLed(run, shownEnv, offer);
-  } else if (run.options.gateways > 1) {
+    await serveLed(makeRun, shownEnv, offer);
+    return;
+  }
+  const run = makeRun();
+  if (run === null) return;
+  if (run.options.gateways > 1) {
     const { lead } = await import("./gateways/lead.ts");
     await lead(run, shownEnv, { configText, onErrorLog: (opened) => (errorLog = opened) });
   } else {

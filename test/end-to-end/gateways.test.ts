@@ -1,10 +1,16 @@
 /** `--gateways`: how it starts, what it refuses, and which sockets it can have. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempDisposableSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempDisposableSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
-import { get } from "./exercise.ts";
+import { APPLICATIONS, get } from "./exercise.ts";
 import { childrenOf } from "./process-tree.ts";
 import { rawRequest } from "./raw-client.ts";
 import { PROJECT_FOLDER, runPortico, startPortico, startServer } from "./server-process.ts";
@@ -24,6 +30,8 @@ describe("what cannot be meant is one line, and status 2", () => {
     [["--transport", "node"], /--transport node: not with --gateways 2, since/],
     [["--metrics", "/metrics"], /--metrics: not with --gateways 2, since/],
     [["--dashboard", "127.0.0.1:0"], /--dashboard: not with --gateways 2, since/],
+    // What only a gateway looks at is said by the leader, once.
+    [["--error-page", "/nowhere.html"], /--error-page \/nowhere\.html/],
     [["--gateways", "65"], /--gateways: expected a whole number, 1 to 64/],
   ];
   for (const [args, line] of refused) {
@@ -54,6 +62,22 @@ test("an application that does not load: one traceback, and nothing is left", as
   assert.equal(stderr.match(/Traceback/g)?.length, 1, stderr);
   assert.match(stderr, /^portico: .*broken/m);
   assert.ok(!existsSync(pidFile) && !existsSync(bind.slice("unix:".length)));
+});
+
+test("killed while the gateways start, the leader leaves nothing behind", async () => {
+  using folder = mkdtempDisposableSync(FOLDER_PREFIX);
+  const file = path.join(folder.path, "socket");
+  const args = ["--gateways", "2", "--workers", "2", "--bind", `unix:${file}`];
+  const server = await startPortico([...args, "--chdir", APPLICATIONS, "unruly:app"], {
+    env: { IMPORT: "start-and-hang", TMPDIR: folder.path },
+    ready: null,
+  });
+  await server.until("both hang", () => server.stdout.match(/hanging/g)?.length === 2);
+  assert.ok(existsSync(file));
+  server.signal("SIGKILL");
+  // It asserts that no process is left.
+  await server.stop();
+  assert.deepEqual(readdirSync(folder.path), []);
 });
 
 test("an address that is taken, also by several gateways", async () => {

@@ -3,23 +3,19 @@
  * that was not under way in a process that was killed.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempDisposableSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempDisposableSync, readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { get, post } from "../end-to-end/exercise.ts";
 import { statusOf } from "../end-to-end/process-tree.ts";
 import { RawClient, rawRequest } from "../end-to-end/raw-client.ts";
+import { PORTICO, type ServerProcess, startServer } from "../end-to-end/server-process.ts";
 import { FaultSite } from "./fault-site.ts";
-import {
-  assertExactlyOnce,
-  assertServed,
-  type Load,
-  type LoadReport,
-  quickGet,
-} from "./load-client.ts";
+import { assertExactlyOnce, assertServed, Load, type LoadReport, quickGet } from "./load-client.ts";
 import { shopCode } from "./shop-code.ts";
 
+const APPLICATIONS = path.join(import.meta.dirname, "applications");
 const ARGS = ["--gateways", "2", "--workers", "3"];
 /** So many that it would be odd if one gateway got none: once in 2^23 runs. */
 const CONNECTIONS = 24;
@@ -28,6 +24,15 @@ const LONG_IMPORT_S = 8;
 
 function isGone(pid: number): boolean {
   return (statusOf(pid)?.state ?? "Z") === "Z";
+}
+
+/** As `ServerProcess.until`, also where the first process has ended. */
+async function until(server: ServerProcess, what: string, holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  while (!holds()) {
+    assert.ok(performance.now() < deadline, `waited in vain for ${what}\n${server.output}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 function isServing(site: FaultSite): boolean {
@@ -169,8 +174,12 @@ describe("--gateways 2", () => {
     const load = await startLoad(site);
     site.server.signal("SIGTTIN");
     await site.untilWorkers(4);
-    for (let count = 0; count < 5; count++) site.server.signal("SIGTTOU");
-    await site.untilWorkers(2);
+    // One after the other: the kernel makes one of signals that are not yet delivered.
+    for (const count of [3, 2]) {
+      site.server.signal("SIGTTOU");
+      await site.untilWorkers(count);
+    }
+    site.server.signal("SIGTTOU");
     assert.equal((await site.command("scale", "5")).stdout, "workers: 5\n");
     await site.untilWorkers(5);
     const parts = (await site.status()).gateways ?? [];
@@ -242,11 +251,7 @@ describe("--gateways 2", () => {
     await site.server.ended;
     site.tell("killed");
     assert.equal((await busy.readResponse()).text, "long\n", "what is under way is answered");
-    const deadline = performance.now() + 20_000;
-    while (!processes.every(isGone)) {
-      assert.ok(performance.now() < deadline, `left: ${site.server.processes().join()}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(site.server, "everybody's end", () => processes.every(isGone));
     assert.ok(!existsSync(control));
   });
 
@@ -260,13 +265,41 @@ describe("--gateways 2", () => {
     await load.round();
     const report = await load.stop();
     process.kill(successor, "SIGTERM");
-    const deadline = performance.now() + 20_000;
-    while (!isGone(successor)) {
-      assert.ok(performance.now() < deadline, "the successor does not end");
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(site.server, "its end", () => isGone(successor));
     assertServed(report, { reconnectsMax: CONNECTIONS, output: site.server.output });
     assertExactlyOnce(report, site.notes());
+  });
+
+  test("USR2: from one gateway to several, and back to one", async () => {
+    using folder = mkdtempDisposableSync(path.join(os.tmpdir(), "portico-gateways-"));
+    const config = path.join(folder.path, "config");
+    const settle = (gateways: number): void =>
+      writeFileSync(config, JSON.stringify({ bind: ["127.0.0.1:0"], gateways, workers: 3 }));
+    settle(1);
+    const args = ["--chdir", APPLICATIONS, "--config", config, "victim:app"];
+    // Without --bind, which would override the file.
+    const server = await startServer(PORTICO, args, {
+      env: { FAULT_LEDGER: path.join(folder.path, "ledger") },
+    });
+    await using _ = server;
+    await using load = new Load({ target: server.port, connections: CONNECTIONS });
+    await load.more(CONNECTIONS);
+    let pid = server.pid;
+    for (const gateways of [2, 3, 1]) {
+      settle(gateways);
+      const seen = server.stderr.length;
+      process.kill(pid, "SIGUSR2");
+      const serves = /the successor serves.* successor=(\d+)/;
+      await until(server, "a successor", () => serves.test(server.stderr.slice(seen)));
+      const predecessor = pid;
+      pid = Number(serves.exec(server.stderr.slice(seen))?.[1]);
+      await until(server, "the predecessor's end", () => isGone(predecessor));
+      await load.round();
+    }
+    const report = await load.stop();
+    process.kill(pid, "SIGTERM");
+    await until(server, "the end", () => isGone(pid));
+    assertServed(report, { reconnectsMax: 3 * CONNECTIONS, output: server.output });
   });
 
   for (const place of ["access.log", "-"]) {

@@ -75,7 +75,7 @@ export async function lead(run: Run, env: NodeJS.ProcessEnv, context: LeadContex
 }
 
 function leaderSettings(
-  { options, version, reference, workers }: Run,
+  { options, version, reference, workers, interpreter }: Run,
   { bind, surroundings, succession }: ReturnType<typeof takeSystemSettings>,
   configText: string | null,
 ): LeaderSettings {
@@ -93,6 +93,7 @@ function leaderSettings(
       gateways,
       workers: workers.range,
       configText,
+      interpreter,
       command: { ...succession.command, env: applicationEnvironment(process.env) },
     },
   };

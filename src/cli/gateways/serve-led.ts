@@ -3,6 +3,7 @@
  * same options: what it is told beside them is in its environment, and all else over a stream.
  */
 import { Socket } from "node:net";
+import { OperatorError } from "../../base/errors.ts";
 import { createLog, type Log } from "../../base/log.ts";
 import { PatientClock } from "../../base/patient-clock.ts";
 import { RefusalReport } from "../../handlers/refusal-report.ts";
@@ -41,11 +42,39 @@ const LEADERS_SIGNALS = [
   "SIGUSR2",
 ] as const;
 
-/** @param env what the application may see of the environment */
+/**
+ * Serves until the leader says otherwise. Where it cannot, the leader is told why: it is the one
+ * that says so, once for all gateways.
+ *
+ * @param prepare makes the run of the options
+ * @param env what the application may see of the environment
+ */
 export async function serveLed(
+  prepare: () => Run | null,
+  env: NodeJS.ProcessEnv,
+  offer: GatewayOffer,
+): Promise<void> {
+  for (const signal of LEADERS_SIGNALS) process.on(signal, () => {});
+  const leader = new MessageStream<Ask>(
+    new Socket({ fd: LEADER_DESCRIPTOR, readable: true, writable: true }),
+  );
+  try {
+    const run = prepare();
+    if (run !== null) await serveBesideOthers(run, env, offer, leader);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    const { exitStatus, message: why, details } = error;
+    await leader.sayLast({ told: { kind: "failed", exitStatus, why, details } });
+    process.exit(exitStatus);
+  }
+}
+
+/** @throws {OperatorError} exit status 1 to 4 */
+async function serveBesideOthers(
   run: Run,
   env: NodeJS.ProcessEnv,
   offer: GatewayOffer,
+  leader: MessageStream<Ask>,
 ): Promise<void> {
   const options = optionsOfOne(run.options);
   if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
@@ -74,16 +103,8 @@ export async function serveLed(
     metrics: null,
     traces: await openTraces(options, process.env, run.version, log),
   });
-  const gateway = new Gateway(
-    transport,
-    besideOthers(settings, offer),
-    log,
-    new PatientClock(realClock),
-  );
-  const leader = new MessageStream<Ask>(
-    new Socket({ fd: LEADER_DESCRIPTOR, readable: true, writable: true }),
-    (ask) => led.hear(ask),
-  );
+  const clock = new PatientClock(realClock);
+  const gateway = new Gateway(transport, besideOthers(settings, offer), log, clock);
   const actions = {
     backlog: options.backlog,
     reopenLogs: () => {
@@ -93,7 +114,6 @@ export async function serveLed(
     exit: (status: number) => process.exit(status),
   };
   const led = new LedGateway(gateway, transport, surroundings, offer, leader, actions, log);
-  for (const signal of LEADERS_SIGNALS) process.on(signal, () => {});
   process.on("uncaughtException", (error) => {
     log.error("the gateway failed", {}, error.stack ?? String(error));
     void led.fail();
@@ -119,9 +139,9 @@ function besideOthers(settings: GatewaySettings, offer: GatewayOffer): GatewaySe
 /** Each line says which gateway it is from. */
 function namedLog(log: Log, gateway: number): Log {
   return {
-    error: (message, fields, details) => log.error(message, { gateway, ...fields }, details),
-    warn: (message, fields, details) => log.warn(message, { gateway, ...fields }, details),
-    info: (message, fields, details) => log.info(message, { gateway, ...fields }, details),
-    debug: (message, fields, details) => log.debug(message, { gateway, ...fields }, details),
+    error: (message, fields, details) => log.error(message, { ...fields, gateway }, details),
+    warn: (message, fields, details) => log.warn(message, { ...fields, gateway }, details),
+    info: (message, fields, details) => log.info(message, { ...fields, gateway }, details),
+    debug: (message, fields, details) => log.debug(message, { ...fields, gateway }, details),
   };
 }

@@ -8,6 +8,7 @@ import { OperatorError } from "../../base/errors.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { FileIdentity } from "../../net/unix-socket-file.ts";
+import type { PythonInterpreter } from "../../workers/python-interpreter.ts";
 import { RespawnPause } from "../../workers/respawn-pause.ts";
 import type { WorkerRange } from "../../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
@@ -24,6 +25,7 @@ export interface GroupSettings {
   readonly workers: WorkerRange;
   /** Of `--config`, as it was when this process was started; null where there is none. */
   readonly configText: string | null;
+  readonly interpreter: PythonInterpreter;
 }
 
 /** A gateway that gives no sign of life for so long is killed: its connections hang. */
@@ -177,7 +179,7 @@ export class GatewayGroup implements GatewayProcessEvents {
   }
 
   #spawn(index: number): GatewayProcess {
-    const { command, gateways, configText } = this.#settings;
+    const { command, gateways, configText, interpreter } = this.#settings;
     const sockets = listeningPlaces(this.#places);
     const started = new GatewayProcess(
       command,
@@ -191,6 +193,7 @@ export class GatewayGroup implements GatewayProcessEvents {
         workers: this.#workersOf(index),
         generation: this.generation,
         configText,
+        interpreter,
       },
       sockets.map(({ listener }) => listener.descriptor ?? -1),
       this,

@@ -12,6 +12,7 @@
  */
 import type { ExitStatus } from "../../base/errors.ts";
 import type { FileIdentity } from "../../net/unix-socket-file.ts";
+import type { PythonInterpreter } from "../../workers/python-interpreter.ts";
 import type { WorkerRange } from "../../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
@@ -52,6 +53,8 @@ export interface GatewayOffer {
   readonly generation: number;
   /** Of `--config`, as it was when the leader was started; null where there is none. */
   readonly configText: string | null;
+  /** As the leader found it: who has become another user may not see it any more. */
+  readonly interpreter: PythonInterpreter;
 }
 
 /** @returns null where no leader has started this process */

@@ -80,7 +80,8 @@ export class GatewayProcess {
     });
     this.pid = this.#child.pid ?? 0;
     const socket = this.#child.stdio[LEADER_DESCRIPTOR] as Socket;
-    this.#stream = new MessageStream<Said>(socket, (said) => this.#hear(said));
+    this.#stream = new MessageStream<Said>(socket);
+    this.#stream.listen((said) => this.#hear(said));
     const ended = new Promise<string>((resolve) => {
       this.#child.once("error", (error) => resolve(`could not be started: ${error.message}`));
       this.#child.once("exit", (status, signal) => {

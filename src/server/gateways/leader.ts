@@ -98,14 +98,18 @@ export class Leader {
       this.#surroundings.onBound(this.listeners);
       this.#sweep.start();
       const controlFile = (await this.control?.open()) ?? null;
+      const ownFiles = (): FileIdentity[] => {
+        const files = this.listeners.map(({ file, shared }) => (shared ? null : file));
+        return [...files, controlFile].filter((file) => file !== null);
+      };
+      this.#group.inherit(ownFiles());
       const loaded = await this.#group.start(this.#places);
       await this.#group.accept();
       if (this.state === "starting") this.#take("started");
       await this.#surroundings.onServing(this.#statusLine());
       await this.control?.takeOver();
-      // Until now they may have been a predecessor's.
-      const files = this.listeners.flatMap(({ file }) => file ?? []);
-      this.#group.inherit(controlFile === null ? files : [...files, controlFile]);
+      // Those of a predecessor are this process's by now.
+      this.#group.inherit(ownFiles());
       return loaded;
     } catch (error) {
       await this.#end(0);

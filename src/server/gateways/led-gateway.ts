@@ -2,7 +2,7 @@
  * A gateway that is one of several: does what its leader asks, and tells it what happens. Its end
  * is the leader's end too, or the leader's wish.
  */
-import { EXIT_STATUS, type ExitStatus, OperatorError } from "../../base/errors.ts";
+import { EXIT_STATUS, type ExitStatus } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { Transport } from "../../net/transport.ts";
 import { type FileIdentity, removeIfSame } from "../../net/unix-socket-file.ts";
@@ -62,38 +62,35 @@ export class LedGateway {
     this.#log = log;
     this.#files = offer.files;
     this.#answers = this.#answersOf();
-    void leader.closed.then(() => this.#onLeaderGone());
   }
 
-  /** Serves until the leader says otherwise. Where it does not start, the leader is told why. */
+  /**
+   * Serves until the leader says otherwise.
+   *
+   * @throws {OperatorError} as {@link Gateway.start}
+   */
   async run(): Promise<void> {
+    this.#leader.listen((ask) => this.#hear(ask));
+    void this.#leader.closed.then(() => this.#onLeaderGone());
     void this.#surroundings.loaded.then((application) => {
       this.#gateway.server.reserves.push(...this.#surroundings.reserves);
-      this.#leader.say({ told: { kind: "loaded", application } });
+      this.#say({ told: { kind: "loaded", application } });
     });
-    try {
-      await this.#gateway.start();
-    } catch (error) {
-      if (this.#gateway.stopping) return;
-      if (!(error instanceof OperatorError)) throw error;
-      const { exitStatus, message: why, details } = error;
-      await this.#leader.sayLast({ told: { kind: "failed", exitStatus, why, details } });
-      this.#actions.exit(exitStatus);
-      return;
-    }
+    await this.#gateway.start().catch((error: unknown) => {
+      if (!this.#gateway.stopping) throw error;
+    });
     setInterval(() => this.#lookForTakenBack(), LOOK_INTERVAL_MS).unref();
-  }
-
-  /** What the leader asks. */
-  hear({ id, command, arguments: args }: Ask): void {
-    const answer = this.#answers[command] as (args: unknown) => unknown;
-    void Promise.resolve(answer(args)).then((result) => this.#say({ id, result }));
   }
 
   /** Our own mistake: what is under way is lost, and what waits is left to the other gateways. */
   async fail(): Promise<void> {
     await this.#stopNow();
     this.#actions.exit(EXIT_STATUS.failure);
+  }
+
+  #hear({ id, command, arguments: args }: Ask): void {
+    const answer = this.#answers[command] as (args: unknown) => unknown;
+    void Promise.resolve(answer(args)).then((result) => this.#say({ id, result }));
   }
 
   #answersOf(): Answers {

@@ -10,22 +10,29 @@ import { type Ask, encodeMessage, MESSAGE_MAX_BYTES, type Said } from "./gateway
 
 export class MessageStream<Heard> {
   readonly #socket: Socket;
-  /** Settled when nothing more can be heard or said. */
+  /** Settled when nothing more can be heard or said; noticed by who listens. */
   readonly closed: Promise<void>;
 
-  /** @param onMessage called for each message, in the order in which they were said */
-  constructor(socket: Socket, onMessage: (message: Heard) => void) {
+  constructor(socket: Socket) {
     this.#socket = socket;
-    const reader = new LineReader(MESSAGE_MAX_BYTES);
     // What it says to that is the end of the other process, which is noticed.
     socket.on("error", () => {});
-    socket.on("data", (bytes: Buffer) => {
-      const lines = reader.push(bytes);
-      if (lines === null) socket.destroy();
-      else for (const line of lines) onMessage(JSON.parse(line) as Heard);
-    });
     this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
     socket.once("end", () => socket.destroy());
+  }
+
+  /**
+   * Begins to listen; until then what is said waits.
+   *
+   * @param onMessage called for each message, in the order in which they were said
+   */
+  listen(onMessage: (message: Heard) => void): void {
+    const reader = new LineReader(MESSAGE_MAX_BYTES);
+    this.#socket.on("data", (bytes: Buffer) => {
+      const lines = reader.push(bytes);
+      if (lines === null) this.#socket.destroy();
+      else for (const line of lines) onMessage(JSON.parse(line) as Heard);
+    });
   }
 
   /** Without effect where the other process is gone. */
