@@ -63,7 +63,7 @@ export class ProcessTree {
    */
   look(status: GatewayStatus, nowMs: number): ProcessSnapshot[] {
     const gateway = this.#source.facts(status.pid);
-    const view = new View(this.#source, gateway?.startedMs ?? null);
+    const view = new View(this.#source, systemNowMs(this.#source, status, gateway));
     view.add(status.pid, gateway, {
       kind: "gateway",
       state: status.state,
@@ -104,15 +104,16 @@ class View {
   /** What tells each from another one that has its number later. */
   readonly keys: string[] = [];
   readonly #source: ProcessSource;
-  readonly #gatewayStartedMs: number | null;
+  readonly #systemNowMs: number | null;
   readonly #seen = new Set<number>();
   #others = 0;
   #busy = 0;
   #parents = 0;
 
-  constructor(source: ProcessSource, gatewayStartedMs: number | null) {
+  /** @param nowMs by the clock of `ProcessFacts.startedMs`; null where that is not known */
+  constructor(source: ProcessSource, nowMs: number | null) {
     this.#source = source;
-    this.#gatewayStartedMs = gatewayStartedMs;
+    this.#systemNowMs = nowMs;
   }
 
   /** @param facts null where the system does not tell */
@@ -168,12 +169,28 @@ class View {
     }
   }
 
-  /** By the gateway's own age: the system's clocks may tell a container something else. */
   #ageMs(facts: ProcessFacts | null): number | null {
-    if (facts === null || this.#gatewayStartedMs === null) return null;
-    const youngerMs = facts.startedMs - this.#gatewayStartedMs;
-    return Math.max(0, Math.round(process.uptime() * 1_000 - youngerMs));
+    if (facts === null || this.#systemNowMs === null) return null;
+    return Math.max(0, Math.round(this.#systemNowMs - facts.startedMs));
   }
+}
+
+/**
+ * What time it is by the clock by which the system says when processes were started. A container
+ * may be told another uptime, so it is reckoned from a process whose age the gateway itself knows:
+ * a worker, since it has forked that. Its own start is only the next best, for to the system it
+ * began with the shell that became Node.js, whatever that did before.
+ */
+function systemNowMs(
+  source: ProcessSource,
+  { generations }: GatewayStatus,
+  gateway: ProcessFacts | null,
+): number | null {
+  for (const { pid, ageMs } of generations.flatMap(({ workers }) => workers)) {
+    const facts = pid === null ? null : source.facts(pid);
+    if (facts !== null) return facts.startedMs + ageMs;
+  }
+  return gateway === null ? null : gateway.startedMs + process.uptime() * 1_000;
 }
 
 function addGeneration(view: View, status: GenerationStatus): void {

@@ -112,6 +112,15 @@ test("a share of a CPU is what was used between two looks", () => {
   assert.equal(looked.look(BUSY, 2_600)[3]?.cpuShare, 100 / 600);
 });
 
+test("ages are right also where the gateway's PID was that of a shell for long", () => {
+  put(GATEWAY, 1, { name: "node", startedMs: 100_000 });
+  put(ZYGOTE, GATEWAY, { startedMs: 160_000 });
+  put(4710, 1, { startedMs: 160_300 });
+  put(4713, ZYGOTE, { startedMs: 160_500 });
+  const [, zygote, guardian, worker] = tree().look(BUSY, 0);
+  assert.deepEqual([zygote?.ageMs, guardian?.ageMs, worker?.ageMs], [1_500, 1_200, 1_000]);
+});
+
 test("another process of that number has no share yet, nor has a look long after", () => {
   const looked = tree();
   looked.look(BUSY, 0);
