@@ -13,6 +13,7 @@ import type { GatewayStatus } from "../../server/gateway-status.ts";
 import type { CommandArguments } from "./command-arguments.ts";
 import type { CommandRecord } from "./command-records.ts";
 import { type Conversation, converse } from "./control-client.ts";
+import { nobodyThere } from "./conversation-end.ts";
 import { findGateway, type MeantGateway } from "./gateway-search.ts";
 import { runStack } from "./stack-command.ts";
 import { duration, statusReport } from "./status-report.ts";
@@ -83,7 +84,7 @@ async function conclude(
   const where = escapeForLog(gateway.name);
   switch (end.kind) {
     case "nobody":
-      output.complain(`portico: no portico is running there: nobody answers at ${where}\n`);
+      output.complain(nobodyThere(gateway));
       return EXIT_STATUS.notRunning;
     case "broken":
       output.complain(`portico: ${args.name}: ${where}: ${end.why}\n`);

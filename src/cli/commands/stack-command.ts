@@ -8,7 +8,7 @@ import { asciiJson } from "../../server/control/control-protocol.ts";
 import type { GatewayStatus } from "../../server/gateway-status.ts";
 import type { WorkerStatus } from "../../workers/supervisor-status.ts";
 import { converse } from "./control-client.ts";
-import { conversationEndText } from "./conversation-end.ts";
+import { conversationEndText, nobodyThere } from "./conversation-end.ts";
 import type { MeantGateway } from "./gateway-search.ts";
 import { duration } from "./status-report.ts";
 
@@ -56,6 +56,10 @@ export async function runStack(
   output: Output,
 ): Promise<ExitStatus> {
   const workers = await workersOf(gateway);
+  if (workers === null) {
+    output.complain(nobodyThere(gateway));
+    return EXIT_STATUS.notRunning;
+  }
   if (typeof workers === "string") {
     output.complain(`portico: stack: ${escapeAndCutForLog(workers, WHY_MAX_CHARS)}\n`);
     return EXIT_STATUS.failure;
@@ -71,12 +75,13 @@ export async function runStack(
   return stacks.every(({ text }) => text !== null) ? EXIT_STATUS.clean : EXIT_STATUS.failure;
 }
 
-/** @returns why not, as text */
-async function workersOf(gateway: MeantGateway): Promise<WorkerStatus[] | string> {
+/** @returns why not, as text; null where nobody answers */
+async function workersOf(gateway: MeantGateway): Promise<WorkerStatus[] | string | null> {
   const request = { command: "status", arguments: {} };
   const conversation = converse(gateway.path, request, ANSWER_MAX_MS, () => {});
   const end = await conversation.end;
   conversation.close();
+  if (end.kind === "nobody") return null;
   if (end.kind !== "answered") return `${gateway.name}: ${conversationEndText(end)}`;
   if (end.answer.kind !== "done") return `${gateway.name} does not say which workers it has`;
   const { generations } = end.answer.result as GatewayStatus;

@@ -9,7 +9,7 @@ import { asciiJson } from "../../server/control/control-protocol.ts";
 import type { ObservedMoment } from "../../server/control/observe-command.ts";
 import type { CommandArguments } from "./command-arguments.ts";
 import { converse } from "./control-client.ts";
-import { conversationEndText } from "./conversation-end.ts";
+import { conversationEndText, nobodyThere } from "./conversation-end.ts";
 import { findGateway, type MeantGateway } from "./gateway-search.ts";
 import type { ScreenStyle } from "./top-line.ts";
 import { renderTop, SPARKLINE_SECONDS } from "./top-screen.ts";
@@ -88,10 +88,14 @@ async function printOnce(
   conversation.close();
   if ("kind" in moment) {
     const { kind } = moment;
+    if (kind === "nobody") {
+      complain(nobodyThere(gateway));
+      return EXIT_STATUS.notRunning;
+    }
     const isRefused = kind === "answered" && moment.answer.kind === "refused";
     const why = isRefused ? moment.answer.why : endText(moment);
     complain(`portico: top: ${escapeAndCutForLog(`${gateway.name}: ${why}`, WHY_MAX_CHARS)}\n`);
-    return kind === "nobody" ? EXIT_STATUS.notRunning : EXIT_STATUS.failure;
+    return EXIT_STATUS.failure;
   }
   if (json) {
     output.write(`${asciiJson(moment, 2)}\n`);

@@ -121,6 +121,8 @@ describe("which one is meant", () => {
     for (const argv of [
       ["reload", "--control-socket", folder],
       ["reload", "--control-socket", join(folder, "missing.sock")],
+      ["status", "--control-socket", join(folder, "missing.sock")],
+      ["stack", "--control-socket", join(folder, "missing.sock")],
       ["reload", "--pid", "4711"],
     ]) {
       const { status, complaints } = await run(argv);
