@@ -24,9 +24,9 @@ export function dashboard(
   isSuccessor: boolean,
   log: Log,
 ): Dashboard | null {
-  const { dashboard: text, dashboardToken: token } = options;
-  if (text === null) return null;
-  const address = readAddress("--dashboard", text);
+  const token = options.dashboardToken;
+  if (options.dashboard === null) return null;
+  const address = readAddress("--dashboard", options.dashboard);
   const objection = dashboardObjection(address, token);
   if (objection !== null) {
     throw new OperatorError(EXIT_STATUS.usage, `--dashboard: ${objection}`);

@@ -11,6 +11,7 @@ import {
   isRepeatable,
   missingValue,
   quote,
+  quoteValue,
   suggestion,
   usageError,
 } from "./given-values.ts";
@@ -109,14 +110,15 @@ function valueBehind(flag: FlagArgument, next: string | undefined): string {
 
 function addText(texts: Map<OptionKey, string[]>, flag: FlagArgument, text: string): void {
   const earlier = texts.get(flag.key);
+  const spec = optionSpec(flag.key);
   if (earlier === undefined) {
     texts.set(flag.key, [text]);
-  } else if (isRepeatable(optionSpec(flag.key))) {
+  } else if (isRepeatable(spec)) {
     earlier.push(text);
   } else if (earlier[0] !== text) {
-    throw usageError(
-      `${optionSpec(flag.key).flag} is given twice: ${quote(earlier[0] ?? "")} and ${quote(text)}`,
-    );
+    const [first = ""] = earlier;
+    const both = `${quoteValue(spec, first)} and ${quoteValue(spec, text)}`;
+    throw usageError(`${spec.flag} is given twice: ${both}`);
   }
 }
 

@@ -40,6 +40,11 @@ export function quote(text: string): string {
   return `"${escapeAndCutForLog(text, QUOTED_LENGTH_MAX)}"`;
 }
 
+/** A value of an option, for a complaint: quoted, or of a secret how long it is. */
+export function quoteValue(spec: OptionSpec, text: string): string {
+  return spec.secret === true ? `${text.length} characters` : quote(text);
+}
+
 /** ` (did you mean NAME?)`, or nothing where no name is near. */
 export function suggestion(name: string, known: Iterable<string>): string {
   const nearest = nearestName(name, known);
@@ -64,7 +69,7 @@ export function combine(
 ): unknown {
   const values = elements.map(({ text, parsed }) => {
     if (parsed.kind === "value") return parsed.value;
-    throw usageError(`${where}: expected ${parsed.expected}; got ${quote(text)}`);
+    throw usageError(`${where}: expected ${parsed.expected}; got ${quoteValue(spec, text)}`);
   });
   if (spec.kind === "assignment") return Object.fromEntries(values as [string, string][]);
   return isRepeatable(spec) ? values : values[0];

@@ -42,6 +42,8 @@ export interface OptionSpec {
   /** What a text must look like, and the same in words. */
   readonly pattern?: RegExp;
   readonly expects?: string;
+  /** No complaint repeats its value, since logs are read by more people than may know it. */
+  readonly secret?: true;
   /** A text that may be a number, and is one in the file. */
   readonly maybeNumber?: true;
   /** May be given more than once; in the environment the values are parted by this. */

@@ -161,6 +161,11 @@ const REFUSALS: readonly (readonly [what: string, given: Given, message: RegExp]
   ["two references", { argv: ["a:b", "c:d"] }, /^only one application .* "a:b" and "c:d"$/],
   ["a control character", { argv: ["-w", "\x1b[2J"] }, /; got "\\x1b\[2J"$/],
   [
+    "a secret, which is not repeated",
+    { argv: ["--dashboard-token", "oops"] },
+    /; got 4 characters$/,
+  ],
+  [
     "a mistyped variable",
     { env: { PORTICO_WOKERS: "1" } },
     /"PORTICO_WOKERS".*mean PORTICO_WORKERS/,

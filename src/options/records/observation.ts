@@ -155,6 +155,7 @@ export const OBSERVATION_OPTIONS = {
     placeholder: "TOKEN",
     fallback: null,
     pattern: /^[!-~]{16,256}$/,
+    secret: true,
     expects: "16 to 256 printable characters without spaces, as `openssl rand -hex 16` makes them",
     summary: "what the live page asks for before it shows or does anything",
     help:

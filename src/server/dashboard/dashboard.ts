@@ -9,7 +9,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { EXIT_STATUS, OperatorError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
-import { formatBindAddress, type NamedAddress } from "../../net/bind-address.ts";
+import {
+  formatBindAddress,
+  type NamedAddress,
+  resolveBindAddress,
+} from "../../net/bind-address.ts";
+import { cannotListen, listenError } from "../../net/listen-error.ts";
 import { listenPrivately } from "../../net/private-socket.ts";
 import { type FileIdentity, identifyFile, removeIfSame } from "../../net/unix-socket-file.ts";
 import { placeAt } from "../control/control-place.ts";
@@ -72,14 +77,22 @@ export class Dashboard {
     try {
       await this.#listen(false);
     } catch (error) {
-      const { code = String(error) } = error as NodeJS.ErrnoException;
-      throw new OperatorError(
-        EXIT_STATUS.failure,
-        `--dashboard ${formatBindAddress(this.#settings.address)}: cannot listen there ` +
-          `(${code}); choose another address, or stop what is there`,
-      );
+      throw await this.#refusal(error as NodeJS.ErrnoException);
     }
     return this.#file;
+  }
+
+  /** In the words that any other address is refused with. */
+  async #refusal({ code, message }: NodeJS.ErrnoException): Promise<OperatorError> {
+    let refusal: unknown;
+    try {
+      const address = await resolveBindAddress(this.#settings.address);
+      refusal = code === undefined ? cannotListen(address, message) : listenError(address, code);
+    } catch (nameless) {
+      refusal = nameless;
+    }
+    const { message: why } = refusal as OperatorError;
+    return new OperatorError(EXIT_STATUS.failure, why.replaceAll("--bind", "--dashboard"));
   }
 
   /** This process serves, and a predecessor has made way, or is about to. Waits for neither. */
