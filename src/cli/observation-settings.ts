@@ -52,7 +52,7 @@ export function metricsRoutes(options: Options): ExchangeRoutes {
 function readPlace(text: string): MetricsPlace {
   if (!text.startsWith("/")) return { kind: "address", bind: readAddress("--metrics", text) };
   if (PATH.test(text)) return { kind: "path", path: text };
-  throw refused(`${text} is no path, which has neither a query nor a fragment`);
+  throw refused(`${text} is no path of a site: it has a space, a query, a fragment or the like`);
 }
 
 /**

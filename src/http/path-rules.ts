@@ -31,7 +31,7 @@ export type ParsedPathPrefix =
  * that can be read in one way names anything.
  */
 export function parsePathPrefix(text: string): ParsedPathPrefix {
-  if (!text.startsWith("/")) return refused("is not a path, which begins with a slash");
+  if (!text.startsWith("/")) return refused("does not begin with a slash");
   if (/[?#]/.test(text)) return refused("has a query or fragment; rules are about paths");
   const prefix = percentDecode(Buffer.from(text, "utf8").toString("latin1"));
   if (AMBIGUOUS.test(prefix)) {

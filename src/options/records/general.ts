@@ -32,7 +32,7 @@ export const GENERAL_OPTIONS = {
     pattern: /^[^\0]+$/,
     expects: "a path",
     alsoCalled: ["--no-control-socket", "--control-socket-path"],
-    summary: "Unix socket for portico reload, stop, status and scale",
+    summary: "Unix socket for portico reload, status, top and the other commands",
     help:
       "`auto`: `portico-PID.sock` in `$RUNTIME_DIRECTORY`, else `$XDG_RUNTIME_DIR/portico`, else " +
       "`/run/portico` for root, else `portico-UID` in the folder for temporary files. Only the " +
