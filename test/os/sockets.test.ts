@@ -21,6 +21,7 @@ import {
   openListeningSocket,
   openSocketPair,
   probeUnixSocket,
+  sharesPort,
   SHUT_WR,
   takeSocketError,
 } from "../../src/os/sockets.ts";
@@ -67,6 +68,32 @@ describe("system calls", () => {
     assert.equal(error.message, `bind: EADDRINUSE while binding 127.0.0.1:${address.port}`);
     libc.close(fd);
     libc.close(openListeningSocket(libc, address, SETTINGS));
+  });
+
+  it("share a port among sockets of ours, and with nobody else", () => {
+    const first = openListeningSocket(libc, LOOPBACK, { ...SETTINGS, portSharing: "first" });
+    const address = localAddressOf(libc, first);
+    const further = [1, 2].map(() =>
+      openListeningSocket(libc, address, { ...SETTINGS, portSharing: "further" }),
+    );
+    assert.deepEqual(
+      [first, ...further].map((fd) => sharesPort(libc, fd)),
+      [true, true, true],
+    );
+    for (const portSharing of ["none", "first"] as const) {
+      const error = failureOf(() =>
+        openListeningSocket(libc, address, { ...SETTINGS, portSharing }),
+      );
+      assert.equal(error.code, "EADDRINUSE");
+    }
+    for (const fd of [first, ...further]) libc.close(fd);
+    const alone = openListeningSocket(libc, LOOPBACK, SETTINGS);
+    assert.equal(sharesPort(libc, alone), false);
+    const place = localAddressOf(libc, alone);
+    const portSharing = "further";
+    const error = failureOf(() => openListeningSocket(libc, place, { ...SETTINGS, portSharing }));
+    assert.equal(error.code, "EADDRINUSE");
+    libc.close(alone);
   });
 
   it("leave no descriptor behind when they fail", () => {

@@ -4,13 +4,15 @@
  */
 import type { GatewayProcess } from "./gateway-process.ts";
 
+export type StandIn = Pick<GatewayProcess, "isAccepting" | "ask">;
+
 export class StandIns {
-  readonly #processes: readonly (GatewayProcess | null)[];
+  readonly #processes: readonly (StandIn | null)[];
   /** Of each gateway that is gone, who stands in for it; null where nobody does yet. */
-  readonly #standIns = new Map<number, GatewayProcess | null>();
+  readonly #standIns = new Map<number, StandIn | null>();
 
   /** @param processes by index; whoever is gone is null, and whoever owns the list changes it */
-  constructor(processes: readonly (GatewayProcess | null)[]) {
+  constructor(processes: readonly (StandIn | null)[]) {
     this.#processes = processes;
   }
 
@@ -40,7 +42,7 @@ export class StandIns {
     }
   }
 
-  #nextOf(owner: number): GatewayProcess | null {
+  #nextOf(owner: number): StandIn | null {
     const count = this.#processes.length;
     for (let step = 1; step < count; step++) {
       const candidate = this.#processes[(owner + step) % count] ?? null;
