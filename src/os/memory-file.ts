@@ -18,12 +18,17 @@ export class MemoryFile {
    *   where it is another file
    */
   static open(pid: number, descriptor: number, name: string): MemoryFile {
-    const fd = openSync(`/proc/${pid}/fd/${descriptor}`, "r+");
-    if (readlinkSync(`/proc/self/fd/${fd}`) === `/memfd:${name} (deleted)`) {
-      return new MemoryFile(fd);
+    const path = `/proc/${pid}/fd/${descriptor}`;
+    // Looked at before as well: to open another file, such as a device, may do something to it.
+    requireName(path, name);
+    const fd = openSync(path, "r+");
+    try {
+      requireName(`/proc/self/fd/${fd}`, name);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
     }
-    closeSync(fd);
-    throw Object.assign(new Error("it is another file"), { code: "ENXIO" });
+    return new MemoryFile(fd);
   }
 
   get lengthBytes(): number {
@@ -43,4 +48,9 @@ export class MemoryFile {
   close(): void {
     closeSync(this.#fd);
   }
+}
+
+function requireName(path: string, name: string): void {
+  if (readlinkSync(path) === `/memfd:${name} (deleted)`) return;
+  throw Object.assign(new Error("it is another file"), { code: "ENXIO" });
 }

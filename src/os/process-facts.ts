@@ -52,6 +52,21 @@ export function parseStat(line: string): ProcessFacts | null {
 }
 
 /**
+ * Whether a process has a handler for a signal, which may else end it.
+ *
+ * @returns null where there is no such process, or the system does not tell
+ */
+export function catchesSignal(pid: number, signal: number): boolean | null {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "latin1");
+    const [, mask] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status) ?? [];
+    return mask === undefined ? null : ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
+  } catch {
+    return null;
+  }
+}
+
+/**
  * PIDs of a process's children, zombies among them. A child belongs to the thread that has forked
  * it.
  *

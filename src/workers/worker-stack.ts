@@ -7,6 +7,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { MemoryFile } from "../os/memory-file.ts";
+import { catchesSignal } from "../os/process-facts.ts";
 
 /** Where a worker writes its stacks when it is asked. */
 export interface StackPlace {
@@ -60,6 +61,10 @@ async function ask(
   { signal, descriptor }: StackPlace,
   sendSignal: (signal: number) => void,
 ): Promise<StackAnswer> {
+  // To be looked at must end nobody: without a handler that is what such a signal does.
+  if (catchesSignal(pid, signal) === false) {
+    return refused(`the application has left worker ${pid} without a handler for signal ${signal}`);
+  }
   let file: MemoryFile;
   try {
     file = MemoryFile.open(pid, descriptor, FILE_NAME);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants } from "node:os";
 import { after, test } from "node:test";
-import { childrenOf, parseStat, processFacts } from "../../src/os/process-facts.ts";
+import { catchesSignal, childrenOf, parseStat, processFacts } from "../../src/os/process-facts.ts";
 
 test("this process is one that runs, and a child of its parent", () => {
   const facts = processFacts(process.pid);
@@ -25,7 +26,20 @@ test("a child is its parent's, younger, and listed there", async () => {
   assert.ok(its.startedMs >= own.startedMs);
 });
 
+test("which signals a process handles is told", async () => {
+  const { SIGTERM, SIGWINCH } = constants.signals;
+  const child = spawn("sleep", ["60"]);
+  after(() => child.kill("SIGKILL"));
+  await once(child, "spawn");
+  assert.equal(catchesSignal(child.pid ?? 0, SIGTERM), false);
+  const handler = (): void => {};
+  process.on("SIGWINCH", handler);
+  assert.equal(catchesSignal(process.pid, SIGWINCH), true);
+  process.off("SIGWINCH", handler);
+});
+
 test("of what is no process nothing is told", () => {
+  assert.equal(catchesSignal(2 ** 22 + 1, 15), null);
   assert.equal(processFacts(2 ** 22 + 1), null);
   assert.deepEqual(childrenOf(2 ** 22 + 1), []);
 });

@@ -6,7 +6,8 @@ import { after, before, test } from "node:test";
 import { askStack } from "../../src/workers/worker-stack.ts";
 
 const PLAYED = `
-import fcntl, os, sys
+import fcntl, os, signal, sys
+signal.signal(61, lambda *_: None)
 files = [os.memfd_create(name) for name in ("portico-stacks", "another")]
 for file in files:
     fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)
@@ -75,6 +76,16 @@ test("where nothing comes, it says so", async () => {
   const answer = await askStack(pid, { signal: SIGNAL, descriptor: own }, () => {});
   assert.ok(answer.kind === "refused");
   assert.match(answer.why, /^worker \d+ did not come to it within 2 s/);
+});
+
+test("one that has no handler for the signal is not sent it", async () => {
+  const unused = SIGNAL - 1;
+  const place = { signal: unused, descriptor: own };
+  const answer = await askStack(pid, place, () => assert.fail("sent"));
+  assert.deepEqual(answer, {
+    kind: "refused",
+    why: `the application has left worker ${pid} without a handler for signal ${unused}`,
+  });
 });
 
 test("another file, and none, is not read, and nobody is sent a signal", async () => {
