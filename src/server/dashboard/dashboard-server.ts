@@ -80,7 +80,7 @@ export class DashboardServer {
     this.#log = log;
     const { token, clock, observed } = settings;
     this.#gate = token === null ? null : new TokenGate(token, clock);
-    this.#feed = new EventFeed(observed, token !== null);
+    this.#feed = new EventFeed(observed, token !== null, (error) => this.#reportBroken(error));
     const command = (name: string): Route => ({
       method: "POST",
       needsToken: true,
@@ -127,12 +127,16 @@ export class DashboardServer {
       if (target === null) refuse(response, 400, "that is no path");
       else await this.#route(target.pathname, request, response);
     } catch (error) {
-      this.#log.error("the live page's server broke", {
-        cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
+      this.#reportBroken(error);
       if (response.headersSent) response.destroy();
       else refuse(response, 500, "that broke; the error log says how");
     }
+  }
+
+  #reportBroken(error: unknown): void {
+    this.#log.error("the live page's server broke", {
+      cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
   }
 
   async #route(target: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

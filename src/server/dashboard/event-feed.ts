@@ -42,11 +42,17 @@ const MISSED_MAX = 30;
 export class EventFeed {
   readonly #observed: Observed;
   readonly #welcome: Welcome;
+  readonly #onBroken: (error: unknown) => void;
   readonly #watches = new Map<Viewer, Watch>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(observed: Observed, allowsActions: boolean) {
+  /**
+   * @param onBroken takes what is thrown while a snapshot is made, of a mistake of ours: whoever
+   *   looks on is sent away then, and the gateway goes on
+   */
+  constructor(observed: Observed, allowsActions: boolean, onBroken: (error: unknown) => void) {
     this.#observed = observed;
+    this.#onBroken = onBroken;
     this.#welcome = { actions: allowsActions, intervalMs: INTERVAL_MS };
   }
 
@@ -64,7 +70,7 @@ export class EventFeed {
     this.#watches.set(viewer, watch);
     viewer.write(frame("welcome", this.#welcome));
     this.#sendTo(new Map([[viewer, watch]]));
-    this.#timer ??= setInterval(() => this.#sendTo(this.#watches), INTERVAL_MS).unref();
+    this.#timer ??= setInterval(() => this.#sendToAll(), INTERVAL_MS).unref();
   }
 
   remove(viewer: Viewer): void {
@@ -78,6 +84,15 @@ export class EventFeed {
     for (const viewer of this.#watches.keys()) {
       viewer.end();
       this.remove(viewer);
+    }
+  }
+
+  #sendToAll(): void {
+    try {
+      this.#sendTo(this.#watches);
+    } catch (error) {
+      this.#onBroken(error);
+      this.close();
     }
   }
 

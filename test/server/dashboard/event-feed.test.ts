@@ -44,6 +44,7 @@ function pointsOf(event: { readonly data: unknown } | undefined): readonly Traff
 describe("the events of the live page", () => {
   let observed: PlayedObserved;
   let feed: EventFeed;
+  const broken: unknown[] = [];
   const pass = (ms: number): void => {
     observed.nowMs += ms;
     mock.timers.tick(ms);
@@ -52,7 +53,8 @@ describe("the events of the live page", () => {
   beforeEach(() => {
     mock.timers.enable({ apis: ["setInterval"] });
     observed = new PlayedObserved(BEGIN_MS);
-    feed = new EventFeed(observed, true);
+    broken.length = 0;
+    feed = new EventFeed(observed, true, (error) => broken.push(error));
   });
   afterEach(() => {
     feed.close();
@@ -135,6 +137,20 @@ describe("the events of the live page", () => {
     feed.close();
     assert.deepEqual(new Set(viewers.map(({ state }) => state)), new Set(["ended"]));
     assert.ok(!feed.isFull);
+  });
+
+  test("end where a snapshot cannot be made, and the process goes on", () => {
+    const viewer = new FakeViewer();
+    feed.add(viewer);
+    const mistake = new Error("played");
+    mock.method(observed, "snapshot", () => {
+      throw mistake;
+    });
+    pass(1_000);
+    assert.deepEqual(broken, [mistake]);
+    assert.equal(viewer.state, "ended");
+    pass(1_000);
+    assert.equal(broken.length, 1);
   });
 
   test("hold whatever clients write inside of their lines", () => {
