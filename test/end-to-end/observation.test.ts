@@ -327,6 +327,9 @@ describe("portico top, where there is no terminal", () => {
   test("says that there is no portico, with status 5", async () => {
     const end = await runPortico(["top", "--control-socket", path.join(place, "none.sock")]);
     assert.equal(end.status, 5);
-    assert.match(end.stderr, /^portico: top: \S+none\.sock: nobody answers there\n$/);
+    assert.match(
+      end.stderr,
+      /^portico: no portico is running there: nobody answers at \S+none\.sock\n$/,
+    );
   });
 });
