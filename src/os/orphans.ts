@@ -7,8 +7,9 @@
  * been a zombie at two looks in a row is reaped: Node reaps a child of its own before the loop
  * turns once, and between two looks it turns.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { type Libc, systemLibraries } from "./libc.ts";
+import { childrenOf, processFacts } from "./process-facts.ts";
 
 /** What this needs of a system; a test brings its own. */
 export interface ProcessTable {
@@ -70,39 +71,21 @@ function isSubreaper(libc: Libc): boolean {
 
 /** By the kernel's list of each thread's children, or where it has none, by everybody's parent. */
 function childrenOfThisProcess(): number[] {
-  try {
-    return readdirSync("/proc/self/task").flatMap((thread) =>
-      numbersIn(readFileSync(`/proc/self/task/${thread}/children`, "latin1").split(" ")),
-    );
-  } catch {
-    return numbersIn(readProcessList()).filter((pid) => statOf(pid)?.[1] === String(process.pid));
-  }
+  const { pid: own } = process;
+  if (existsSync(`/proc/${own}/task/${own}/children`)) return childrenOf(own);
+  return readProcessList().filter((pid) => processFacts(pid)?.ppid === own);
 }
 
-function readProcessList(): string[] {
+function readProcessList(): number[] {
   try {
-    return readdirSync("/proc");
+    return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
   } catch {
     return [];
   }
 }
 
-function numbersIn(words: readonly string[]): number[] {
-  return words.filter((word) => /^\d+$/.test(word)).map(Number);
-}
-
-/** When it was started, in ticks since boot: field 22 of proc_pid_stat(5). */
+/** When it was started. */
 function zombieMark(pid: number): string | null {
-  const stat = statOf(pid);
-  return stat?.[0] === "Z" ? (stat[19] ?? "") : null;
-}
-
-/** The fields behind the program's name, which may hold anything: state, parent, ... */
-function statOf(pid: number): string[] | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return null;
-  }
+  const facts = processFacts(pid);
+  return facts?.state === "Z" ? String(facts.startedMs) : null;
 }

@@ -80,6 +80,18 @@ export function converse(
   return { end, closed: closed.promise, close: () => void socket.destroy() };
 }
 
+/** Connects, asks for what is answered at once, and closes the connection. Never rejects. */
+export async function askOnce(
+  path: string,
+  request: ControlRequest,
+  boundMs: number,
+): Promise<ConversationEnd> {
+  const conversation = converse(path, request, boundMs, () => {});
+  const end = await conversation.end;
+  conversation.close();
+  return end;
+}
+
 function whyUnconnected(code: string | undefined): ConversationEnd {
   if (code === "ENOENT" || code === "ECONNREFUSED") return { kind: "nobody" };
   if (code === "EACCES" || code === "EPERM") {

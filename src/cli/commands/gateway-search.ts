@@ -13,7 +13,7 @@ import {
   type Viewer,
 } from "../../server/control/control-place.ts";
 import type { CommandArguments } from "./command-arguments.ts";
-import { converse } from "./control-client.ts";
+import { askOnce } from "./control-client.ts";
 
 /** What each of several gets to say what it is. */
 const INTRODUCTION_TIMEOUT_MS = 2_000;
@@ -92,9 +92,7 @@ async function onlyGateway(folders: readonly string[]): Promise<MeantGateway> {
 /** @returns null where nobody answers there any more */
 async function introduce(socket: FoundSocket): Promise<Introduced | null> {
   const request = { command: "status", arguments: {} };
-  const conversation = converse(socket.path, request, INTRODUCTION_TIMEOUT_MS, () => {});
-  const end = await conversation.end;
-  conversation.close();
+  const end = await askOnce(socket.path, request, INTRODUCTION_TIMEOUT_MS);
   if (end.kind === "nobody") return null;
   const name = `PID ${socket.pid}`;
   if (end.kind !== "answered" || end.answer.kind !== "done") {

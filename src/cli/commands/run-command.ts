@@ -2,27 +2,22 @@
  * Carries a command for a running portico out: asks over the control socket, prints what is
  * answered, and says with which status to exit.
  */
-import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { EXIT_STATUS, type ExitStatus } from "../../base/errors.ts";
 import { escapeAndCutForLog, escapeForLog } from "../../base/escape.ts";
 import { detailLines } from "../../base/log.ts";
+import { processFacts } from "../../os/process-facts.ts";
 import { isRunning, type Viewer } from "../../server/control/control-place.ts";
 import { asciiJson, type ControlAnswer } from "../../server/control/control-protocol.ts";
 import type { GatewayStatus } from "../../server/gateway-status.ts";
 import type { CommandArguments } from "./command-arguments.ts";
+import type { CommandOutput } from "./command-output.ts";
 import type { CommandRecord } from "./command-records.ts";
 import { type Conversation, converse } from "./control-client.ts";
 import { nobodyThere } from "./conversation-end.ts";
 import { findGateway, type MeantGateway } from "./gateway-search.ts";
 import { runStack } from "./stack-command.ts";
 import { duration, statusReport } from "./status-report.ts";
-
-/** Where lines go; each is given with its end. */
-export interface CommandOutput {
-  out(text: string): void;
-  complain(text: string): void;
-}
 
 type Facts = Readonly<Record<string, unknown>>;
 
@@ -184,12 +179,7 @@ async function waitUntilGone(pid: number): Promise<void> {
   }
 }
 
-/** Ended, and not yet taken note of by its parent; by proc(5). */
+/** Ended, and not yet taken note of by its parent. */
 function isZombie(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
-  } catch {
-    return false;
-  }
+  return processFacts(pid)?.state === "Z";
 }

@@ -7,16 +7,11 @@ import { detailLines } from "../../base/log.ts";
 import { asciiJson } from "../../server/control/control-protocol.ts";
 import type { GatewayStatus } from "../../server/gateway-status.ts";
 import type { WorkerStatus } from "../../workers/supervisor-status.ts";
-import { converse } from "./control-client.ts";
+import type { CommandOutput } from "./command-output.ts";
+import { askOnce } from "./control-client.ts";
 import { conversationEndText, nobodyThere } from "./conversation-end.ts";
 import type { MeantGateway } from "./gateway-search.ts";
 import { duration } from "./status-report.ts";
-
-/** Where lines go; each is given with its end. */
-interface Output {
-  out(text: string): void;
-  complain(text: string): void;
-}
 
 export interface AskedStack {
   readonly pid: number;
@@ -35,9 +30,7 @@ const WHY_MAX_CHARS = 1_000;
 /** Of one worker. Never rejects: who cannot be asked has a reason. */
 export async function stackOf(gateway: MeantGateway, pid: number): Promise<AskedStack> {
   const request = { command: "stack", arguments: { pid } };
-  const conversation = converse(gateway.path, request, ANSWER_MAX_MS, () => {});
-  const end = await conversation.end;
-  conversation.close();
+  const end = await askOnce(gateway.path, request, ANSWER_MAX_MS);
   if (end.kind !== "answered") return { pid, text: null, why: conversationEndText(end) };
   const { answer } = end;
   if (answer.kind === "failed" || answer.kind === "refused") {
@@ -53,7 +46,7 @@ export async function runStack(
   gateway: MeantGateway,
   pid: number | null,
   json: boolean,
-  output: Output,
+  output: CommandOutput,
 ): Promise<ExitStatus> {
   const workers = await workersOf(gateway);
   if (workers === null) {
@@ -78,9 +71,7 @@ export async function runStack(
 /** @returns why not, as text; null where nobody answers */
 async function workersOf(gateway: MeantGateway): Promise<WorkerStatus[] | string | null> {
   const request = { command: "status", arguments: {} };
-  const conversation = converse(gateway.path, request, ANSWER_MAX_MS, () => {});
-  const end = await conversation.end;
-  conversation.close();
+  const end = await askOnce(gateway.path, request, ANSWER_MAX_MS);
   if (end.kind === "nobody") return null;
   if (end.kind !== "answered") return `${gateway.name}: ${conversationEndText(end)}`;
   if (end.answer.kind !== "done") return `${gateway.name} does not say which workers it has`;
@@ -88,7 +79,7 @@ async function workersOf(gateway: MeantGateway): Promise<WorkerStatus[] | string
   return generations.flatMap(({ workers }) => [...workers]);
 }
 
-function print(stack: AskedStack, workers: readonly WorkerStatus[], output: Output): void {
+function print(stack: AskedStack, workers: readonly WorkerStatus[], output: CommandOutput): void {
   const { pid, text, why } = stack;
   if (text === null) {
     output.complain(`portico: stack: ${escapeAndCutForLog(why ?? "", WHY_MAX_CHARS)}\n`);

@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { EXIT_STATUS, type ExitStatus, OperatorError } from "../../base/errors.ts";
 import type { ObservedMoment } from "../../server/control/observe-command.ts";
 import type { TrafficPoint } from "../../server/observation/snapshot.ts";
-import { type Conversation, type ConversationEnd, converse } from "./control-client.ts";
+import { askOnce, type Conversation, type ConversationEnd, converse } from "./control-client.ts";
 import type { MeantGateway } from "./gateway-search.ts";
 import { stackOf } from "./stack-command.ts";
 import type { ScreenStyle } from "./top-line.ts";
@@ -216,9 +216,7 @@ export class TopSession {
 /** Whether somebody answers there. */
 async function isThere({ path }: MeantGateway): Promise<boolean> {
   const request = { command: "status", arguments: {} };
-  const conversation = converse(path, request, ANSWER_MAX_MS, () => {});
-  const end = await conversation.end;
-  conversation.close();
+  const end = await askOnce(path, request, ANSWER_MAX_MS);
   return end.kind === "answered";
 }
 

@@ -12,7 +12,7 @@ import {
   type Viewer,
 } from "../../server/control/control-place.ts";
 import type { GatewayStatus } from "../../server/gateway-status.ts";
-import { converse } from "../commands/control-client.ts";
+import { askOnce } from "../commands/control-client.ts";
 
 /** A portico at one moment. */
 export interface ServerMoment {
@@ -102,9 +102,7 @@ export function serverSide(before: ServerMoment, after: ServerMoment): ServerSid
 
 async function look(path: FoundSocket["path"]): Promise<ServerMoment | null> {
   const request = { command: "status", arguments: {} };
-  const conversation = converse(path, request, ANSWER_TIMEOUT_MS, () => {});
-  const end = await conversation.end;
-  conversation.close();
+  const end = await askOnce(path, request, ANSWER_TIMEOUT_MS);
   if (end.kind !== "answered" || end.answer.kind !== "done") return null;
   const status = end.answer.result as GatewayStatus;
   const pids = [status.pid, ...workersOf(status).map(({ pid }) => pid)];
