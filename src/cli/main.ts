@@ -17,11 +17,11 @@ import { resolveOptions } from "../options/resolve.ts";
 import { workersForCpus } from "../os/cpu-count.ts";
 import { raiseDescriptorLimit } from "../os/descriptors.ts";
 import { realClock } from "../os/real-clock.ts";
-import { formatAddress } from "../os/socket-address.ts";
 import { openStandardError } from "../os/standard-error.ts";
 import type { AccessLog } from "../server/access-log/access-log.ts";
 import { Gateway } from "../server/gateway.ts";
 import { readOffer } from "../server/gateways/gateway-messages.ts";
+import { listeningUrl } from "../server/listening-url.ts";
 import { findPython, type PythonInterpreter } from "../workers/python-interpreter.ts";
 import { errorLogLevel, openAccessLog } from "./access-log-settings.ts";
 import { commandOf, parseCommandArguments } from "./commands/command-arguments.ts";
@@ -175,9 +175,7 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
     version: run.version,
     reference: run.reference,
     application,
-    addresses: listeners.map(({ address }) =>
-      address.family === "unix" ? formatAddress(address) : `http://${formatAddress(address)}`,
-    ),
+    addresses: listeners.map(({ address }) => listeningUrl(address)),
     dashboard: gateway.dashboard?.url ?? null,
     gatewayPid: process.pid,
     transport: transport.name,

@@ -8,6 +8,7 @@
  */
 import type { PendingAnswer } from "../handlers/handler.ts";
 import type { RequestHead } from "../http1/request-head.ts";
+import { CLIENT_CLOSED_REQUEST } from "./access-log/access-record.ts";
 import type { ExchangeRecord } from "./access-log/exchange-record.ts";
 import { RepeatedParts } from "./access-log/repeated-parts.ts";
 import type { ExchangeClock } from "./exchange-clock.ts";
@@ -30,8 +31,6 @@ export interface ExchangeLogging {
   readonly tracer: RequestTracer | null;
 }
 
-/** Of an exchange whose client went away before there was an answer; nginx has the same. */
-const CLIENT_CLOSED_REQUEST = 499;
 const US_PER_MS = 1_000;
 
 export class ExchangeLog {

@@ -12,7 +12,6 @@ import type { BindAddress } from "../net/bind-address.ts";
 import { DeadlineSweep } from "../net/deadlines.ts";
 import type { Listener, Transport } from "../net/transport.ts";
 import type { FileIdentity } from "../net/unix-socket-file.ts";
-import { formatAddress } from "../os/socket-address.ts";
 import type { CommonReload } from "../workers/common-reload.ts";
 import type { ReloadOutcome } from "../workers/supervisor-status.ts";
 import {
@@ -27,6 +26,7 @@ import type { Dashboard } from "./dashboard/dashboard.ts";
 import { Development, type DevelopmentSettings } from "./development/development.ts";
 import { type GatewayEvent, type GatewayState, nextGatewayState } from "./gateway-state.ts";
 import type { GatewayStatus } from "./gateway-status.ts";
+import { listeningUrl } from "./listening-url.ts";
 import { GatewayMetrics, type MetricsSettings } from "./observation/gateway-metrics.ts";
 import { Observation, type ObservedExchanges } from "./observation/observation.ts";
 import { Succession, type SuccessionSettings } from "./succession.ts";
@@ -270,9 +270,7 @@ export class Gateway {
       application: this.#settings.supervisor.generation.zygote.reference,
       startedAtMs: this.#startedAtMs,
       state: this.state,
-      addresses: listeners.map(({ address }) =>
-        address.family === "unix" ? formatAddress(address) : `http://${formatAddress(address)}`,
-      ),
+      addresses: listeners.map(({ address }) => listeningUrl(address)),
       connections: connectionCount,
       ...this.supervisor.status(),
     };

@@ -9,6 +9,9 @@ import type { RequestFailure } from "../failure-answer.ts";
 import type { ExchangeTrace } from "../traces/exchange-trace.ts";
 import type { RepeatedParts } from "./repeated-parts.ts";
 
+/** Status of an exchange whose client went away before an answer began; nginx has the same. */
+export const CLIENT_CLOSED_REQUEST = 499;
+
 export interface AccessRecord {
   /**
    * Kept as long as all this answers the same: `method`, `protocol`, `remoteHost`, `peerHost`,
@@ -27,7 +30,7 @@ export interface AccessRecord {
   readonly query: string | null;
   /** `HTTP/1.1` */
   readonly protocol: string;
-  /** 499 where the connection ended before an answer began, as with nginx. */
+  /** {@link CLIENT_CLOSED_REQUEST} where nobody got one. */
   readonly status: number;
   /**
    * Why the application did not answer; null where it did, or the gateway answers by a rule or a

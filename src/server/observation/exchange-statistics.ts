@@ -14,7 +14,7 @@
  *
  * Answers to health probes are in none of them, as in no access log.
  */
-import type { AccessRecord } from "../access-log/access-record.ts";
+import { type AccessRecord, CLIENT_CLOSED_REQUEST } from "../access-log/access-record.ts";
 import type { ExchangeListener } from "../exchange-listener.ts";
 import { FAILURES, type RequestFailure } from "../failure-answer.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
@@ -56,8 +56,6 @@ const CAUSE_INDEX: ReadonlyMap<ServerErrorCause, number> = /* @__PURE__ */ new M
 );
 const FIRST_CLASS = 2;
 const SERVER_ERROR = 500;
-/** As the access log has it: the connection ended before an answer began. */
-const CLIENT_CLOSED_REQUEST = 499;
 const US_PER_MS = 1_000;
 
 export interface RequestCount {

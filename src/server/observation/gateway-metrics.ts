@@ -1,27 +1,29 @@
 /**
  * The metrics of a gateway: where they are told, and what they are read from.
  *
- * At an address of their own they have a server of their own, which is the gateway's own HTTP with
- * other bounds, and whose socket goes to a successor with the others. At a path they stand in front
- * of the application. Owns that choice; the text is `metrics-text.ts`.
+ * At an address of their own they have a server of their own (`metrics-server.ts`). At a path they
+ * stand in front of the application. One of several gateways tells them to its leader alone. Owns
+ * that choice; the text is `metrics-text.ts`.
  */
 import type { Clock } from "../../base/clock.ts";
-import { OperatorError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { RequestHandler } from "../../handlers/handler.ts";
 import type { BindAddress } from "../../net/bind-address.ts";
 import type { Listener, Transport } from "../../net/transport.ts";
 import { residentBytes } from "../../os/process-memory.ts";
 import { realClock } from "../../os/real-clock.ts";
-import { formatAddress } from "../../os/socket-address.ts";
 import { acceptQueue } from "../../os/tcp-info.ts";
 import type { RestartCounts } from "../../workers/worker-end.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
-import { HttpServer, type HttpServerSettings } from "../http-server.ts";
+import type { HttpServer } from "../http-server.ts";
+import { listeningUrl } from "../listening-url.ts";
 import type { ListeningPlace } from "../takeover.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import type { ExchangeStatistics } from "./exchange-statistics.ts";
+import { tellAll } from "./metric-families.ts";
+import type { ToldFamily } from "./metric-family.ts";
 import { MetricsHandler } from "./metrics-handler.ts";
+import { type MetricsHttpSettings, MetricsServer } from "./metrics-server.ts";
 import type {
   AcceptQueueFigures,
   MetricsReading,
@@ -35,10 +37,15 @@ export type MetricsPlace =
   | { readonly kind: "path"; readonly path: string }
   | { readonly kind: "address"; readonly bind: BindAddress };
 
-export interface MetricsSettings {
-  readonly place: MetricsPlace;
-  readonly makeText: (source: MetricsSource) => MetricsText;
-}
+/** Makes a text of what is told whenever one is wanted. */
+export type MakeMetricsText = (
+  tell: () => readonly ToldFamily[] | Promise<readonly ToldFamily[]>,
+) => MetricsText;
+
+export type MetricsSettings =
+  | { readonly place: MetricsPlace; readonly makeText: MakeMetricsText }
+  /** The leader of several gateways asks for them. */
+  | { readonly place: { readonly kind: "leader" } };
 
 /** The part of the gateway that is measured. */
 export interface MeasuredGateway {
@@ -50,47 +57,31 @@ export interface MeasuredGateway {
   };
 }
 
-/** At an address of their own. */
-export const METRICS_PATH = "/metrics";
-
-/** Whoever scrapes has one connection, and seldom two. */
-const CONNECTIONS_MAX = 64;
-const BACKLOG = 64;
-/** From one scrape to the next it is a minute at most, mostly. */
-const KEEP_ALIVE_MS = 65_000;
-const HEADER_TIMEOUT_MS = 5_000;
-const CONTENT_MAX_BYTES = 0;
-
 export class GatewayMetrics implements MetricsSource {
   readonly #settings: MetricsSettings;
   readonly #gateway: MeasuredGateway;
   readonly #statistics: ExchangeStatistics;
-  readonly #text: MetricsText;
-  readonly #log: Log;
   readonly #clock: Clock;
   readonly #delay = new EventLoopDelay(() => realClock.nowMs());
   /** null where they have no address of their own. */
-  readonly #server: HttpServer | null;
+  readonly #server: MetricsServer | null;
 
   constructor(
     settings: MetricsSettings,
     gateway: MeasuredGateway,
     statistics: ExchangeStatistics,
     transport: Transport,
-    http: HttpServerSettings,
+    http: MetricsHttpSettings,
     log: Log,
     clock: Clock,
   ) {
     this.#settings = settings;
     this.#gateway = gateway;
     this.#statistics = statistics;
-    this.#log = log;
     this.#clock = clock;
-    this.#text = settings.makeText(this);
-    this.#server =
-      settings.place.kind === "address"
-        ? new HttpServer(transport, this.#at(METRICS_PATH, null), serverSettings(http), log, clock)
-        : null;
+    this.#server = null;
+    if (settings.place.kind !== "address") return;
+    const { place, makeText } = settings;
   }
 
   get routes(): readonly string[] {
@@ -202,15 +193,10 @@ function countByPhase(connections: HttpServer["connections"]): Readonly<Record<O
 function acceptQueueOf({ address, descriptor, effectiveBacklog }: Listener): AcceptQueueFigures {
   const queue = descriptor === null ? null : acceptQueue(descriptor);
   return {
-    address: addressText(address),
+    address: listeningUrl(address),
     queued: queue?.queued ?? null,
     queuedMax: queue?.queuedMax ?? effectiveBacklog,
   };
-}
-
-function addressText(address: Listener["address"]): string {
-  const text = formatAddress(address);
-  return address.family === "unix" ? text : `http://${text}`;
 }
 
 function memoryOf(pid: number | null): number | null {

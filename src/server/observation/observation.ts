@@ -10,11 +10,11 @@ import type { Clock } from "../../base/clock.ts";
 import type { Listener } from "../../net/transport.ts";
 import { countDescriptors, descriptorLimit } from "../../os/descriptors.ts";
 import { systemLibraries } from "../../os/libc.ts";
-import { formatAddress } from "../../os/socket-address.ts";
 import { acceptQueue } from "../../os/tcp-info.ts";
 import type { StackAnswer } from "../../workers/worker-stack.ts";
 import type { ServedConnection } from "../connection-context.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
+import { listeningUrl } from "../listening-url.ts";
 import { observeConnections } from "./busiest-connections.ts";
 import type { ExchangeStatistics } from "./exchange-statistics.ts";
 import { shownText } from "./observed-text.ts";
@@ -136,9 +136,8 @@ export class Observation implements Observed {
 
   #listener({ address, descriptor, effectiveBacklog }: Listener): ListenerSnapshot {
     const queue = descriptor === null ? null : acceptQueue(descriptor);
-    const text = formatAddress(address);
     return {
-      address: address.family === "unix" ? text : `http://${text}`,
+      address: listeningUrl(address),
       descriptor,
       backlog: this.#backlog,
       effectiveBacklog: queue?.queuedMax ?? effectiveBacklog,

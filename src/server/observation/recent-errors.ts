@@ -2,15 +2,13 @@
  * The last answers of 500 and more, and requests that got none: hears of each exchange when it is
  * over, and keeps a few.
  */
-import type { AccessRecord } from "../access-log/access-record.ts";
+import { type AccessRecord, CLIENT_CLOSED_REQUEST } from "../access-log/access-record.ts";
 import type { ExchangeListener } from "../exchange-listener.ts";
 import { shownText } from "./observed-text.ts";
 import type { ErrorSnapshot } from "./snapshot.ts";
 
 const KEPT_MAX = 50;
 const SERVER_ERROR_MIN = 500;
-/** As the access log has it: the client went away before there was an answer. */
-const CLIENT_CLOSED_REQUEST = 499;
 const US_PER_MS = 1_000;
 
 export class RecentErrors implements ExchangeListener {

@@ -12,7 +12,7 @@ import type { Attributes, HrTime, Link, SpanContext } from "@opentelemetry/api";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
 import { parseAuthority } from "../../http/authority.ts";
 import type { TraceParent } from "../../http/trace-context.ts";
-import type { AccessRecord } from "../access-log/access-record.ts";
+import { type AccessRecord, CLIENT_CLOSED_REQUEST } from "../access-log/access-record.ts";
 import type { ExchangeTrace } from "./exchange-trace.ts";
 
 /** What all spans have in common. */
@@ -32,8 +32,6 @@ export interface SpanOrigin {
 const SAMPLED = 1;
 const NOT_SAMPLED = 0;
 const SERVER_ERROR_MIN = 500;
-/** The access log's status of an exchange whose client went away, which no client ever sees. */
-const CLIENT_CLOSED_REQUEST = 499;
 /** Characters of a text from a client. A collector may take little in one message. */
 export const TEXT_LENGTH_MAX = 1_024;
 const US_PER_MS = 1_000;

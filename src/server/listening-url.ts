@@ -1,0 +1,10 @@
+/**
+ * What a person is told of an address that clients come to.
+ */
+import { formatAddress, type SocketAddress } from "../os/socket-address.ts";
+
+/** `http://127.0.0.1:8000`, `http://[::1]:8000`; `unix:/run/site.sock`, which is no URL. */
+export function listeningUrl(address: SocketAddress): string {
+  const text = formatAddress(address);
+  return address.family === "unix" ? text : `http://${text}`;
+}
