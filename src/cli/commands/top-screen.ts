@@ -64,12 +64,14 @@ export function renderTop(view: TopView, size: ScreenSize, style: ScreenStyle): 
 function headLines({ snapshot, history }: TopView, size: ScreenSize, style: ScreenStyle): Line[] {
   const { status, latest, descriptors, connections, processes, atMs } = snapshot;
   const zombies = processes.filter(({ systemState }) => systemState === "Z").length;
-  const phases = Object.entries(connections.byPhase).map(([phase, count]) => `${count} ${phase}`);
+  const phases = Object.entries(connections.byPhase).map(
+    ([phase, count]) => `${count} ${shown(phase)}`,
+  );
   const errors = latest?.serverErrors ?? 0;
   return [
     [
       span(`portico ${shown(status.version)}  ${shown(status.application)}`, "strong"),
-      span(`  ${status.state}`, status.state === "serving" ? "good" : "warning"),
+      span(`  ${shown(status.state)}`, status.state === "serving" ? "good" : "warning"),
       span(`  up ${briefDuration(atMs - status.startedAtMs)}`),
     ],
     [
@@ -220,7 +222,7 @@ function errorSection({ errors, atMs }: Snapshot): Section {
 function markSection({ marks, atMs }: Snapshot): Section {
   const cells = marks
     .toReversed()
-    .map(({ atMs: at, kind, text }) => [briefDuration(atMs - at), kind, shown(text)]);
+    .map(({ atMs: at, kind, text }) => [briefDuration(atMs - at), shown(kind), shown(text)]);
   const [heading = "", ...rows] = table([["AGO", "EVENT", "WHAT"], ...cells]);
   return {
     heading: [span(heading, "strong")],
