@@ -14,8 +14,8 @@ import { readAddress } from "./observation-settings.ts";
 
 /**
  * @returns null where none is wanted
- * @throws {OperatorError} exit status 2: others could reach it without a token, or it has one and
- *   no address
+ * @throws {OperatorError} exit status 2: the address is none, or others could reach it without a
+ *   token
  */
 export function dashboard(
   options: Options,

@@ -1,6 +1,6 @@
 /**
- * The clock of the machine. Whoever needs time is given a `Clock`; only the start of the program
- * names this one.
+ * The clock of the machine. Whoever keeps deadlines is given a `Clock`, which may be a patient one;
+ * this one is named by the start of the program, and where the machine itself is measured.
  */
 import type { Clock } from "../base/clock.ts";
 

@@ -19,7 +19,7 @@ const INTERVAL_MS = 1_000;
 export const SHOWN_MAX = 200;
 const SHOWN = 20;
 /** Fewer than there may be clients: somebody must be able to reload, or to stop. */
-export const OBSERVERS_MAX = 8;
+const OBSERVERS_MAX = 8;
 /** What a client that takes nothing gets, as one whose terminal is stopped. */
 const PATIENCE_MS = 60_000;
 const PID_MAX = 2 ** 31 - 1;
