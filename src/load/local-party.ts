@@ -16,7 +16,7 @@ export class LocalParty implements LoadParty {
   #closed = false;
 
   constructor(plan: LoadPlan) {
-    this.#connector = openConnector(throwLater);
+    this.#connector = openConnector();
     this.#run = new LoadRun(plan, this.#connector, () => realClock.nowMs());
   }
 
@@ -46,11 +46,4 @@ export class LocalParty implements LoadParty {
     this.#run.close();
     this.#connector.close();
   }
-}
-
-/** Makes an uncaught exception of a mistake of ours, where C code is not below. */
-function throwLater(error: unknown): void {
-  setImmediate(() => {
-    throw error;
-  });
 }

@@ -6,6 +6,7 @@ import type { Log } from "../base/log.ts";
 import { systemLibraries } from "../os/libc.ts";
 import { EpollTransport } from "./epoll-transport.ts";
 import { NodeTransport } from "./node-transport.ts";
+import { throwLater } from "./throw-later.ts";
 import type { Transport } from "./transport.ts";
 
 export type TransportChoice = "auto" | "epoll" | "node";
@@ -35,14 +36,4 @@ export function openTransport(choice: TransportChoice, log: Log): Transport {
   } catch (error) {
     return unavailable(error instanceof Error ? error.message : String(error));
   }
-}
-
-/**
- * Makes an uncaught exception of it, where C code is not below: whoever handles those ends the
- * program.
- */
-function throwLater(error: unknown): void {
-  setImmediate(() => {
-    throw error;
-  });
 }

@@ -157,9 +157,7 @@ function checkDescriptors({ connections, forks }: LoadArguments): void {
 
 async function addressOf({ place, url }: LoadTarget, timeoutMs: number): Promise<SocketAddress> {
   if (place.kind === "unix") return { family: "unix", path: place.path };
-  const connector = openConnector((error) => {
-    throw error;
-  });
+  const connector = openConnector();
   try {
     return await reachableAddress(connector, place.host, place.port, timeoutMs);
   } catch (error) {
