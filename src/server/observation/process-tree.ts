@@ -20,8 +20,10 @@ const BUSY_MAX = 64;
 const BUSY_TOTAL_MAX = 700;
 /** Of the processes that others have started, in all. */
 const OTHERS_MAX = 256;
-/** Processes that are asked for their children. */
-const PARENTS_MAX = 600;
+/** Processes that are asked for their children: a file to be read for each thread of theirs. */
+const PARENTS_MAX = 200;
+/** However many look on, they are asked about once a second: that costs more than all the rest. */
+const CHILDREN_KEPT_MS = 900;
 /** What is known of them beyond their parents is at most so deep. */
 const DEPTH_MAX = 8;
 /** A look that follows another so soon has the figures of that one: a tick is 10 ms long. */
@@ -48,6 +50,9 @@ interface Look {
 
 export class ProcessTree {
   readonly #source: ProcessSource;
+  /** As they were found last, by their parents. */
+  readonly #children = new Map<number, readonly number[]>();
+  #childrenKeptUntilMs = -Infinity;
   /** What shares are reckoned from. */
   #base: Look | null = null;
   /** As they were when there was a new base. */
@@ -62,8 +67,16 @@ export class ProcessTree {
    * @returns parents before their children
    */
   look(status: GatewayStatus, nowMs: number): ProcessSnapshot[] {
-    const gateway = this.#source.facts(status.pid);
-    const view = new View(this.#source, systemNowMs(this.#source, status, gateway));
+    if (nowMs >= this.#childrenKeptUntilMs) {
+      this.#children.clear();
+      this.#childrenKeptUntilMs = nowMs + CHILDREN_KEPT_MS;
+    }
+    const source: ProcessSource = {
+      facts: (pid) => this.#source.facts(pid),
+      children: (pid) => this.#childrenOf(pid),
+    };
+    const gateway = source.facts(status.pid);
+    const view = new View(source, systemNowMs(source, status, gateway));
     view.add(status.pid, gateway, {
       kind: "gateway",
       state: status.state,
@@ -77,6 +90,14 @@ export class ProcessTree {
       const share = this.#shares.get(view.keys[index] ?? "");
       return share === undefined ? found : { ...found, cpuShare: share };
     });
+  }
+
+  #childrenOf(pid: number): readonly number[] {
+    const known = this.#children.get(pid);
+    if (known !== undefined) return known;
+    const found = this.#source.children(pid);
+    this.#children.set(pid, found);
+    return found;
   }
 
   #reckonShares(view: View, nowMs: number): void {
@@ -161,7 +182,8 @@ class View {
     for (const child of this.#source.children(pid)) {
       if (this.#seen.has(child)) continue;
       const facts = this.#source.facts(child);
-      if (facts === null) continue;
+      // Since it was found, its number may have become that of somebody else's child.
+      if (facts?.ppid !== pid) continue;
       if (this.#others >= OTHERS_MAX) return;
       this.#others++;
       this.add(child, facts, { kind: "other", generation });

@@ -81,6 +81,21 @@ test("what a worker has started is its child, and so on; a zombie is one", () =>
   );
 });
 
+test("children are looked for once a second, and what has their number meanwhile is none", () => {
+  put(5000, 4713, { name: "sh" });
+  const looked = tree();
+  const others = (nowMs: number): number[] =>
+    looked
+      .look(BUSY, nowMs)
+      .filter(({ kind }) => kind === "other")
+      .map(({ pid }) => pid);
+  assert.deepEqual(others(0), [5000]);
+  put(5000, 1, { name: "else" });
+  put(5001, 4713, { name: "sh" });
+  assert.deepEqual(others(200), []);
+  assert.deepEqual(others(1_000), [5001]);
+});
+
 test("what an application starts without end is listed up to a bound", () => {
   for (let pid = 10_000; pid < 12_000; pid++) put(pid, 4713);
   assert.ok(tree().look(BUSY, 0).length < 300);
