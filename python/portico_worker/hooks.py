@@ -16,9 +16,9 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Callable
 
+from portico_worker.error_records import log, report
 from portico_worker.gunicorn_names import GUNICORN_HOOKS, GUNICORN_SETTINGS
 from portico_worker.loading import EXIT_MODULE_NOT_LOADED, LoadError, did_you_mean, raised
-from portico_worker.wsgi import log, write_error
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -134,7 +134,7 @@ class WorkerHooks:
                 try:
                     self._found[name](*arguments)
                 except Exception as error:
-                    write_error(describe(name, error))
+                    report(*describe(name, error))
                     raise
 
     def end(self) -> None:
@@ -153,14 +153,14 @@ def call(hook: Hook, *arguments: Any, ends: bool = False) -> None:
     except BaseException as error:
         if not (ends or isinstance(error, Exception)):
             raise
-        write_error(describe(getattr(hook, "__name__", "?"), error))
+        report(*describe(getattr(hook, "__name__", "?"), error))
 
 
-def describe(name: str, error: BaseException) -> str:
-    """The traceback without our own frame at its top."""
+def describe(name: str, error: BaseException) -> tuple[str, str]:
+    """What failed, and the traceback without our own frame at its top."""
     entry = error.__traceback__
     text = "".join(traceback.format_exception(type(error), error, entry and entry.tb_next))
-    return f"portico: error in the hook {name} (PID {os.getpid()})\n{text}"
+    return f"portico: error in the hook {name} (PID {os.getpid()})", text
 
 
 def with_fewer_arguments(hook: Hook) -> Hook:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from portico_worker import error_records
+
 PROCESS = "process"
 THREAD = "thread"
 REQUEST = "request"
@@ -29,6 +31,7 @@ class Start:
     max_rss_bytes: int | None = None
     report_files: bool = False
     error_log: str | None = None
+    log_format: str = error_records.TEXT
     # Files of the gateway's listening sockets, as {"path", "device", "inode"}.
     socket_files: list[dict[str, Any]] = field(default_factory=list)
     # The folder with the socket that workers connect to, where they are not handed descriptors.
@@ -51,6 +54,7 @@ class Start:
             "max_rss_bytes": message.get("maxRssBytes"),
             "report_files": message.get("reportFiles"),
             "error_log": message.get("errorLog"),
+            "log_format": message.get("logFormat"),
             "socket_files": message.get("socketFiles"),
             "link_folder": message.get("linkFolder"),
         }

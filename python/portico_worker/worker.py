@@ -19,6 +19,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Callable
 
 from portico_worker import content, error_log, wire
+from portico_worker.error_records import log, report
 from portico_worker.heads import HeadCache
 from portico_worker.loading import ASGI_ADVICE
 from portico_worker.wire import pack_address
@@ -27,8 +28,6 @@ from portico_worker.wsgi import (
     ELAPSED_MAX_US,
     Answer,
     Disconnected,
-    log,
-    write_error,
 )
 
 if TYPE_CHECKING:
@@ -271,9 +270,9 @@ class Worker:
         advice = ""
         if type(error) is TypeError and match_asgi_call(str(error)):
             advice = f"portico: the application is called as ASGI applications are; {ASGI_ADVICE}\n"
-        write_error(
-            f"error in application: {line} (worker PID {os.getpid()})\n"
-            f"{user_traceback(error)}{advice}"
+        report(
+            f"error in application: {line} (worker PID {os.getpid()})",
+            f"{user_traceback(error)}{advice}",
         )
 
     def _is_cancelled(self, slot: int, generation: int) -> bool:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from portico_worker import stack_dump, start, wire
+from portico_worker.error_records import log
 from portico_worker.worker import Worker
-from portico_worker.wsgi import log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

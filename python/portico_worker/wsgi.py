@@ -7,13 +7,13 @@ still there.
 
 from __future__ import annotations
 
-import sys
 from _thread import get_ident
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Callable
 
 from portico_worker import wire
+from portico_worker.error_records import log
 from portico_worker.heads import (
     INTERIM_ANSWERS_MAX,
     INTERIM_HEADS_MAX_BYTES,
@@ -390,17 +390,3 @@ def is_asynchronous(result: Any) -> bool:
     kind = type(result)
     awaited = hasattr(kind, "__await__") or hasattr(kind, "__aiter__")
     return awaited and not hasattr(kind, "__iter__")
-
-
-def log(message: str) -> None:
-    """One line on standard error, by one write, so that lines of several processes do not mix."""
-    write_error(f"portico: {message}\n")
-
-
-def write_error(text: str) -> None:
-    """Writes to standard error, whatever the application has made of it."""
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except Exception:  # noqa: BLE001 - there is nowhere left to say so
-        return

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from portico_worker import (
     error_log,
+    error_records,
     first_request,
     guardian,
     loading,
@@ -33,10 +34,10 @@ from portico_worker import (
     wire,
     worker_process,
 )
+from portico_worker.error_records import log
 from portico_worker.start import REQUEST, THREAD, Start
 from portico_worker.worker import base_environ
 from portico_worker.worker_process import Link, Program
-from portico_worker.wsgi import log
 
 if TYPE_CHECKING:
     from portico_worker.hooks import Hooks
@@ -63,6 +64,7 @@ def main(control_descriptor: int) -> None:
         signal.signal(number, ignore)
     zygote = Zygote(control)
     settings = Start.read(zygote.receive_start())
+    error_records.use_format(settings.log_format)
     zygote.socket_files = settings.socket_files
     if leads_group:
         # Where the system has no room for it, the start is better than its guard.

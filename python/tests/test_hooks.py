@@ -172,8 +172,8 @@ class Processes(ZygoteCase):
                 self.assertEqual(self.expect("exited")["status"], 1)
                 self.assertRegex(
                     self.stderr(),
-                    rf"portico: error in the hook {name} \(PID \d+\)\nTraceback [^\n]*\n"
-                    rf'  File "[^"]*fails\.py", line 1, in {name}\n',
+                    rf"portico: error in the hook {name} \(PID \d+\)\n    Traceback [^\n]*\n"
+                    rf'      File "[^"]*fails\.py", line 1, in {name}\n',
                 )
 
     def test_a_hook_that_fails_at_the_end_is_logged(self) -> None:
@@ -414,4 +414,6 @@ class Logger(unittest.TestCase):
                 raise ValueError("the reason")
             except ValueError:
                 logger.exception("failed")
-        self.assertTrue(errors.getvalue().startswith("portico: worker 7\nportico: failed\nTrace"))
+        self.assertTrue(
+            errors.getvalue().startswith("portico: worker 7\nportico: failed\n    Trace")
+        )

@@ -45,7 +45,7 @@ class Failing(unittest.TestCase):
             first,
             rf"error in application: PUT /a\n\x1b[2J\xe4?b=\r (worker PID {os.getpid()})",
         )
-        self.assertEqual(second, "Traceback (most recent call last):")
+        self.assertEqual(second, "    Traceback (most recent call last):")
         self.assertRegex(third, r'File ".*test_worker_failures\.py", line \d+, in application')
         self.assertNotIn("portico_worker", stderr)
         self.assertTrue(stderr.endswith("ValueError: the reason\n"))

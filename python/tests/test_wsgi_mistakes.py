@@ -68,7 +68,7 @@ class Mistakes(Case):
                 yield b"never"
 
         stderr = self.failure(application, "ValueError: too late", [HEAD, ABORT])
-        self.assertIn("in application\n    raise ValueError", stderr)
+        self.assertIn("in application\n        raise ValueError", stderr)
 
     def test_exc_info_is_raised_after_write(self) -> None:
         def application(environ: Environ, start_response: Any) -> Iterable[bytes]:

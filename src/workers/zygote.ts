@@ -5,6 +5,7 @@
 import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { EXIT_STATUS, type ExitStatus, OperatorError } from "../base/errors.ts";
+import type { LogFormat } from "../base/log.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
 import type { FileIdentity } from "../net/unix-socket-file.ts";
@@ -41,6 +42,8 @@ export interface ZygoteSettings {
   readonly reportFiles: boolean;
   /** Opened anew by path when it is told to; null where standard error goes elsewhere. */
   readonly errorLog: string | null;
+  /** Shape of what it and its workers say on standard error. */
+  readonly logFormat: LogFormat;
   readonly generation: number;
   /** Files of our listening sockets, which it removes if the gateway does not get to do so. */
   readonly socketFiles: readonly FileIdentity[];
@@ -146,6 +149,7 @@ export class Zygote implements ByteStreamHandler {
       maxRssBytes: settings.maxRssBytes,
       reportFiles: settings.reportFiles,
       errorLog: settings.errorLog,
+      logFormat: settings.logFormat,
       generation: settings.generation,
       socketFiles: settings.socketFiles,
       linkFolder: settings.linkFolder,

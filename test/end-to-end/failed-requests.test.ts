@@ -40,8 +40,22 @@ for (const transport of TRANSPORTS) {
         ids.add(id);
       }
       assert.equal(ids.size, cases.length);
-      const [, before = ""] = /([^\n]*)\nTraceback/.exec(server.stderr) ?? [];
+      const [, before = ""] = /([^\n]*)\n {4}Traceback/.exec(server.stderr) ?? [];
       assert.match(before, /GET \/raises\?q=1/, "the traceback names the same request line");
+    });
+
+    test("as JSON, the traceback is in a record as well", async () => {
+      const args = ["--workers", "1", "--log-format", "json"];
+      await using exercise = await startExercise(transport, args);
+      const { server, port } = exercise;
+      assert.equal((await rawRequest(port, get("/raises"))).status, 500);
+      await server.untilLogged(/"failure":"application-error"/);
+      const records = server.stderr
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { message: string; details?: string });
+      const record = records.find(({ message }) => message.includes("error in application: GET"));
+      assert.match(record?.details ?? "", /^Traceback [^]*ValueError: /);
     });
 
     test("one that succeeds has none", async () => {

@@ -67,6 +67,7 @@ function settingsOf(shape: Shape): SupervisorSettings {
         maxRssBytes: null,
         reportFiles: false,
         errorLog: null,
+        logFormat: "text",
         startTimeoutMs: START_TIMEOUT_MS,
       },
       life: {
