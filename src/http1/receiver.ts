@@ -9,22 +9,16 @@
 import { invariant } from "../base/errors.ts";
 import { ChunkedDecoder, type ChunkedLimits } from "./chunked.ts";
 import { EVENT, nextState, STATE, type State } from "./connection-state.ts";
+import { type ContentEvent, ContentView } from "./content-view.ts";
 import { CR, LF } from "./grammar.ts";
 import { HeadParser, type HeadLimits } from "./head-parser.ts";
 import type { RequestHead } from "./request-head.ts";
 import type { TrailerField } from "./trailer-section.ts";
+import { UnreadBytes } from "./unread-bytes.ts";
 import { violation } from "./violations.ts";
 
 /** The bounds of what one request may take. All are positive integers. */
 export interface RequestLimits extends HeadLimits, ChunkedLimits {}
-
-/** A piece of content: `bytes[start..end)`, valid until the next call. The object is used again. */
-export interface ContentEvent {
-  readonly kind: "content";
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
 
 /** The content is complete, if only an empty one. Follows each head. */
 export const END_OF_CONTENT = { kind: "end" } as const;
@@ -46,27 +40,13 @@ export type ReceiverEvent =
 /** Some clients end a content with an extra CRLF; this many are skipped (RFC 9112 section 2.2). */
 const EMPTY_LINES_MAX = 4;
 const NO_TRAILERS: readonly TrailerField[] = [];
-const NO_BYTES = /* @__PURE__ */ Buffer.alloc(0);
-
-class ContentView implements ContentEvent {
-  readonly kind = "content" as const;
-  bytes: Buffer = NO_BYTES;
-  start = 0;
-  end = 0;
-}
 
 export class RequestReceiver {
   readonly #limits: RequestLimits;
   readonly #parser: HeadParser;
   #state: State = STATE.idle;
-  #bytes: Buffer = NO_BYTES;
-  /**
-   * What is not consumed yet is `bytes[position..end)`; an unfinished head counts as not consumed.
-   */
-  #position = 0;
-  #end = 0;
-  /** Whether `bytes` is the caller's, who will use it again. */
-  #borrowed = false;
+  /** An unfinished head counts as not read. */
+  readonly #unread = new UnreadBytes();
   #inputEnded = false;
   #emptyLines = 0;
   /** Of the head that was complete last, until the next one is awaited. */
@@ -89,12 +69,12 @@ export class RequestReceiver {
    * answered.
    */
   get bufferedBytes(): number {
-    return this.#end - this.#position;
+    return this.#unread.length;
   }
 
   /** Between two requests, with nothing of the next one received. */
   get idle(): boolean {
-    return this.#state === STATE.idle && this.#position === this.#end;
+    return this.#state === STATE.idle && this.#unread.length === 0;
   }
 
   /**
@@ -137,15 +117,7 @@ export class RequestReceiver {
   receive(bytes: Buffer, end: number): void {
     if (this.#state === STATE.closed || end === 0) return;
     invariant(!this.#inputEnded, "no bytes follow the end of a connection's input");
-    if (this.#position === this.#end) {
-      this.#bytes = bytes;
-      this.#position = 0;
-      this.#end = end;
-      this.#borrowed = true;
-      return;
-    }
-    invariant(!this.#borrowed, "what was received before has been taken with next()");
-    this.#append(bytes, end);
+    this.#unread.receive(bytes, end);
   }
 
   /** The client has closed its sending half. What it sent before is still reported. */
@@ -168,7 +140,7 @@ export class RequestReceiver {
         return this.#nextContent();
       case STATE.awaitingResponse:
       case STATE.closing:
-        this.#keepRest();
+        this.#unread.keep();
         return PAUSED;
       case STATE.closed:
         return CLOSED;
@@ -185,7 +157,7 @@ export class RequestReceiver {
     if (!this.idle) return;
     this.#parser.forget();
     this.#chunked = null;
-    this.#content.bytes = NO_BYTES;
+    this.#content.forget();
   }
 
   /** The response is complete: the next request may be taken. */
@@ -193,16 +165,17 @@ export class RequestReceiver {
     this.#state = nextState(this.#state, EVENT.responseEnd);
     this.#emptyLines = 0;
     this.#method = null;
-    if (this.#state === STATE.closed) this.#dropRest();
+    if (this.#state === STATE.closed) this.#unread.drop();
   }
 
   #nextHead(): ReceiverEvent {
     try {
       if (this.#state === STATE.idle && !this.#skipEmptyLines()) return this.#awaitRequest();
-      const head = this.#parser.parse(this.#bytes, this.#position, this.#end);
+      const unread = this.#unread;
+      const head = this.#parser.parse(unread.bytes, unread.position, unread.end);
       if (head === null) {
         if (this.#inputEnded) throw violation("HEAD_INCOMPLETE");
-        this.#keepRest();
+        unread.keep();
         return NEED_DATA;
       }
       this.#beginContent(head);
@@ -216,25 +189,26 @@ export class RequestReceiver {
   #awaitRequest(): ReceiverEvent {
     if (this.#inputEnded) {
       this.#state = nextState(this.#state, EVENT.inputEnd);
-      this.#dropRest();
+      this.#unread.drop();
       return CLOSED;
     }
-    this.#keepRest();
+    this.#unread.keep();
     return NEED_DATA;
   }
 
   /** @returns whether a request line has begun */
   #skipEmptyLines(): boolean {
-    while (this.#position < this.#end) {
-      if (this.#bytes[this.#position] !== CR) {
+    const unread = this.#unread;
+    while (unread.length > 0) {
+      if (unread.bytes[unread.position] !== CR) {
         this.#state = nextState(this.#state, EVENT.bytes);
         return true;
       }
-      if (this.#position + 1 === this.#end) return false;
-      if (this.#bytes[this.#position + 1] !== LF) throw violation("BARE_CR");
+      if (unread.length === 1) return false;
+      if (unread.bytes[unread.position + 1] !== LF) throw violation("BARE_CR");
       this.#emptyLines++;
       if (this.#emptyLines > EMPTY_LINES_MAX) throw violation("EMPTY_LINES");
-      this.#position += 2;
+      unread.position += 2;
     }
     return false;
   }
@@ -253,7 +227,7 @@ export class RequestReceiver {
       this.#chunked ??= new ChunkedDecoder(this.#limits);
       this.#chunked.reset();
     }
-    this.#position += this.#parser.length;
+    this.#unread.position += this.#parser.length;
     this.#state = nextState(this.#state, EVENT.head);
   }
 
@@ -268,35 +242,27 @@ export class RequestReceiver {
 
   #nextOfLength(): ReceiverEvent {
     if (this.#remainingBytes === 0) return this.#endContent();
-    if (this.#position === this.#end) return this.#awaitContent();
-    const count = Math.min(this.#remainingBytes, this.#end - this.#position);
+    if (this.#unread.length === 0) return this.#awaitContent();
+    const count = Math.min(this.#remainingBytes, this.#unread.length);
     this.#remainingBytes -= count;
-    return this.#takeContent(count);
+    return this.#content.take(this.#unread, count);
   }
 
   #nextChunked(): ReceiverEvent {
     const decoder = this.#chunked;
     invariant(decoder !== null, "a chunked content has its decoder");
-    this.#position = decoder.skip(this.#bytes, this.#position, this.#end);
+    const unread = this.#unread;
+    unread.position = decoder.skip(unread.bytes, unread.position, unread.end);
     if (decoder.done) return this.#endContent();
-    if (this.#position === this.#end) return this.#awaitContent();
-    const count = Math.min(decoder.dataBytes, this.#end - this.#position);
+    if (this.#unread.length === 0) return this.#awaitContent();
+    const count = Math.min(decoder.dataBytes, this.#unread.length);
     decoder.consumeData(count);
-    return this.#takeContent(count);
-  }
-
-  #takeContent(count: number): ContentEvent {
-    const view = this.#content;
-    view.bytes = this.#bytes;
-    view.start = this.#position;
-    this.#position += count;
-    view.end = this.#position;
-    return view;
+    return this.#content.take(this.#unread, count);
   }
 
   #awaitContent(): typeof NEED_DATA {
     if (this.#inputEnded) throw violation("CONTENT_INCOMPLETE");
-    this.#keepRest();
+    this.#unread.keep();
     return NEED_DATA;
   }
 
@@ -308,43 +274,6 @@ export class RequestReceiver {
 
   #fail(): void {
     this.#state = nextState(this.#state, EVENT.violation);
-    this.#dropRest();
-  }
-
-  /** Copies what is not consumed into memory of our own, and lets go of what is. */
-  #keepRest(): void {
-    if (this.#position === this.#end) {
-      this.#dropRest();
-    } else if (this.#borrowed) {
-      const rest = Buffer.allocUnsafe(this.#end - this.#position);
-      this.#bytes.copy(rest, 0, this.#position, this.#end);
-      this.#adopt(rest, rest.length);
-    }
-  }
-
-  /**
-   * Adds to memory of our own; it grows by half, so that many small pieces are not copied over and
-   * over.
-   */
-  #append(bytes: Buffer, length: number): void {
-    const kept = this.#end - this.#position;
-    if (this.#end + length > this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.ceil((kept + length) * 1.5));
-      this.#bytes.copy(grown, 0, this.#position, this.#end);
-      this.#adopt(grown, kept);
-    }
-    bytes.copy(this.#bytes, this.#end, 0, length);
-    this.#end += length;
-  }
-
-  #adopt(bytes: Buffer, end: number): void {
-    this.#bytes = bytes;
-    this.#position = 0;
-    this.#end = end;
-    this.#borrowed = false;
-  }
-
-  #dropRest(): void {
-    this.#adopt(NO_BYTES, 0);
+    this.#unread.drop();
   }
 }

@@ -10,10 +10,12 @@
 import { invariant, ProtocolError } from "../base/errors.ts";
 import { isInterim } from "../http/status.ts";
 import { ChunkedDecoder, type ChunkedLimits } from "./chunked.ts";
-import { CLOSED, type ContentEvent, END_OF_CONTENT, NEED_DATA } from "./receiver.ts";
+import { type ContentEvent, ContentView } from "./content-view.ts";
+import { CLOSED, END_OF_CONTENT, NEED_DATA } from "./receiver.ts";
 import type { ResponseHead } from "./response-head.ts";
 import { ResponseHeadParser, type ResponseHeadLimits } from "./response-head-parser.ts";
 import { asBadResponse, badResponse } from "./response-violations.ts";
+import { UnreadBytes } from "./unread-bytes.ts";
 
 /** The bounds of what one response may take. All are positive integers. */
 export interface ResponseLimits extends ResponseHeadLimits, ChunkedLimits {
@@ -37,14 +39,6 @@ type State =
   | "closed";
 
 const SWITCHING_PROTOCOLS = 101;
-const NO_BYTES = /* @__PURE__ */ Buffer.alloc(0);
-
-class ContentView implements ContentEvent {
-  readonly kind = "content" as const;
-  bytes: Buffer = NO_BYTES;
-  start = 0;
-  end = 0;
-}
 
 export class ResponseReceiver {
   /** Interim responses (1xx) that came before answers, and were skipped. */
@@ -59,12 +53,7 @@ export class ResponseReceiver {
   #remainingBytes = 0;
   #chunked: ChunkedDecoder | null = null;
   #contentBytes = 0;
-  /** What is not consumed yet is `bytes[position..end)`. */
-  #bytes: Buffer = NO_BYTES;
-  #position = 0;
-  #end = 0;
-  /** Whether `bytes` is the caller's, who will use it again. */
-  #borrowed = false;
+  readonly #unread = new UnreadBytes();
   #inputEnded = false;
   #begun = false;
 
@@ -89,7 +78,7 @@ export class ResponseReceiver {
     this.#state = "head";
     this.#method = method;
     this.#interimOfAnswer = 0;
-    this.#begun = this.#position < this.#end;
+    this.#begun = this.#unread.length > 0;
   }
 
   /**
@@ -101,15 +90,7 @@ export class ResponseReceiver {
   receive(bytes: Buffer, end: number): void {
     if (this.#state === "closed" || end === 0) return;
     this.#begun = true;
-    if (this.#position === this.#end) {
-      this.#bytes = bytes;
-      this.#position = 0;
-      this.#end = end;
-      this.#borrowed = true;
-      return;
-    }
-    invariant(!this.#borrowed, "what was received before has been taken with next()");
-    this.#append(bytes, end);
+    this.#unread.receive(bytes, end);
   }
 
   /** The server has closed its sending half. What it sent before is still reported. */
@@ -144,17 +125,18 @@ export class ResponseReceiver {
   }
 
   #nextIdle(): ResponseEvent {
-    if (this.#position < this.#end) throw badResponse("UNSOLICITED");
+    if (this.#unread.length > 0) throw badResponse("UNSOLICITED");
     if (!this.#inputEnded) return NEED_DATA;
     this.#close();
     return CLOSED;
   }
 
   #nextHead(): ResponseEvent {
+    const unread = this.#unread;
     for (;;) {
-      const head = this.#parser.parse(this.#bytes, this.#position, this.#end, this.#method);
+      const head = this.#parser.parse(unread.bytes, unread.position, unread.end, this.#method);
       if (head === null) break;
-      this.#position += this.#parser.length;
+      unread.position += this.#parser.length;
       if (isInterim(head.status)) {
         this.#skipInterim(head);
         continue;
@@ -163,7 +145,7 @@ export class ResponseReceiver {
       return head;
     }
     if (this.#inputEnded) throw badResponse(this.#begun ? "HEAD_INCOMPLETE" : "NO_RESPONSE");
-    this.#keepRest();
+    unread.keep();
     return NEED_DATA;
   }
 
@@ -204,38 +186,30 @@ export class ResponseReceiver {
   }
 
   #nextOfLength(): ResponseEvent {
-    if (this.#position === this.#end) return this.#awaitContent();
-    const count = Math.min(this.#remainingBytes, this.#end - this.#position);
+    if (this.#unread.length === 0) return this.#awaitContent();
+    const count = Math.min(this.#remainingBytes, this.#unread.length);
     this.#remainingBytes -= count;
-    return this.#takeContent(count);
+    return this.#content.take(this.#unread, count);
   }
 
   #nextChunked(head: ResponseHead): ResponseEvent {
     const decoder = this.#chunked;
     invariant(decoder !== null, "a chunked content has its decoder");
-    this.#position = decoder.skip(this.#bytes, this.#position, this.#end);
+    const unread = this.#unread;
+    unread.position = decoder.skip(unread.bytes, unread.position, unread.end);
     if (decoder.done) return this.#endContent(head);
-    if (this.#position === this.#end) return this.#awaitContent();
-    const count = Math.min(decoder.dataBytes, this.#end - this.#position);
+    if (this.#unread.length === 0) return this.#awaitContent();
+    const count = Math.min(decoder.dataBytes, this.#unread.length);
     decoder.consumeData(count);
-    return this.#takeContent(count);
+    return this.#content.take(this.#unread, count);
   }
 
   #nextUntilClose(head: ResponseHead): ResponseEvent {
-    const count = this.#end - this.#position;
+    const count = this.#unread.length;
     if (count === 0) return this.#inputEnded ? this.#endContent(head) : NEED_DATA;
     this.#contentBytes += count;
     if (this.#contentBytes > this.#limits.bodyLimitBytes) throw badResponse("CONTENT_TOO_LARGE");
-    return this.#takeContent(count);
-  }
-
-  #takeContent(count: number): ContentEvent {
-    const view = this.#content;
-    view.bytes = this.#bytes;
-    view.start = this.#position;
-    this.#position += count;
-    view.end = this.#position;
-    return view;
+    return this.#content.take(this.#unread, count);
   }
 
   #awaitContent(): typeof NEED_DATA {
@@ -252,33 +226,6 @@ export class ResponseReceiver {
 
   #close(): void {
     this.#state = "closed";
-    this.#bytes = NO_BYTES;
-    this.#position = 0;
-    this.#end = 0;
-    this.#borrowed = false;
-  }
-
-  /** Copies what is left of the caller's memory: a part of a head. */
-  #keepRest(): void {
-    if (!this.#borrowed || this.#position === this.#end) return;
-    const rest = Buffer.from(this.#bytes.subarray(this.#position, this.#end));
-    this.#bytes = rest;
-    this.#position = 0;
-    this.#end = rest.length;
-    this.#borrowed = false;
-  }
-
-  /** Grows by half, so that many small pieces are not copied over and over. */
-  #append(bytes: Buffer, length: number): void {
-    const kept = this.#end - this.#position;
-    if (this.#end + length > this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.ceil((kept + length) * 1.5));
-      this.#bytes.copy(grown, 0, this.#position, this.#end);
-      this.#bytes = grown;
-      this.#position = 0;
-      this.#end = kept;
-    }
-    bytes.copy(this.#bytes, this.#end, 0, length);
-    this.#end += length;
+    this.#unread.drop();
   }
 }
