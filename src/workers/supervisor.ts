@@ -250,7 +250,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
 
   onWorkerLost({ number }: Generation, how: string, pid: number | null): void {
     if (this.#stopping) return;
-    const who = pid === null ? "a worker" : `worker ${pid}`;
+    const who = pid === null ? "a worker" : `worker PID ${pid}`;
     this.#changed("worker-lost", `${who} of generation ${number} ended ${how}`);
   }
 

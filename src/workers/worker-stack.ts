@@ -63,14 +63,16 @@ async function ask(
 ): Promise<StackAnswer> {
   // To be looked at must end nobody: without a handler that is what such a signal does.
   if (catchesSignal(pid, signal) === false) {
-    return refused(`the application has left worker ${pid} without a handler for signal ${signal}`);
+    return refused(
+      `the application has left worker PID ${pid} without a handler for signal ${signal}`,
+    );
   }
   let file: MemoryFile;
   try {
     file = MemoryFile.open(pid, descriptor, FILE_NAME);
   } catch (error) {
     const { code = String(error) } = error as NodeJS.ErrnoException;
-    return refused(`where worker ${pid} writes its stacks cannot be opened (${code})`);
+    return refused(`where worker PID ${pid} writes its stacks cannot be opened (${code})`);
   }
   try {
     file.empty();
@@ -79,8 +81,8 @@ async function ask(
     const length = file.lengthBytes;
     if (length === 0) {
       return refused(
-        `worker ${pid} did not come to it within ${WAIT_MAX_MS / 1000} s: it is stopped, or in a ` +
-          "system call that cannot be interrupted",
+        `worker PID ${pid} did not come to it within ${WAIT_MAX_MS / 1000} s: it is stopped, or ` +
+          "in a system call that cannot be interrupted",
       );
     }
     // A path may be anything; what is cut off at the bound is one character at most.

@@ -239,7 +239,7 @@ if (program !== null) {
       await visit();
       const hanging = fetch(`${server.origin}/hang?<i>`).catch(() => null);
       const row = page.locator("tr[data-kind=worker]", { hasText: "GET /hang?" });
-      await row.getByRole("button", { name: /^Python stack of worker \d+$/ }).click();
+      await row.getByRole("button", { name: /^Python stack of worker PID \d+$/ }).click();
       await page.locator("#stack-text", { hasText: "in hang_here" }).waitFor();
       await page.keyboard.press("Escape");
       await page.locator("#stack").waitFor({ state: "hidden" });

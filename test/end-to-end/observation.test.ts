@@ -170,7 +170,7 @@ test("a worker that is killed is marked, replaced, and leaves no zombie", async 
     moment.snapshot.marks.map(({ kind, text }) => [kind, text]),
     [
       ["started", "serves observed:app"],
-      ["worker-lost", `worker ${worker?.pid} of generation 1 ended by SIGKILL`],
+      ["worker-lost", `worker PID ${worker?.pid} of generation 1 ended by SIGKILL`],
     ],
   );
   await observeUntil(socket, "no zombie", ({ snapshot }) =>
@@ -277,7 +277,7 @@ describe("the stack of a worker", () => {
     const { kind, why } = await ask(socket, "stack", { pid });
     process.kill(pid, "SIGCONT");
     assert.equal(kind, "failed");
-    assert.match(why ?? "", /^worker \d+ did not come to it within 2 s: it is stopped/);
+    assert.match(why ?? "", /^worker PID \d+ did not come to it within 2 s: it is stopped/);
     assert.equal((await rawRequest(server.port, get("/"))).text, "hello");
   });
 

@@ -75,7 +75,7 @@ test("very much of it is cut", async () => {
 test("where nothing comes, it says so", async () => {
   const answer = await askStack(pid, { signal: SIGNAL, descriptor: own }, () => {});
   assert.ok(answer.kind === "refused");
-  assert.match(answer.why, /^worker \d+ did not come to it within 2 s/);
+  assert.match(answer.why, /^worker PID \d+ did not come to it within 2 s/);
 });
 
 test("one that has no handler for the signal is not sent it", async () => {
@@ -84,7 +84,7 @@ test("one that has no handler for the signal is not sent it", async () => {
   const answer = await askStack(pid, place, () => assert.fail("sent"));
   assert.deepEqual(answer, {
     kind: "refused",
-    why: `the application has left worker ${pid} without a handler for signal ${unused}`,
+    why: `the application has left worker PID ${pid} without a handler for signal ${unused}`,
   });
 });
 
@@ -97,7 +97,7 @@ test("another file, and none, is not read, and nobody is sent a signal", async (
     const answer = await askStack(of, { signal: SIGNAL, descriptor }, () => assert.fail("sent"));
     assert.deepEqual(answer, {
       kind: "refused",
-      why: `where worker ${of} writes its stacks cannot be opened (${code})`,
+      why: `where worker PID ${of} writes its stacks cannot be opened (${code})`,
     });
   }
 });

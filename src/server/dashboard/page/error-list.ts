@@ -55,7 +55,7 @@ function makeRow(error: ErrorSnapshot): Row<ErrorSnapshot> {
   shown.title = request;
   const more = [
     formatMicroseconds(durationUs),
-    workerPid === null ? "no worker" : `worker ${workerPid}`,
+    workerPid === null ? "no worker" : `worker PID ${workerPid}`,
     ...(requestId === null ? [] : [requestId]),
   ].join(" · ");
   const root = element(

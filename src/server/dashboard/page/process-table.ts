@@ -98,7 +98,7 @@ function makeRow(showStack: () => void): Row<TreeNode> {
       setText(rest, restOf(shown, more));
       const isWorker = shown.kind === "worker";
       setShown(stack, isWorker);
-      stack.ariaLabel = `Python stack of worker ${shown.pid}`;
+      stack.ariaLabel = `Python stack of worker PID ${shown.pid}`;
     },
   };
 }

@@ -20,7 +20,7 @@ export class StackDialog {
 
   show(pid: number): void {
     this.#pid = pid;
-    setText(byId("stack-heading"), `Python stack of worker ${pid}`);
+    setText(byId("stack-heading"), `Python stack of worker PID ${pid}`);
     setText(this.#text, "");
     this.#dialog.showModal();
     void this.#load();
