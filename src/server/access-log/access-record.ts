@@ -29,7 +29,7 @@ export interface AccessRecord {
   /** Without the question mark; "" where there is none. */
   readonly query: string | null;
   /** `HTTP/1.1` */
-  readonly protocol: string;
+  readonly protocol: string | null;
   /** {@link CLIENT_CLOSED_REQUEST} where nobody got one. */
   readonly status: number;
   /**

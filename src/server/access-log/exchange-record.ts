@@ -96,8 +96,9 @@ export class ExchangeRecord implements AccessRecord {
     return this.#head?.query ?? null;
   }
 
-  get protocol(): string {
-    return this.#head?.versionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1";
+  get protocol(): string | null {
+    if (this.#head === null) return null;
+    return this.#head.versionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1";
   }
 
   get scheme(): "http" | "https" | null {

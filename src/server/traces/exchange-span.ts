@@ -71,7 +71,7 @@ export class ExchangeSpan implements ReadableSpan {
   readonly #path: string | null;
   readonly #scheme: string | null;
   readonly #host: string | null;
-  readonly #protocol: string;
+  readonly #protocol: string | null;
   readonly #userAgent: string | null;
   readonly #remoteHost: string;
   readonly #peerHost: string;
@@ -160,12 +160,14 @@ export class ExchangeSpan implements ReadableSpan {
     const route = this.#origin.routeOf(this.#path);
     const attributes: Attributes = {
       "http.request.method": isKnown(method) ? method : "_OTHER",
-      "network.protocol.version": this.#protocol.slice("HTTP/".length),
       "http.response.body.size": this.#contentBytes,
     };
     const add = (name: string, value: string | number): void => {
       attributes[name] = value;
     };
+    if (this.#protocol !== null) {
+      add("network.protocol.version", this.#protocol.slice("HTTP/".length));
+    }
     if (method !== null && !isKnown(method)) add("http.request.method_original", cut(method));
     if (this.#path !== null) add("url.path", cut(this.#path));
     if (this.#scheme !== null) add("url.scheme", this.#scheme);

@@ -37,6 +37,7 @@ test("the client is who is believed to be it; the peer is the other end", () => 
   const local = { ...ENDPOINTS, remote: { family: "unix", path: "" } } as const;
   record.begin(null, null, local, new RepeatedParts());
   assert.equal(record.remoteHost, "");
+  assert.equal(record.protocol, null);
 });
 
 test("what was no request is known by its peer only", () => {

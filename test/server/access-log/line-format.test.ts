@@ -35,6 +35,7 @@ const ATOMS: readonly (readonly [atom: string, values: RecordValues, text: strin
   ["q", {}, "page=2"],
   ["q", { query: "" }, "-"],
   ["H", { protocol: "HTTP/1.0" }, "HTTP/1.0"],
+  ["H", { protocol: null }, "-"],
   ["s", { status: 404 }, "404"],
   ["B", { contentBytes: 0 }, "0"],
   ["b", { contentBytes: 0 }, "-"],
