@@ -28,6 +28,7 @@ export interface Traces {
 
 /** Under which a collector takes spans, where an endpoint has no path of its own (OTLP 1.x). */
 const TRACES_PATH = "/v1/traces";
+const DEFAULT_COLLECTOR = "http://localhost:4318";
 /** As package.json has them. */
 const PACKAGES =
   "@opentelemetry/api@^1.10.0 @opentelemetry/exporter-trace-otlp-http@^0.301.0 " +
@@ -49,15 +50,18 @@ export async function openTraces(
   load: () => Promise<OpenTelemetry> = loadOpenTelemetry,
 ): Promise<Traces | null> {
   if (options.trace === null || env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true") return null;
-  const endpoint = options.trace === "on" ? null : tracesUrl(options.trace);
+  const isNamed = options.trace !== "on";
+  const endpoint = isNamed
+    ? tracesUrl(`--trace ${options.trace}`, options.trace)
+    : standardUrl(env);
   const choice = samplerChoice(options.traceSample, env);
   const library = await load().catch((error: unknown) => {
     throw new OperatorError(EXIT_STATUS.usage, whyNotLoaded(error));
   });
-  const queue = openSpanQueue(library, endpoint?.href ?? null, log, realClock);
+  const queue = openSpanQueue(library, isNamed ? endpoint.href : null, log, realClock);
   log.info("requests are traced", {
     // Without what may be a secret: a password in front of the host, a key in the query.
-    collector: endpoint === null ? "by the environment" : endpoint.host + endpoint.pathname,
+    collector: endpoint.host + endpoint.pathname,
     recorded: choice.ratio,
     parent: options.traceParent,
   });
@@ -76,14 +80,40 @@ function routeReader(options: Options): SpanOrigin["routeOf"] {
   };
 }
 
+/**
+ * Where the exporter of OpenTelemetry sends spans by itself. It takes what is no URL for nothing
+ * given, and would send them elsewhere.
+ *
+ * @throws {OperatorError} exit status 2
+ */
+function standardUrl(env: NodeJS.ProcessEnv): URL {
+  const own = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]?.trim();
+  if (own) return httpUrl(`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=${own}`, own);
+  const common = env["OTEL_EXPORTER_OTLP_ENDPOINT"]?.trim();
+  if (!common) return new URL(TRACES_PATH, DEFAULT_COLLECTOR);
+  const url = httpUrl(`OTEL_EXPORTER_OTLP_ENDPOINT=${common}`, common);
+  url.pathname = url.pathname.replace(/\/?$/, TRACES_PATH);
+  return url;
+}
+
 /** @throws {OperatorError} exit status 2 */
-function tracesUrl(endpoint: string): URL {
-  const url = URL.parse(endpoint);
-  if (url === null) {
-    throw new OperatorError(EXIT_STATUS.usage, `--trace ${endpoint}: that is not a URL`);
-  }
+function tracesUrl(given: string, endpoint: string): URL {
+  const url = httpUrl(given, endpoint);
   if (url.pathname === "/") url.pathname = TRACES_PATH;
   return url;
+}
+
+/**
+ * @param given where the text stands, for the complaint
+ * @throws {OperatorError} exit status 2
+ */
+function httpUrl(given: string, text: string): URL {
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
+  throw new OperatorError(
+    EXIT_STATUS.usage,
+    `${given}: expected the http or https URL of a collector, such as ${DEFAULT_COLLECTOR}`,
+  );
 }
 
 /** @throws {OperatorError} exit status 2: a variable that says something else than it may */

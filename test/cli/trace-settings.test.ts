@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { OperatorError } from "../../src/base/errors.ts";
-import { NULL_LOG } from "../../src/base/log.ts";
+import { type Log, type LogFields, NULL_LOG } from "../../src/base/log.ts";
 import { openTraces } from "../../src/cli/trace-settings.ts";
 import { resolveOptions } from "../../src/options/resolve.ts";
 import { loadOpenTelemetry, type OpenTelemetry } from "../../src/server/traces/open-telemetry.ts";
@@ -12,9 +12,10 @@ function open(
   argv: readonly string[],
   env: NodeJS.ProcessEnv = {},
   load: () => Promise<OpenTelemetry> = loadOpenTelemetry,
+  log: Log = NULL_LOG,
 ): ReturnType<typeof openTraces> {
   const { options } = resolveOptions({ argv: [...argv, "a:b"], env: {}, readFile: () => "" });
-  return openTraces(options, env, "1.0", NULL_LOG, load);
+  return openTraces(options, env, "1.0", log, load);
 }
 
 const NOT_CALLED = (): Promise<never> => assert.fail("nothing is loaded");
@@ -78,6 +79,28 @@ test("the sampler: the option, else the standard's variables, else all", async (
 test("variables that cannot be meant", async () => {
   const argument = { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "5%" };
   await assert.rejects(open(["--trace", "on"], argument), /OTEL_TRACES_SAMPLER_ARG=5%: expected/);
+  for (const name of ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]) {
+    const refusal = open(["--trace", "on"], { [name]: "collector:4318" });
+    await assert.rejects(refusal, new RegExp(`${name}=collector:4318: expected the http`));
+  }
   const sampler = { OTEL_TRACES_SAMPLER: "sometimes" };
   await assert.rejects(open(["--trace", "on"], sampler), /OTEL_TRACES_SAMPLER=sometimes: expected/);
+});
+
+test("the log says where spans go, whoever has said so, and no secret of it", async () => {
+  const common = "OTEL_EXPORTER_OTLP_ENDPOINT";
+  const cases: readonly (readonly [trace: string, NodeJS.ProcessEnv, collector: string])[] = [
+    ["http://me:secret@a:1/?key=secret", {}, "a:1/v1/traces"],
+    ["http://a:1/own", {}, "a:1/own"],
+    ["on", {}, "localhost:4318/v1/traces"],
+    ["on", { [common]: "http://b:2" }, "b:2/v1/traces"],
+    ["on", { [common]: "https://b/base/" }, "b/base/v1/traces"],
+    ["on", { [common]: "x", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://c:3/" }, "c:3/"],
+  ];
+  for (const [trace, env, collector] of cases) {
+    const said: unknown[] = [];
+    const log = { ...NULL_LOG, info: (_: string, fields?: LogFields) => said.push(fields) };
+    await open(["--trace", trace], env, loadOpenTelemetry, log);
+    assert.deepEqual(said, [{ collector, recorded: 1, parent: "trusted" }]);
+  }
 });
