@@ -107,7 +107,7 @@ export const LOAD_OPTIONS = {
     flag: "--timeout",
     placeholder: "TIME",
     fallback: 10 * SECOND,
-    min: 1,
+    min: 100,
     max: HOUR,
     summary: "for connecting and the whole answer together",
   },
