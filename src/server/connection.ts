@@ -245,7 +245,7 @@ export class HttpConnection
       while (this.#takeEvent());
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#context.failures.addRefused(error);
+      this.#context.failures.addRefused(error, this.#context.nowMs);
       this.#refuse(error.status, error.message);
     } finally {
       this.#advancing = false;

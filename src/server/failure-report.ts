@@ -1,22 +1,17 @@
 /**
  * Log lines about requests that failed: one for each, with the id that its client was given. Of
- * those that come in floods only so many, since whoever can send requests could otherwise fill the
- * disk that the log is on.
+ * those that come in floods only so many (`src/base/line-quota.ts`).
  */
 import type { ProtocolError } from "../base/errors.ts";
+import { LineQuota } from "../base/line-quota.ts";
 import type { Log, LogFields } from "../base/log.ts";
 import { type FailedRequest, FAILURES, type RequestFailure } from "./failure-answer.ts";
 
-/** Lines in one minute about what comes in floods; the next one says how many were left out. */
-export const FLOOD_LINES_PER_MINUTE_MAX = 60;
-
-const MINUTE_MS = 60_000;
-
 export class FailureReport {
   readonly #log: Log;
-  #minuteEndsMs = -Infinity;
-  #written = 0;
-  #leftOut = 0;
+  readonly #floods = new LineQuota();
+  /** Of its own: who sends what is no request must not hide that others get no answer. */
+  readonly #refused = new LineQuota();
 
   constructor(log: Log) {
     this.#log = log;
@@ -25,15 +20,14 @@ export class FailureReport {
   /** @param cause of the failure, where the system has said more than what it is */
   add(failure: RequestFailure, request: FailedRequest, nowMs: number, cause?: string): void {
     const { status, floods } = FAILURES[failure];
-    if (floods && !this.#hasRoom(nowMs)) return;
-    const leftOut = floods && this.#leftOut > 0 ? this.#leftOut : undefined;
-    if (floods) this.#leftOut = 0;
+    const more = floods ? this.#floods.take(nowMs) : {};
+    if (more === null) return;
     this.#log[status === 503 ? "warn" : "error"]("a request failed", {
       ...shown(request),
       status,
       failure,
       cause,
-      leftOut,
+      ...more,
     });
   }
 
@@ -43,27 +37,18 @@ export class FailureReport {
   }
 
   /** Something that is no request, or none that is taken. */
-  addRefused({ status, code, message, section }: ProtocolError): void {
-    this.#log.info("a request was refused", { status, code, cause: message, section });
+  addRefused({ status, code, message, section }: ProtocolError, nowMs: number): void {
+    const more = this.#refused.take(nowMs);
+    if (more === null) return;
+    this.#log.info("a request was refused", { status, code, cause: message, section, ...more });
   }
 
   /** An answer that its client is slow to take could not be put into a file. */
   addUnkeptAnswer(error: Error, isLost: boolean, nowMs: number): void {
-    if (!this.#hasRoom(nowMs)) return;
-    this.#log.warn("an answer could not be kept in a file", { cause: error.message, isLost });
-  }
-
-  #hasRoom(nowMs: number): boolean {
-    if (nowMs >= this.#minuteEndsMs) {
-      this.#minuteEndsMs = nowMs + MINUTE_MS;
-      this.#written = 0;
-    }
-    if (this.#written >= FLOOD_LINES_PER_MINUTE_MAX) {
-      this.#leftOut++;
-      return false;
-    }
-    this.#written++;
-    return true;
+    const more = this.#floods.take(nowMs);
+    if (more === null) return;
+    const what = "an answer could not be kept in a file";
+    this.#log.warn(what, { cause: error.message, isLost, ...more });
   }
 }
 

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 
+import { LINES_PER_MINUTE_MAX } from "../../src/base/line-quota.ts";
 import { createLog } from "../../src/base/log.ts";
 import { FetchRule, type FetchRuleSettings } from "../../src/handlers/fetch-rule.ts";
-import { RefusalReport, REPORTS_PER_MINUTE_MAX } from "../../src/handlers/refusal-report.ts";
+import { RefusalReport } from "../../src/handlers/refusal-report.ts";
 import type { FetchPolicyMode } from "../../src/http/fetch-metadata.ts";
 import { PathRules } from "../../src/http/path-rules.ts";
 import { percentDecode } from "../../src/http/target.ts";
@@ -110,16 +111,16 @@ test("whoever CORS lets read the answer passes, in mode cors only", () => {
 
 test("what is logged is bounded: lines a minute, length, and what is not printable", () => {
   const fixture = new Fixture("report");
-  const count = REPORTS_PER_MINUTE_MAX + 5;
+  const count = LINES_PER_MINUTE_MAX + 5;
   for (let index = 0; index < count; index++) fixture.outcome("GET /", STRANGER);
-  assert.equal(fixture.lines.length, REPORTS_PER_MINUTE_MAX);
+  assert.equal(fixture.lines.length, LINES_PER_MINUTE_MAX);
   fixture.clock.ms = 59_999;
   fixture.outcome("GET /", STRANGER);
-  assert.equal(fixture.lines.length, REPORTS_PER_MINUTE_MAX);
+  assert.equal(fixture.lines.length, LINES_PER_MINUTE_MAX);
   fixture.clock.ms = 60_000;
   fixture.outcome("GET /", STRANGER);
   fixture.outcome("GET /", STRANGER);
-  assert.equal(fixture.lines.length, REPORTS_PER_MINUTE_MAX + 2);
+  assert.equal(fixture.lines.length, LINES_PER_MINUTE_MAX + 2);
   assert.match(fixture.lines.at(-2) ?? "", / leftOut=6$/);
   assert.doesNotMatch(fixture.lines.at(-1) ?? "", /leftOut/);
   fixture.outcome(`GET /${"a".repeat(3000)}`, { ...STRANGER, "Sec-Fetch-Dest": "\xe9\t\\" });

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { LINES_PER_MINUTE_MAX } from "../../src/base/line-quota.ts";
 import { ErrorPages } from "../../src/http/error-page.ts";
+import { violation } from "../../src/http1/violations.ts";
 import {
   contentFailure,
   failureAnswer,
   FAILURES,
   type RequestFailure,
 } from "../../src/server/failure-answer.ts";
-import { FailureReport, FLOOD_LINES_PER_MINUTE_MAX } from "../../src/server/failure-report.ts";
+import { FailureReport } from "../../src/server/failure-report.ts";
 import { ReceivedRequest } from "../../src/server/received-request.ts";
 import { PROVENANCE, requestHead } from "../handlers/request-head.ts";
 import { RecordingLog } from "./connection-fixture.ts";
@@ -61,14 +63,26 @@ test("floods have a bound of lines, and the next minute says what was left out",
   const log = new RecordingLog();
   const report = new FailureReport(log);
   for (let count = 0; count < 1_000; count++) report.add("queue-full", REQUEST, 5);
-  assert.equal(log.lines.length, FLOOD_LINES_PER_MINUTE_MAX);
+  assert.equal(log.lines.length, LINES_PER_MINUTE_MAX);
   report.add("application-error", REQUEST, 5);
-  assert.equal(log.lines.length, FLOOD_LINES_PER_MINUTE_MAX + 1, "others are not left out");
+  assert.equal(log.lines.length, LINES_PER_MINUTE_MAX + 1, "others are not left out");
   report.add("queue-full", REQUEST, 60_005);
-  const leftOut = 1_000 - FLOOD_LINES_PER_MINUTE_MAX;
+  const leftOut = 1_000 - LINES_PER_MINUTE_MAX;
   assert.match(log.lines.at(-1) ?? "", new RegExp(`"leftOut":${leftOut}`));
   report.add("queue-full", REQUEST, 60_006);
   assert.doesNotMatch(log.lines.at(-1) ?? "", /leftOut/);
+});
+
+test("what is no request has a bound of its own", () => {
+  const log = new RecordingLog();
+  const report = new FailureReport(log);
+  const error = violation("BARE_LF");
+  for (let count = 0; count < 1_000; count++) report.addRefused(error, 5);
+  assert.equal(log.lines.length, LINES_PER_MINUTE_MAX);
+  report.add("queue-full", REQUEST, 5);
+  assert.match(log.lines.at(-1) ?? "", /"queue-full"/);
+  report.addRefused(error, 60_005);
+  assert.match(log.lines.at(-1) ?? "", new RegExp(`"leftOut":${1_000 - LINES_PER_MINUTE_MAX}`));
 });
 
 test("a request has one id, whoever asks for it and however often", () => {

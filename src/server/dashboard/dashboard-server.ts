@@ -8,6 +8,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Clock } from "../../base/clock.ts";
+import { LineQuota } from "../../base/line-quota.ts";
 import type { Log } from "../../base/log.ts";
 import type { ControlCommands } from "../control/control-commands.ts";
 import type { Observed } from "../observation/snapshot.ts";
@@ -71,6 +72,7 @@ export class DashboardServer {
   readonly #settings: DashboardServerSettings;
   readonly #log: Log;
   readonly #gate: TokenGate | null;
+  readonly #wrongTokens = new LineQuota();
   readonly #files = new PageFiles();
   readonly #feed: EventFeed;
   readonly #routes: ReadonlyMap<string, Route>;
@@ -133,6 +135,12 @@ export class DashboardServer {
     }
   }
 
+  /** Each address has its pause, but whoever has many could send as many. */
+  #reportWrongToken(address: string): void {
+    const more = this.#wrongTokens.take(this.#settings.clock.nowMs());
+    if (more !== null) this.#log.warn("a wrong token for the live page", { address, ...more });
+  }
+
   #reportBroken(error: unknown): void {
     this.#log.error("the live page's server broke", {
       cause: error instanceof Error ? (error.stack ?? error.message) : String(error),
@@ -177,9 +185,7 @@ export class DashboardServer {
         refuse(response, 429, "a wrong token was given a moment ago; wait, and try again");
         return false;
       case "wrong":
-        this.#log.warn("a wrong token for the live page", {
-          address: request.socket.remoteAddress ?? "",
-        });
+        this.#reportWrongToken(request.socket.remoteAddress ?? "");
         refuseToken(response, "that is not the token");
         return false;
       case "missing":
