@@ -3,8 +3,9 @@
  *
  * Owns how its file comes to be. Must not know what is said over it.
  */
-import { chmodSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, renameSync, rmSync, statSync } from "node:fs";
 import type { Server } from "node:net";
+import { dirname } from "node:path";
 import { UNIX_PATH_MAX_BYTES } from "../os/socket-address.ts";
 
 /** Only the owner may connect: that needs the right to write, unix(7). */
@@ -15,6 +16,8 @@ const SOCKET_MODE = 0o600;
  * moved: Node removes the name that it has bound when it closes, whoever has it by then.
  */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
+  // Where the folder is missing, Node itself says EACCES.
+  statSync(dirname(path));
   const own = `${path}.${process.pid}`;
   const bound = Buffer.byteLength(own) > UNIX_PATH_MAX_BYTES ? path : own;
   // Somebody of the same number may have died between the two steps, long ago; and where there is

@@ -103,6 +103,14 @@ describe("the live page's address", () => {
     other.close();
   });
 
+  test("in a folder that is missing: so it is said", async () => {
+    const refusal = dashboardAt(`unix:${join(folder, "missing", "page.sock")}`).open();
+    await assert.rejects(
+      refusal,
+      /cannot listen on unix:.*: there is no folder .*missing; make it/,
+    );
+  });
+
   test("as a Unix socket is its owner's alone, and goes with it", async () => {
     const path = join(folder, "page.sock");
     const dashboard = dashboardAt(`unix:${path}`);
