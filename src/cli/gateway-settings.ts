@@ -29,6 +29,7 @@ import type { GatewaySettings } from "../server/gateway.ts";
 import type { HttpServerSettings } from "../server/http-server.ts";
 import { ExchangeStatistics } from "../server/observation/exchange-statistics.ts";
 import type { MetricsSettings } from "../server/observation/gateway-metrics.ts";
+import type { MetricsHttpSettings } from "../server/observation/metrics-server.ts";
 import type { ObservedExchanges } from "../server/observation/observation.ts";
 import { RecentErrors } from "../server/observation/recent-errors.ts";
 import { RequestTracer } from "../server/traces/request-tracer.ts";
@@ -151,6 +152,26 @@ function httpSettings(
   { refusals, access, traces, metrics }: RequestLogs,
   { statistics, errors }: ObservedExchanges,
 ): HttpServerSettings {
+  const plain = plainHttpSettings(options, transport);
+  const { provenance } = plain;
+  return {
+    ...plain,
+    admissionRules: admissionRules(options, refusals),
+    exchangeLogging: exchangeLogging(
+      [access, traces?.listener, statistics, errors].filter((listener) => listener != null),
+      access !== null || traces !== null || metrics !== null || options.dashboard !== null,
+      options.headerMap,
+      traces === null ? null : new RequestTracer(traces.sampling, options.traceParent, provenance),
+    ),
+  };
+}
+
+/**
+ * What holds for whatever speaks HTTP here.
+ *
+ * @throws {OperatorError} exit status 2: a value that is wrong by itself or beside another
+ */
+export function plainHttpSettings(options: Options, transport: Transport): MetricsHttpSettings {
   const proxies = readTrustedProxies(options);
   const proxiesAreNamed = areProxiesNamed(options, proxies);
   const provenance = new ProvenanceReader(
@@ -198,13 +219,6 @@ function httpSettings(
       options.errorPage === null ? null : readErrorPage(options.errorPage),
     ),
     provenance,
-    admissionRules: admissionRules(options, refusals),
-    exchangeLogging: exchangeLogging(
-      [access, traces?.listener, statistics, errors].filter((listener) => listener != null),
-      access !== null || traces !== null || metrics !== null || options.dashboard !== null,
-      options.headerMap,
-      traces === null ? null : new RequestTracer(traces.sampling, options.traceParent, provenance),
-    ),
   };
 }
 

@@ -7,7 +7,7 @@ import { parsePathPrefix } from "../http/path-rules.ts";
 import { type BindAddress, type NamedAddress, parseBindAddress } from "../net/bind-address.ts";
 import type { Options } from "../options/registry.ts";
 import { ExchangeRoutes, OTHER_ROUTE } from "../server/observation/exchange-routes.ts";
-import type { MetricsPlace, MetricsSettings } from "../server/observation/gateway-metrics.ts";
+import type { MetricsAtAddress, MetricsAtPath } from "../server/observation/gateway-metrics.ts";
 import { membersOf } from "./proxy-settings.ts";
 
 /** Names of routes: each is a label's value in about a hundred series. */
@@ -19,7 +19,9 @@ const PATH = /^\/[!-"$->@-~]*$/;
  * @returns null where no metrics are asked for
  * @throws {OperatorError} exit status 2: the place is none
  */
-export async function metricsSettings(options: Options): Promise<MetricsSettings | null> {
+export async function metricsSettings(
+  options: Options,
+): Promise<MetricsAtAddress | MetricsAtPath | null> {
   if (options.metrics === null) return null;
   const place = readPlace(options.metrics);
   const taken = [options.livezPath, options.readyzPath];
@@ -27,7 +29,7 @@ export async function metricsSettings(options: Options): Promise<MetricsSettings
     throw refused(`${place.path} is the path of --livez or --readyz; choose another`);
   }
   const { metricsText } = await import("../server/observation/metrics-text.ts");
-  return { place, makeText: metricsText };
+  return { ...place, makeText: metricsText };
 }
 
 /** @throws {OperatorError} exit status 2: one of them is none */
@@ -49,7 +51,9 @@ export function metricsRoutes(options: Options): ExchangeRoutes {
   return routes;
 }
 
-function readPlace(text: string): MetricsPlace {
+function readPlace(
+  text: string,
+): Omit<MetricsAtAddress, "makeText"> | Omit<MetricsAtPath, "makeText"> {
   if (!text.startsWith("/")) return { kind: "address", bind: readAddress("--metrics", text) };
   if (PATH.test(text)) return { kind: "path", path: text };
   throw refused(`${text} is no path of a site: it has a space, a query, a fragment or the like`);

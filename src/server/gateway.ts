@@ -68,6 +68,8 @@ export class Gateway {
   readonly server: HttpServer;
   readonly supervisor: Supervisor;
   readonly observation: Observation;
+  /** null where nobody asks for figures. */
+  readonly metrics: GatewayMetrics | null;
   state: GatewayState = "starting";
   /** Where it can be asked and told; null where it cannot. */
   control: ControlSocket | null = null;
@@ -81,7 +83,6 @@ export class Gateway {
   readonly #surroundings: GatewaySurroundings;
   readonly #succession: Succession;
   readonly #development: Development | null;
-  readonly #metrics: GatewayMetrics | null;
   /** Another process accepts from the sockets: nobody has to be told to go elsewhere. */
   #handedOver = false;
   #stopped: Promise<void> | null = null;
@@ -114,12 +115,12 @@ export class Gateway {
       development === null ? null : new Development(development, application, this, log, clock);
     if (this.#development !== null) this.supervisor.reloads = this.#development;
     const { metrics, http, exchanges } = settings;
-    this.#metrics =
+    this.metrics =
       metrics === null
         ? null
         : new GatewayMetrics(metrics, this, exchanges.statistics, transport, http, log, clock);
     const site = this.#development?.site ?? application;
-    const handler = this.#metrics?.inFrontOf(site) ?? site;
+    const handler = this.metrics?.inFrontOf(site) ?? site;
     this.server = new HttpServer(transport, handler, http, log, clock);
     const { livez, readyz } = settings.health;
     if (livez !== null || readyz !== null) {
@@ -129,7 +130,7 @@ export class Gateway {
       this.server.sweep();
       this.supervisor.sweep();
       this.observation.sweep();
-      this.#metrics?.sweep();
+      this.metrics?.sweep();
       this.#surroundings.sweep(clock.nowMs());
     });
   }
@@ -146,8 +147,8 @@ export class Gateway {
       const open = (address: BindAddress, bound = backlog): Promise<Listener> =>
         this.#surroundings.listen(this.#transport, address, bound);
       await this.server.listen(bind, backlog, open);
-      await this.#metrics?.listen(open);
-      const listeners = [...this.server.listeners, ...(this.#metrics?.listeners ?? [])];
+      await this.metrics?.listen(open);
+      const listeners = [...this.server.listeners, ...(this.metrics?.listeners ?? [])];
       this.#surroundings.onBound(listeners);
       await this.#transport.prepare();
       this.#sweep.start();
@@ -159,7 +160,7 @@ export class Gateway {
       const loaded = await this.#load(files);
       if (loaded !== null) await this.#surroundings.beforeAccepting(loaded);
       this.server.start();
-      this.#metrics?.start();
+      this.metrics?.start();
       if (this.state === "starting") this.#take("started");
       this.observation.mark("started", this.#statusLine());
       await this.#surroundings.onServing(this.#statusLine());
@@ -210,7 +211,7 @@ export class Gateway {
       const bind = this.#settings.bind[index];
       return bind === undefined ? [] : [{ bind, listener }];
     });
-    return [...own, ...(this.#metrics?.places() ?? [])];
+    return [...own, ...(this.metrics?.places() ?? [])];
   }
 
   /**
@@ -222,7 +223,7 @@ export class Gateway {
     if (!(await this.#succession.begin())) return false;
     this.#handedOver = true;
     this.dashboard?.close();
-    this.#metrics?.close();
+    this.metrics?.close();
     await this.stop();
     return true;
   }
@@ -355,7 +356,7 @@ export class Gateway {
   async #end(workersBoundMs: number): Promise<void> {
     this.#development?.close();
     this.server.stopListening();
-    this.#metrics?.close();
+    this.metrics?.close();
     this.dashboard?.close();
     this.control?.close();
     await this.supervisor.stop(workersBoundMs);

@@ -28,7 +28,8 @@ describe("what cannot be meant is one line, and status 2", () => {
     [["--workers", "2", "--gateways", "4"], /--workers 2: --gateways 4 needs at least 4 workers/],
     [["--reload"], /--reload: not with --gateways 2, since/],
     [["--transport", "node"], /--transport node: not with --gateways 2, since/],
-    [["--metrics", "/metrics"], /--metrics: not with --gateways 2, since/],
+    [["--metrics", "/metrics"], /--metrics \/metrics: not with --gateways 2, since.*9100/],
+    [["--metrics", "9100x"], /--metrics 9100x: the port is missing/],
     [["--dashboard", "127.0.0.1:0"], /--dashboard: not with --gateways 2, since/],
     // What only a gateway looks at is said by the leader, once.
     [["--error-page", "/nowhere.html"], /--error-page \/nowhere\.html/],

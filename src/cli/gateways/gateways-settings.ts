@@ -22,9 +22,17 @@ export function refuseWithSeveral(options: Options): void {
   if (options.transport === "node") {
     refuse("--transport node", "several gateways need sockets of our own (epoll)");
   }
-  const perProcess = "each gateway would show its own part only";
-  if (options.metrics !== null) refuse("--metrics", perProcess);
-  if (options.dashboard !== null) refuse("--dashboard", perProcess);
+  if (options.metrics?.startsWith("/") === true) {
+    throw new OperatorError(
+      EXIT_STATUS.usage,
+      `--metrics ${options.metrics}: not with --gateways ${gateways}, since the process that ` +
+        "adds the figures up serves no site; give them an address of their own, such as " +
+        "--metrics 127.0.0.1:9100",
+    );
+  }
+  if (options.dashboard !== null) {
+    refuse("--dashboard", "each gateway would show its own part only");
+  }
 }
 
 /** @throws {OperatorError} exit status 1: this system has no such sockets */

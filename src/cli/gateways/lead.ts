@@ -5,6 +5,8 @@
 import { createLog, type Log } from "../../base/log.ts";
 import { PatientClock } from "../../base/patient-clock.ts";
 import { openTransport } from "../../net/open-transport.ts";
+import type { Transport } from "../../net/transport.ts";
+import type { Options } from "../../options/registry.ts";
 import { raiseDescriptorLimit } from "../../os/descriptors.ts";
 import { realClock } from "../../os/real-clock.ts";
 import { openStandardError } from "../../os/standard-error.ts";
@@ -14,7 +16,8 @@ import type { LoadedApplication } from "../../workers/zygote.ts";
 import { errorLogLevel, openAccessLog } from "../access-log-settings.ts";
 import { controlSocket, gatewayCommands } from "../control-settings.ts";
 import { ErrorLog } from "../error-log.ts";
-import type { Run } from "../gateway-settings.ts";
+import { plainHttpSettings, type Run } from "../gateway-settings.ts";
+import { metricsSettings } from "../observation-settings.ts";
 import { handleSignals, stopAndExit } from "../signals.ts";
 import { type StartUpFacts, startUpReport } from "../start-up-report.ts";
 import { applicationEnvironment, takeSystemSettings } from "../system-settings.ts";
@@ -53,7 +56,8 @@ export async function lead(run: Run, env: NodeJS.ProcessEnv, context: LeadContex
   const transport = openTransport(options.transport, log);
   requireOwnSockets(transport, options);
   raiseDescriptorLimit(log);
-  const settings = leaderSettings(led, system, context.configText);
+  const metrics = await leaderMetrics(options, transport);
+  const settings = { ...leaderSettings(led, system, context.configText), metrics };
   const leader = new Leader(transport, settings, log, new PatientClock(realClock));
   const { gateways: workersMin, gracefulTimeoutMs, drainDelayMs } = options;
   handleSignals(leader, log, {
@@ -78,7 +82,7 @@ function leaderSettings(
   { options, version, reference, workers, interpreter }: Run,
   { bind, surroundings, succession }: ReturnType<typeof takeSystemSettings>,
   configText: string | null,
-): LeaderSettings {
+): Omit<LeaderSettings, "metrics"> {
   const { gateways, gracefulTimeoutMs, drainDelayMs, backlog } = options;
   return {
     version,
@@ -97,6 +101,17 @@ function leaderSettings(
       command: { ...succession.command, env: applicationEnvironment(process.env) },
     },
   };
+}
+
+/** @throws {OperatorError} exit status 2: the place is none */
+async function leaderMetrics(
+  options: Options,
+  transport: Transport,
+): Promise<LeaderSettings["metrics"]> {
+  const metrics = await metricsSettings(options);
+  // At a path they were refused.
+  if (metrics?.kind !== "address") return null;
+  return { ...metrics, http: plainHttpSettings(options, transport) };
 }
 
 function startUpFacts(run: Run, leader: Leader, application: LoadedApplication): StartUpFacts {

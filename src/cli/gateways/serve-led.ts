@@ -100,7 +100,7 @@ async function serveBesideOthers(
   const settings = gatewaySettings(ownRun, transport, env, system, {
     refusals: new RefusalReport(log, realClock),
     access: accessLog,
-    metrics: null,
+    metrics: options.metrics === null ? null : { kind: "leader" },
     traces: await openTraces(options, process.env, run.version, log),
   });
   const clock = new PatientClock(realClock);

@@ -22,7 +22,8 @@ export const OBSERVATION_OPTIONS = {
       "`/metrics` of a server of their own. With a path (`/metrics`) the gateway answers there " +
       "itself, on the sockets of --bind: then everybody who can reach the site can read them, " +
       "and the application never sees that path. No worker is asked, so they are there when " +
-      "all are busy. Not told apart by anything that a client sends. Costs a tenth of a " +
+      "all are busy. With --gateways they are sums of all, at an address only. " +
+      "Not told apart by anything that a client sends. Costs a tenth of a " +
       "microsecond for each request. [observe.md](observe.md) has every figure. Granian " +
       "`--metrics`, uWSGI `--stats`.",
     since: "0.1.0",

@@ -25,8 +25,8 @@ export const PROCESSES_OPTIONS = {
       "Workers are divided exactly; where that leaves a rest, the first gateways have one more. " +
       "--queue-max, --connections-max and --response-buffer-total are divided as well; " +
       "--connections-per-address-max counts in each gateway by itself, so that one address may " +
-      "have up to so many in each. Not with --reload, --transport node, --metrics or " +
-      "--dashboard. nginx `worker_processes`.",
+      "have up to so many in each. Not with --reload, --transport node, --dashboard, or " +
+      "--metrics at a path of the site. nginx `worker_processes`.",
     since: "0.1.0",
   },
   workers: {

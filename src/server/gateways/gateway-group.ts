@@ -36,6 +36,8 @@ export class GatewayGroup implements GatewayProcessEvents {
   generation = 1;
   /** Of all together. */
   workers: WorkerRange;
+  /** Gateways that ended, and whose place another took or will take. */
+  replaced = 0;
   readonly #settings: GroupSettings;
   readonly #log: Log;
   readonly #clock: Clock;
@@ -58,6 +60,11 @@ export class GatewayGroup implements GatewayProcessEvents {
     this.#processes = Array.from({ length: settings.gateways }, () => null);
     this.#pauses = this.#processes.map(() => new RespawnPause());
     this.#standIns = new StandIns(this.#processes);
+  }
+
+  /** How many there are to be. */
+  get size(): number {
+    return this.#processes.length;
   }
 
   /** Those that accept. */
@@ -208,6 +215,7 @@ export class GatewayGroup implements GatewayProcessEvents {
     const { index, pid } = ended;
     this.#processes[index] = null;
     if (this.#isEnding || !this.#isServing) return;
+    this.replaced++;
     this.#log.error("a gateway is gone, and another is started in its place", {
       gateway: index,
       pid,

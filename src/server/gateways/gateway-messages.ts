@@ -16,12 +16,13 @@ import type { PythonInterpreter } from "../../workers/python-interpreter.ts";
 import type { WorkerRange } from "../../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
+import type { ToldFamily } from "../observation/metric-family.ts";
 
 /** The environment variable by which a process learns that it is one of several gateways. */
 export const GATEWAY_VARIABLE = "PORTICO_GATEWAY";
 /** The stream to the leader, in the gateway. */
 export const LEADER_DESCRIPTOR = 3;
-/** One line: a status with many workers, or a traceback. */
+/** One line: a status with many workers, a traceback, or the figures of 50 routes. */
 export const MESSAGE_MAX_BYTES = 8_388_608;
 
 /**
@@ -68,6 +69,8 @@ export interface Questions {
   /** Begin to accept. */
   readonly accept: [null, null];
   readonly status: [null, GatewayStatus];
+  /** Figures of this moment; none without `--metrics`. */
+  readonly metrics: [null, readonly ToldFamily[]];
   /** Answered by whoever's event loop turns. */
   readonly "are-you-there": [null, null];
   /** Make a new generation ready, but leave the traffic where it is. */

@@ -18,11 +18,14 @@ import type { LoadedApplication } from "../../workers/zygote.ts";
 import type { ControlSocket } from "../control/control-socket.ts";
 import { type GatewayEvent, type GatewayState, nextGatewayState } from "../gateway-state.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
+import type { MetricsAtAddress } from "../observation/gateway-metrics.ts";
+import { type MetricsHttpSettings, MetricsServer } from "../observation/metrics-server.ts";
 import { Succession, type SuccessionSettings } from "../succession.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { ListeningPlace } from "../takeover.ts";
 import { combinedStatus } from "./combined-status.ts";
 import { GatewayGroup, type GroupSettings } from "./gateway-group.ts";
+import { GroupMetrics } from "./group-metrics.ts";
 import { reloadTogether } from "./group-reload.ts";
 import { type GroupPlace, listeningPlaces, openPlace } from "./listening-places.ts";
 
@@ -33,6 +36,8 @@ export interface LeaderSettings {
   readonly bind: readonly BindAddress[];
   readonly backlog: number;
   readonly group: GroupSettings;
+  /** Those of all gateways, at an address of their own; null where nobody asks for them. */
+  readonly metrics: (MetricsAtAddress & { readonly http: MetricsHttpSettings }) | null;
   /** What a graceful stop may take, beside `--drain-delay`; then what is left is killed. */
   readonly stopMs: number;
   readonly drainDelayMs: number | null;
@@ -59,6 +64,7 @@ export class Leader {
   readonly #surroundings: Surroundings;
   readonly #succession: Succession;
   readonly #group: GatewayGroup;
+  readonly #metrics: MetricsServer | null = null;
   readonly #sweep: DeadlineSweep;
   #places: readonly GroupPlace[] = [];
   /** As they were bound; they are still known when the sockets are closed. */
@@ -79,9 +85,16 @@ export class Leader {
     this.#surroundings = settings.surroundings;
     this.#succession = new Succession(settings.succession, this, settings.surroundings, log);
     this.#group = new GatewayGroup(settings.group, log, clock);
+    const { metrics } = settings;
+    if (metrics !== null) {
+      const figures = new GroupMetrics(this.#group, this.#startedAtMs);
+      const text = metrics.makeText(() => figures.tell());
+      this.#metrics = new MetricsServer(metrics.bind, text, transport, metrics.http, log, clock);
+    }
     this.#sweep = new DeadlineSweep(SWEEP_INTERVAL_MS, () => {
       const nowMs = clock.nowMs();
       this.#group.sweep(nowMs);
+      this.#metrics?.sweep();
       this.#surroundings.sweep(nowMs);
     });
   }
@@ -95,16 +108,17 @@ export class Leader {
   async start(): Promise<LoadedApplication> {
     try {
       await this.#bind();
-      this.#surroundings.onBound(this.listeners);
+      this.#surroundings.onBound(this.places().map(({ listener }) => listener));
       this.#sweep.start();
       const controlFile = (await this.control?.open()) ?? null;
       const ownFiles = (): FileIdentity[] => {
-        const files = this.listeners.map(({ file, shared }) => (shared ? null : file));
+        const files = this.places().map(({ listener }) => (listener.shared ? null : listener.file));
         return [...files, controlFile].filter((file) => file !== null);
       };
       this.#group.inherit(ownFiles());
       const loaded = await this.#group.start(this.#places);
       await this.#group.accept();
+      this.#metrics?.start();
       if (this.state === "starting") this.#take("started");
       await this.#surroundings.onServing(this.#statusLine());
       await this.control?.takeOver();
@@ -119,13 +133,14 @@ export class Leader {
     }
   }
 
+  /** The sockets of the site. */
   get listeners(): Listener[] {
-    return this.places().map(({ listener }) => listener);
+    return listeningPlaces(this.#places).map(({ listener }) => listener);
   }
 
   /** Each socket, as it was asked for. */
   places(): ListeningPlace[] {
-    return listeningPlaces(this.#places);
+    return [...listeningPlaces(this.#places), ...(this.#metrics?.places() ?? [])];
   }
 
   /** Where it listens, each as a URL or `unix:/path`. */
@@ -197,6 +212,9 @@ export class Leader {
   async handOver(): Promise<boolean> {
     if (!(await this.#succession.begin())) return false;
     this.#handedOver = true;
+    // The sockets' files are the successor's, whatever becomes of this process.
+    this.#group.inherit([]);
+    this.#metrics?.close();
     await this.stop();
     return true;
   }
@@ -230,6 +248,9 @@ export class Leader {
       const { gateways } = group;
       places.push(await openPlace(address, gateways, backlog, this.#transport, this.#surroundings));
     }
+    await this.#metrics?.listen((address, bound) =>
+      this.#surroundings.listen(this.#transport, address, bound),
+    );
     this.#addresses = places.flatMap(({ listeners: [first] }) =>
       first === undefined ? [] : describeListener(first),
     );
@@ -296,6 +317,7 @@ export class Leader {
   async #end(boundMs: number): Promise<void> {
     this.control?.close();
     await this.#group.untilEnded(boundMs);
+    this.#metrics?.close();
     this.#closeSockets();
     for (const file of this.#files) removeIfSame(file);
     this.#sweep.stop();

@@ -104,6 +104,7 @@ export class LedGateway {
       },
       "are-you-there": () => null,
       status: () => gateway.status(),
+      metrics: () => gateway.metrics?.tell() ?? [],
       prepare: ({ generation }) => this.#prepare(generation),
       decide: async ({ objection }) => {
         this.#decide?.(objection);

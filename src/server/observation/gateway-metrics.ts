@@ -33,19 +33,28 @@ import type {
 } from "./metrics-source.ts";
 import type { MetricsText } from "./metrics-text.ts";
 
-export type MetricsPlace =
-  | { readonly kind: "path"; readonly path: string }
-  | { readonly kind: "address"; readonly bind: BindAddress };
-
 /** Makes a text of what is told whenever one is wanted. */
 export type MakeMetricsText = (
   tell: () => readonly ToldFamily[] | Promise<readonly ToldFamily[]>,
 ) => MetricsText;
 
+export interface MetricsAtAddress {
+  readonly kind: "address";
+  readonly bind: BindAddress;
+  readonly makeText: MakeMetricsText;
+}
+
+export interface MetricsAtPath {
+  readonly kind: "path";
+  readonly path: string;
+  readonly makeText: MakeMetricsText;
+}
+
 export type MetricsSettings =
-  | { readonly place: MetricsPlace; readonly makeText: MakeMetricsText }
+  | MetricsAtAddress
+  | MetricsAtPath
   /** The leader of several gateways asks for them. */
-  | { readonly place: { readonly kind: "leader" } };
+  | { readonly kind: "leader" };
 
 /** The part of the gateway that is measured. */
 export interface MeasuredGateway {
@@ -64,7 +73,7 @@ export class GatewayMetrics implements MetricsSource {
   readonly #clock: Clock;
   readonly #delay = new EventLoopDelay(() => realClock.nowMs());
   /** null where they have no address of their own. */
-  readonly #server: MetricsServer | null;
+  readonly #server: MetricsServer | null = null;
 
   constructor(
     settings: MetricsSettings,
@@ -79,9 +88,9 @@ export class GatewayMetrics implements MetricsSource {
     this.#gateway = gateway;
     this.#statistics = statistics;
     this.#clock = clock;
-    this.#server = null;
-    if (settings.place.kind !== "address") return;
-    const { place, makeText } = settings;
+    if (settings.kind !== "address") return;
+    const text = settings.makeText(() => this.tell());
+    this.#server = new MetricsServer(settings.bind, text, transport, http, log, clock);
   }
 
   get routes(): readonly string[] {
@@ -90,8 +99,10 @@ export class GatewayMetrics implements MetricsSource {
 
   /** Who answers on the sockets of the site, in front of whoever did. */
   inFrontOf(handler: RequestHandler): RequestHandler {
-    const { place } = this.#settings;
-    return place.kind === "path" ? this.#at(place.path, handler) : handler;
+    const settings = this.#settings;
+    if (settings.kind !== "path") return handler;
+    const text = settings.makeText(() => this.tell());
+    return new MetricsHandler(settings.path, text, handler, () => this.#clock.nowMs());
   }
 
   get listeners(): readonly Listener[] {
@@ -100,34 +111,18 @@ export class GatewayMetrics implements MetricsSource {
 
   /** Where it listens, as it was asked for. */
   places(): ListeningPlace[] {
-    const { place } = this.#settings;
-    if (place.kind !== "address") return [];
-    return this.listeners.map((listener) => ({ bind: place.bind, listener }));
+    return this.#server?.places() ?? [];
   }
 
-  /**
-   * @param open makes the listener: a new one, or an inherited one
-   * @throws {OperatorError} exit status 1: the address cannot be had
-   */
+  /** As {@link MetricsServer.listen}, where they have an address of their own. */
   async listen(open: (bind: BindAddress, backlog: number) => Promise<Listener>): Promise<void> {
-    const { place } = this.#settings;
-    if (place.kind !== "address") return;
-    try {
-      await this.#server?.listen([place.bind], BACKLOG, (bind) => open(bind, BACKLOG));
-    } catch (error) {
-      if (!(error instanceof OperatorError)) throw error;
-      const why = error.message.replaceAll("--bind", "--metrics");
-      throw new OperatorError(error.exitStatus, why, error.details);
-    }
+    await this.#server?.listen(open);
   }
 
   /** The gateway serves. */
   start(): void {
     this.#delay.start();
     this.#server?.start();
-    for (const { address } of this.listeners) {
-      this.#log.info("metrics are told", { address: formatAddress(address), path: METRICS_PATH });
-    }
   }
 
   /** Called several times a second. */
@@ -138,7 +133,12 @@ export class GatewayMetrics implements MetricsSource {
   /** The process ends, or another one tells its own. */
   close(): void {
     this.#delay.stop();
-    this.#server?.closeAll();
+    this.#server?.close();
+  }
+
+  /** All figures of this moment. */
+  tell(): ToldFamily[] {
+    return tellAll(this);
   }
 
   read(): MetricsReading {
@@ -161,27 +161,6 @@ export class GatewayMetrics implements MetricsSource {
       },
     };
   }
-
-  #at(path: string, next: RequestHandler | null): MetricsHandler {
-    return new MetricsHandler(path, this.#text, next, () => this.#clock.nowMs());
-  }
-}
-
-/** The gateway's own bounds, but for what follows from who asks here, and how seldom. */
-function serverSettings(http: HttpServerSettings): HttpServerSettings {
-  return {
-    ...http,
-    request: { ...http.request, bodyLimitBytes: CONTENT_MAX_BYTES },
-    headerTimeoutMs: HEADER_TIMEOUT_MS,
-    keepAliveTimeoutMs: KEEP_ALIVE_MS,
-    connectionsMax: CONNECTIONS_MAX,
-    connectionsPerAddressMax: null,
-    proxyProtocol: null,
-    admissionRules: [],
-    exchangeLogging: null,
-    namesRequests: false,
-    tellsTimes: false,
-  };
 }
 
 function countByPhase(connections: HttpServer["connections"]): Readonly<Record<OpenPhase, number>> {

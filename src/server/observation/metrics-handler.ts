@@ -15,7 +15,7 @@ import { REASON_PHRASES } from "../../http/status.ts";
 import type { AnswerSink } from "../../workers/application-request.ts";
 import type { MetricsText } from "./metrics-text.ts";
 
-/** A text is given again for so long: whoever asks in a loop costs little. */
+/** A text is given again for so long once it is made: whoever asks in a loop costs little. */
 const KEPT_MS = 100;
 
 const PLAIN = "Content-Type: text/plain; charset=utf-8\r\n";
@@ -26,7 +26,8 @@ export class MetricsHandler implements RequestHandler {
   readonly #next: RequestHandler | null;
   readonly #nowMs: () => number;
   #text: Promise<string> | null = null;
-  #madeAtMs = -Infinity;
+  /** Infinity while it is being made: whoever asks meanwhile waits for the same. */
+  #madeAtMs = Infinity;
 
   /**
    * @param path compared as it comes, without its query
@@ -68,7 +69,9 @@ export class MetricsHandler implements RequestHandler {
     const nowMs = this.#nowMs();
     if (this.#text === null || nowMs - this.#madeAtMs >= KEPT_MS) {
       this.#text = this.#metrics.text();
-      this.#madeAtMs = nowMs;
+      this.#madeAtMs = Infinity;
+      const made = (): void => void (this.#madeAtMs = this.#nowMs());
+      this.#text.then(made, made);
     }
     return this.#text;
   }

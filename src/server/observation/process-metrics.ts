@@ -3,7 +3,7 @@
  * serves. Holds no figures.
  */
 import type { GatewayStatus } from "../gateway-status.ts";
-import { byLabel, type MetricFamily, single } from "./metric-family.ts";
+import { byLabel, type MetricFamily, type NumberFamily, single } from "./metric-family.ts";
 import type { AcceptQueueFigures } from "./metrics-source.ts";
 
 const MS_PER_S = 1_000;
@@ -11,6 +11,7 @@ const MS_PER_S = 1_000;
 const CONNECTIONS: readonly MetricFamily[] = [
   byLabel(
     "gauge",
+    "sum",
     "portico_connections",
     "Open connections, by what they wait for",
     "phase",
@@ -18,6 +19,8 @@ const CONNECTIONS: readonly MetricFamily[] = [
   ),
   byLabel(
     "gauge",
+    // Each has a queue of its own; where all share one, each sees all of it.
+    "each",
     "portico_accept_queue_connections",
     "Connections in the kernel that wait to be accepted",
     "address",
@@ -25,6 +28,7 @@ const CONNECTIONS: readonly MetricFamily[] = [
   ),
   byLabel(
     "gauge",
+    "each",
     "portico_accept_queue_connections_max",
     "Connections beyond which the kernel drops what comes: the backlog, as it has it",
     "address",
@@ -33,26 +37,28 @@ const CONNECTIONS: readonly MetricFamily[] = [
 ];
 
 const WORKERS: readonly MetricFamily[] = [
-  single("gauge", "portico_queue_requests", "Requests that wait for a worker", (reading) => {
+  single("gauge", "sum", "portico_queue_requests", "Requests that wait for a worker", (reading) => {
     return reading.status.queue.waiting;
   }),
   single(
     "gauge",
+    "maximum",
     "portico_queue_oldest_seconds",
     "How long the oldest of them has waited",
     (reading) => reading.status.queue.oldestMs / MS_PER_S,
   ),
-  byLabel("gauge", "portico_workers", "Workers, by their state", "state", (reading) =>
+  byLabel("gauge", "sum", "portico_workers", "Workers, by their state", "state", (reading) =>
     workersByState(reading.status),
   ),
-  single("gauge", "portico_workers_busy", "Workers that have a request", (reading) => {
+  single("gauge", "sum", "portico_workers_busy", "Workers that have a request", (reading) => {
     return workersOf(reading.status).filter(({ busy }) => busy.length > 0).length;
   }),
-  single("gauge", "portico_workers_wanted", "Workers that there are to be", (reading) => {
+  single("gauge", "sum", "portico_workers_wanted", "Workers that there are to be", (reading) => {
     return reading.status.workers.target;
   }),
   byLabel(
     "counter",
+    "sum",
     "portico_worker_restarts_total",
     "Workers that ended and whose place another took, by why",
     "reason",
@@ -63,12 +69,15 @@ const WORKERS: readonly MetricFamily[] = [
 const CODE: readonly MetricFamily[] = [
   single(
     "gauge",
+    "maximum",
     "portico_generation",
     "Number of the import of the code that serves; 0 where none does",
     (reading) => reading.status.generations.find(({ state }) => state === "serving")?.number ?? 0,
   ),
   byLabel(
     "counter",
+    // All reload together, and each counts it.
+    "maximum",
     "portico_reloads_total",
     "Reloads, by what came of them; one that was taken back had been serving before",
     "outcome",
@@ -76,32 +85,41 @@ const CODE: readonly MetricFamily[] = [
   ),
 ];
 
+export const RESIDENT_MEMORY: NumberFamily = byLabel(
+  "gauge",
+  "sum",
+  "portico_resident_memory_bytes",
+  "Memory of the processes of a kind, shared pages counted in each",
+  "process",
+  (reading) => {
+    const { gateway, zygotes, workers } = reading.residentMemory;
+    return { gateway, zygote: zygotes, worker: workers };
+  },
+);
+
+export const START_TIME: NumberFamily = single(
+  "gauge",
+  "each",
+  "portico_start_time_seconds",
+  "When the gateway started, since the epoch",
+  (reading) => reading.status.startedAtMs / MS_PER_S,
+);
+
 const PROCESSES: readonly MetricFamily[] = [
-  byLabel(
-    "gauge",
-    "portico_resident_memory_bytes",
-    "Memory of the processes of a kind, shared pages counted in each",
-    "process",
-    (reading) => {
-      const { gateway, zygotes, workers } = reading.residentMemory;
-      return { gateway, zygote: zygotes, worker: workers };
-    },
-  ),
+  RESIDENT_MEMORY,
   {
     kind: "histogram",
+    // Of several loops each has its own troubles, which a sum would hide.
+    combined: "each",
     name: "portico_event_loop_delay_seconds",
     help: "How late the gateway comes to what is due, looked at 20 times a second",
     labels: [],
-    read: (reading) => [{ labels: {}, series: reading.eventLoopDelay }],
+    read: (reading) => [{ labels: {}, value: reading.eventLoopDelay }],
   },
-  single(
-    "gauge",
-    "portico_start_time_seconds",
-    "When the gateway started, since the epoch",
-    (reading) => reading.status.startedAtMs / MS_PER_S,
-  ),
+  START_TIME,
   {
     kind: "gauge",
+    combined: "maximum",
     name: "portico_build_info",
     help: "What serves; always 1",
     labels: ["version", "node"],

@@ -8,18 +8,21 @@ import { byLabel, type MetricFamily, type MetricLabels, single } from "./metric-
 const WITHOUT_ROUTES: readonly MetricFamily[] = [
   single(
     "counter",
+    "sum",
     "portico_http_request_content_bytes_total",
     "Content of requests that were handed to the application, without heads and framing",
     ({ statistics }) => statistics.requestContentBytes,
   ),
   single(
     "counter",
+    "sum",
     "portico_http_response_content_bytes_total",
     "Content of answers that was sent, without heads and framing",
     ({ statistics }) => statistics.responseContentBytes,
   ),
   byLabel(
     "counter",
+    "sum",
     "portico_http_server_errors_total",
     "Answers of 500 and above, by who meant them or what was in their way",
     "cause",
@@ -28,12 +31,14 @@ const WITHOUT_ROUTES: readonly MetricFamily[] = [
   ),
   single(
     "counter",
+    "sum",
     "portico_http_request_retries_total",
     "Requests that were run again because a worker died under them",
     ({ statistics }) => statistics.retries,
   ),
   single(
     "counter",
+    "sum",
     "portico_http_client_aborts_total",
     "Requests whose connection ended before their answer began",
     ({ statistics }) => statistics.clientAborts,
@@ -50,18 +55,20 @@ export function trafficMetrics(hasRoutes: boolean): readonly MetricFamily[] {
     of: (statistics: ExchangeStatistics) => DurationHistogram,
   ): MetricFamily => ({
     kind: "histogram",
+    combined: "sum",
     name,
     help,
     labels: routeLabels,
     read: ({ statistics }) =>
       statistics.routes.names.map((route, row) => ({
         labels: routed(route),
-        series: of(statistics).series(row),
+        value: of(statistics).series(row),
       })),
   });
   return [
     {
       kind: "counter",
+      combined: "sum",
       name: "portico_http_requests_total",
       help: "Requests that have come to their end",
       labels: ["method", "status_class", ...routeLabels],

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { metricFamilies, metricsText } from "../../../src/server/observation/metrics-text.ts";
+import { metricFamilies, tellAll } from "../../../src/server/observation/metric-families.ts";
+import { metricsText } from "../../../src/server/observation/metrics-text.ts";
 import { accessRecord } from "../access-log/records.ts";
 import { metricsSource } from "./metrics-source.ts";
 
@@ -27,20 +28,24 @@ test("names are by Prometheus' conventions, and each is there once", () => {
   }
 });
 
-test("every metric is in the manual", () => {
+/** How the manual says what the figures of several gateways are together. */
+const COMBINED = { sum: "sum", maximum: "largest", each: "each" };
+
+test("every metric is in the manual, with what it is of several gateways", () => {
   const folder = path.resolve(import.meta.dirname, "../../../docs/observe.md");
   const manual = readFileSync(folder, "utf8");
   const families = metricFamilies(metricsSource({}, new Map([["/a", "a"]])));
-  for (const { name, labels } of families) {
+  for (const { name, labels, combined } of families) {
     const row = manual.split("\n").find((line) => line.startsWith(`| \`${name}\` |`)) ?? "";
     assert.ok(row !== "", `${name} has a row`);
     for (const label of labels) assert.ok(row.includes(`\`${label}\``), `${name}: ${label}`);
+    assert.ok(row.endsWith(` | ${COMBINED[combined]} |`), `${name}: ${combined}`);
   }
 });
 
 test("figures are read at the time at which somebody asks", async () => {
   const source = metricsSource();
-  const metrics = metricsText(source);
+  const metrics = metricsText(() => tellAll(source));
   assert.match(await metrics.text(), /^portico_http_requests_total\{[^}]*"GET"[^}]*"2xx"\} 0$/m);
   source.statistics.add(accessRecord({ durationUs: 250_000 }));
   const text = await metrics.text();
@@ -56,7 +61,7 @@ test("figures are read at the time at which somebody asks", async () => {
 });
 
 test("what is not known is not said, and what did not happen is 0", async () => {
-  const text = await metricsText(metricsSource()).text();
+  const text = await metricsText(() => tellAll(metricsSource())).text();
   assert.match(text, /^portico_accept_queue_connections_max\{address="unix:\/run\/x"\} 2048$/m);
   assert.doesNotMatch(text, /^portico_accept_queue_connections\{/m);
   assert.match(text, /^portico_resident_memory_bytes\{process="worker"\} 3$/m);
@@ -71,9 +76,9 @@ test("what is not known is not said, and what did not happen is 0", async () => 
 test("there is a label for routes where routes were named", async () => {
   const source = metricsSource({}, new Map([["/articles", "articles"]]));
   source.statistics.add(accessRecord());
-  const text = await metricsText(source).text();
+  const text = await metricsText(() => tellAll(source)).text();
   assert.match(text, /^portico_http_requests_total\{.*,route="articles"\} 1$/m);
   assert.match(text, /^portico_http_request_duration_seconds_count\{route="articles"\} 1$/m);
   assert.match(text, /^portico_http_request_duration_seconds_count\{route="other"\} 0$/m);
-  assert.doesNotMatch(await metricsText(metricsSource()).text(), /route=/);
+  assert.doesNotMatch(await metricsText(() => tellAll(metricsSource())).text(), /route=/);
 });
