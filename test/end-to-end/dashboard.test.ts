@@ -55,7 +55,7 @@ describe("--dashboard", () => {
     const { status, stderr } = await runPortico(args("--dashboard", `127.0.0.1:${port}`));
     other.close();
     assert.equal(status, 1);
-    assert.match(stderr, /^portico: --dashboard 127\.0\.0\.1:\d+: .*EADDRINUSE.*\n$/m);
+    assert.match(stderr, /^portico: cannot listen on 127\.0\.0\.1:\d+: .* with --dashboard\n$/m);
   });
 
   test("has a token that the application does not see, and holds no stop up", async () => {
