@@ -123,6 +123,7 @@ export class ExchangeLog {
     record.begin(head, provenance, screening.endpoints, this.#repeated);
     record.startedAtEpochMs = this.#startedAtEpochMs;
     record.durationUs = Math.round((clock.nowMs() - this.#startedAtMs) * US_PER_MS);
+    record.isAborted = !isAnswered;
     record.status = isAnswered ? response.status : CLIENT_CLOSED_REQUEST;
     record.contentBytes = isAnswered ? response.contentBytes : 0;
     record.responseHead = isAnswered ? response.keptHead : null;

@@ -18,6 +18,7 @@ const EPOCH_MS = 784_111_777_000;
 interface Line {
   readonly request: string | null;
   readonly status: number;
+  readonly isAborted: boolean;
   readonly failure: string | null;
   readonly requestBytes: number;
   readonly bytes: number;
@@ -85,6 +86,7 @@ function shown(record: AccessRecord): Line {
     failure: record.failure,
     requestBytes: record.requestContentBytes,
     bytes: record.contentBytes,
+    isAborted: record.isAborted,
     startedAtMs: record.startedAtEpochMs - EPOCH_MS,
     durationUs: record.durationUs,
     worker: [queueUs, applicationUs, workerPid, generation, retries],
@@ -105,6 +107,7 @@ test("an answer in one piece: its status, its content, its times", () => {
   assert.deepEqual(logged.takeOne(), {
     request: "GET /a",
     status: 200,
+    isAborted: false,
     failure: null,
     requestBytes: 0,
     bytes: 5,
@@ -286,8 +289,9 @@ test("499: the client went away before an answer began", () => {
   logged.nowMs += 5;
   logged.fixture.client.break(new Error("ECONNRESET"));
   logged.fixture.client.turn();
-  const { request, status, bytes, durationUs } = logged.takeOne();
+  const { request, status, bytes, durationUs, isAborted } = logged.takeOne();
   assert.deepEqual([request, status, bytes, durationUs], ["GET /a", 499, 0, 5_000]);
+  assert.ok(isAborted);
   const early = new LoggedConnection();
   early.send("GET /b HT");
   early.fixture.client.break(new Error("ECONNRESET"));

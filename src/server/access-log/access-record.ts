@@ -32,6 +32,8 @@ export interface AccessRecord {
   readonly protocol: string | null;
   /** {@link CLIENT_CLOSED_REQUEST} where nobody got one. */
   readonly status: number;
+  /** Whether the client went away before an answer began; an application may answer 499 as well. */
+  readonly isAborted: boolean;
   /**
    * Why the application did not answer; null where it did, or the gateway answers by a rule or a
    * limit of its own.

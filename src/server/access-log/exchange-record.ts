@@ -21,6 +21,7 @@ const BASIC = /^basic +([A-Za-z0-9+/=_-]+) *$/i;
 export class ExchangeRecord implements AccessRecord {
   startedAtEpochMs = 0;
   status = 0;
+  isAborted = false;
   failure: RequestFailure | null = null;
   requestContentBytes = 0;
   contentBytes = 0;

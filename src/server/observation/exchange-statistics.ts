@@ -14,7 +14,7 @@
  *
  * Answers to health probes are in none of them, as in no access log.
  */
-import { type AccessRecord, CLIENT_CLOSED_REQUEST } from "../access-log/access-record.ts";
+import type { AccessRecord } from "../access-log/access-record.ts";
 import type { ExchangeListener } from "../exchange-listener.ts";
 import { FAILURES, type RequestFailure } from "../failure-answer.ts";
 import { DurationHistogram } from "./duration-histogram.ts";
@@ -113,7 +113,7 @@ export class ExchangeStatistics implements ExchangeListener {
     this.requestContentBytes += requestContentBytes;
     this.responseContentBytes += contentBytes;
     this.retries += record.retries;
-    if (status === CLIENT_CLOSED_REQUEST) this.clientAborts++;
+    if (record.isAborted) this.clientAborts++;
     if (status >= SERVER_ERROR) this.#addServerError(record);
     const endedAtEpochMs = record.startedAtEpochMs + durationUs / US_PER_MS;
     this.history.add(

@@ -2,7 +2,7 @@
  * The last answers of 500 and more, and requests that got none: hears of each exchange when it is
  * over, and keeps a few.
  */
-import { type AccessRecord, CLIENT_CLOSED_REQUEST } from "../access-log/access-record.ts";
+import type { AccessRecord } from "../access-log/access-record.ts";
 import type { ExchangeListener } from "../exchange-listener.ts";
 import { shownText } from "./observed-text.ts";
 import type { ErrorSnapshot } from "./snapshot.ts";
@@ -19,7 +19,7 @@ export class RecentErrors implements ExchangeListener {
 
   add(record: AccessRecord): void {
     const { status } = record;
-    if (status < SERVER_ERROR_MIN && status !== CLIENT_CLOSED_REQUEST) return;
+    if (status < SERVER_ERROR_MIN && !record.isAborted) return;
     const { method, target, requestId, durationUs } = record;
     this.#kept[this.#next] = {
       atMs: record.startedAtEpochMs + Math.round(durationUs / US_PER_MS),

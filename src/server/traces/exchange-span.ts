@@ -12,7 +12,7 @@ import type { Attributes, HrTime, Link, SpanContext } from "@opentelemetry/api";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace";
 import { parseAuthority } from "../../http/authority.ts";
 import type { TraceParent } from "../../http/trace-context.ts";
-import { type AccessRecord, CLIENT_CLOSED_REQUEST } from "../access-log/access-record.ts";
+import type { AccessRecord } from "../access-log/access-record.ts";
 import type { ExchangeTrace } from "./exchange-trace.ts";
 
 /** What all spans have in common. */
@@ -76,6 +76,7 @@ export class ExchangeSpan implements ReadableSpan {
   readonly #remoteHost: string;
   readonly #peerHost: string;
   readonly #status: number;
+  readonly #isAborted: boolean;
   readonly #failure: string | null;
   readonly #contentBytes: number;
   readonly #workerPid: number | null;
@@ -108,6 +109,7 @@ export class ExchangeSpan implements ReadableSpan {
     this.#remoteHost = record.remoteHost;
     this.#peerHost = record.peerHost;
     this.#status = record.status;
+    this.#isAborted = record.isAborted;
     this.#failure = record.failure;
     this.#contentBytes = record.contentBytes;
     this.#workerPid = record.workerPid;
@@ -171,7 +173,7 @@ export class ExchangeSpan implements ReadableSpan {
     if (method !== null && !isKnown(method)) add("http.request.method_original", cut(method));
     if (this.#path !== null) add("url.path", cut(this.#path));
     if (this.#scheme !== null) add("url.scheme", this.#scheme);
-    if (this.#status !== CLIENT_CLOSED_REQUEST) add("http.response.status_code", this.#status);
+    if (!this.#isAborted) add("http.response.status_code", this.#status);
     if (this.#errorType !== null) add("error.type", this.#errorType);
     const authority = this.#host === null ? null : parseAuthority(this.#host);
     if (authority !== null) add("server.address", cut(authority.host));
@@ -219,7 +221,7 @@ export class ExchangeSpan implements ReadableSpan {
 
   /** null where the exchange went well, also where the client was told that it did not. */
   get #errorType(): string | null {
-    if (this.#status === CLIENT_CLOSED_REQUEST) return "client-closed-request";
+    if (this.#isAborted) return "client-closed-request";
     return this.#status < SERVER_ERROR_MIN ? null : (this.#failure ?? String(this.#status));
   }
 }

@@ -28,6 +28,7 @@ export function accessRecord(values: RecordValues = {}): AccessRecord {
     query: "page=2",
     protocol: "HTTP/1.1",
     status: 200,
+    isAborted: false,
     failure: null,
     requestContentBytes: 0,
     contentBytes: 4_207,

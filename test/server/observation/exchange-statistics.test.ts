@@ -28,17 +28,19 @@ test("requests are counted by method and class of status", () => {
     {},
     { status: 204 },
     { method: "POST", status: 303 },
-    { method: "PURGE", status: 499 },
+    { method: "PURGE", status: 499, isAborted: true },
+    { status: 499 },
     { method: null, status: 400 },
     { status: 503, workerPid: null, failure: "queue-full" },
   );
   assert.deepEqual(counted(statistics), [
     ["other", "GET", "2xx", 2],
+    ["other", "GET", "4xx", 1],
     ["other", "GET", "5xx", 1],
     ["other", "POST", "3xx", 1],
     ["other", "other", "4xx", 2],
   ]);
-  assert.equal(statistics.clientAborts, 1);
+  assert.equal(statistics.clientAborts, 1, "an application's own 499 is none");
 });
 
 test("series are there before there is anything to count, and do not become more", () => {

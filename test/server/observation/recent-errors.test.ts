@@ -5,7 +5,9 @@ import { accessRecord } from "../access-log/records.ts";
 
 test("answers of 500 and more, and requests without one, are kept; others are not", () => {
   const errors = new RecentErrors();
-  for (const status of [200, 404, 500, 499, 302, 503]) errors.add(accessRecord({ status }));
+  errors.add(accessRecord({ status: 500 }));
+  errors.add(accessRecord({ status: 499, isAborted: true }));
+  for (const status of [200, 404, 499, 302, 503]) errors.add(accessRecord({ status }));
   assert.deepEqual(
     errors.latest().map(({ status }) => status),
     [503, 499, 500],

@@ -116,5 +116,7 @@ test("errors: the gateway's reason, else the status; a client's mistake is none"
   assert.deepEqual(shown({ status: 404 }), [undefined, 0, 404]);
   assert.deepEqual(shown({ status: 500 }), ["500", 2, 500]);
   assert.deepEqual(shown({ status: 502, failure: "worker-exited" }), ["worker-exited", 2, 502]);
-  assert.deepEqual(shown({ status: 499 }), ["client-closed-request", 2, undefined]);
+  const aborted = shown({ status: 499, isAborted: true });
+  assert.deepEqual(aborted, ["client-closed-request", 2, undefined]);
+  assert.deepEqual(shown({ status: 499 }), [undefined, 0, 499], "an application may say so, too");
 });
