@@ -16,7 +16,6 @@ export const SP = 0x20;
 export const DQUOTE = 0x22;
 export const HASH = 0x23;
 export const PERIOD = 0x2e;
-export const SLASH = 0x2f;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
 export const EQUALS = 0x3d;

@@ -55,16 +55,12 @@ export class ResponseReceiver {
   #contentBytes = 0;
   readonly #unread = new UnreadBytes();
   #inputEnded = false;
+  /** Whether a byte of the answer that is expected has come. */
   #begun = false;
 
   constructor(limits: ResponseLimits) {
     this.#limits = limits;
     this.#parser = new ResponseHeadParser(limits);
-  }
-
-  /** Whether a byte of the answer that is expected has come. */
-  get begun(): boolean {
-    return this.#begun;
   }
 
   /** Whether another request may be sent on this connection. */
