@@ -14,7 +14,8 @@ from tests.gateway_side import RESPONSE
 from tests.zygote_case import WorkerEnd, ZygoteCase, until
 
 # `/held_in_c` keeps the interpreter's lock in C until a signal has been handled, upon which poll(2)
-# ends; `/matching` keeps it in the engine of regular expressions. Each says when it begins.
+# ends; `/matching` keeps it in the engine of regular expressions, for more than a second, so that a
+# busy machine comes to ask meanwhile. Each says when it begins.
 HANGING = """
     import ctypes, faulthandler, os, re, signal, sys, threading, time
 
@@ -33,7 +34,7 @@ HANGING = """
 
     def matching(name):
         begin(name)
-        re.match("(a+)+$", "a" * 23 + "b")
+        re.match("(a+)+$", "a" * 25 + "b")
 
     def waiting(name):
         begin(name)
