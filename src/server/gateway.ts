@@ -29,6 +29,7 @@ import type { GatewayStatus } from "./gateway-status.ts";
 import { listeningUrl } from "./listening-url.ts";
 import { GatewayMetrics, type MetricsSettings } from "./observation/gateway-metrics.ts";
 import { Observation, type ObservedExchanges } from "./observation/observation.ts";
+import type { StackResult } from "./observation/snapshot.ts";
 import { Succession, type SuccessionSettings } from "./succession.ts";
 import type { GatewaySurroundings } from "./surroundings.ts";
 import type { ListeningPlace } from "./takeover.ts";
@@ -239,6 +240,11 @@ export class Gateway {
 
   scale(range: WorkerRange): void {
     this.supervisor.scale(range);
+  }
+
+  /** Python's stack of one of the workers, as it is now; bounded in time and length. */
+  stack(pid: number): Promise<StackResult> {
+    return this.observation.stack(pid);
   }
 
   /** Answers everything that has been accepted, then ends. A second call waits for the first. */

@@ -15,6 +15,7 @@ import {
 import { childrenOf } from "./process-tree.ts";
 import { rawRequest } from "./raw-client.ts";
 
+const FOLDER_PREFIX = path.join(os.tmpdir(), "portico-metrics-");
 const ARGS = ["--gateways", "2", "--workers", "3", "--metrics", "127.0.0.1:0"];
 /** So many connections that each gateway gets some. */
 const REQUESTS = 24;
@@ -128,26 +129,34 @@ describe("--gateways 2 --metrics", () => {
     });
   });
 
-  test("a successor takes the address over", async () => {
-    await using exercise = await startExercise("epoll", ARGS);
-    const { server } = exercise;
-    const target = metricsTarget(server);
-    const leader = { gateway: "leader" };
-    const started = (await readMetrics(target)).value("portico_start_time_seconds", leader);
-    server.signal("SIGUSR2");
-    await server.untilLogged(/ successor=\d+/, 30_000);
-    let isSucceeded = false;
-    while (!isSucceeded) {
-      const metrics = await readMetrics(target);
-      isSucceeded = metrics.value("portico_start_time_seconds", leader) > started;
-    }
-    const [, successor] = / successor=(\d+)/.exec(server.stderr) ?? [];
-    await server.ended;
-    process.kill(Number(successor), "SIGTERM");
-  });
+  for (const kind of ["TCP", "Unix"]) {
+    test(`a successor takes the address over: a ${kind} socket`, async () => {
+      using folder = mkdtempDisposableSync(FOLDER_PREFIX);
+      const file = path.join(folder.path, "metrics.sock");
+      const args = kind === "TCP" ? ARGS : [...ARGS.slice(0, -1), `unix:${file}`];
+      await using exercise = await startExercise("epoll", args);
+      const { server } = exercise;
+      const target = metricsTarget(server);
+      const leader = { gateway: "leader" };
+      const started = (await readMetrics(target)).value("portico_start_time_seconds", leader);
+      server.signal("SIGUSR2");
+      await server.untilLogged(/ successor=\d+/, 30_000);
+      let isSucceeded = false;
+      while (!isSucceeded) {
+        const metrics = await readMetrics(target);
+        isSucceeded = metrics.value("portico_start_time_seconds", leader) > started;
+      }
+      const [, successor] = / successor=(\d+)/.exec(server.stderr) ?? [];
+      await server.ended;
+      assert.equal((await scrape(target)).status, 200);
+      process.kill(Number(successor), "SIGTERM");
+      await server.stop();
+      assert.ok(!existsSync(file));
+    });
+  }
 
   test("a leader that is killed leaves no socket behind", async () => {
-    using folder = mkdtempDisposableSync(path.join(os.tmpdir(), "portico-metrics-"));
+    using folder = mkdtempDisposableSync(FOLDER_PREFIX);
     const file = path.join(folder.path, "metrics.sock");
     const args = [...ARGS.slice(0, -1), `unix:${file}`];
     await using exercise = await startExercise("epoll", args);

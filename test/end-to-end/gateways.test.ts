@@ -145,6 +145,34 @@ test("signals for the leader that reach a gateway mean nothing to it", async () 
   assert.deepEqual(childrenOf(server.pid), gateways);
 });
 
+test("a worker's stack, whichever gateway has it; the rest is not to be looked at", async () => {
+  using folder = mkdtempDisposableSync(FOLDER_PREFIX);
+  const which = ["--control-socket", path.join(folder.path, "control.sock")];
+  await using server = await startPortico([
+    "--gateways",
+    "2",
+    "--workers",
+    "3",
+    ...which,
+    ...HELLO,
+  ]);
+  const all = await runPortico(["stack", "--json", ...which]);
+  const { stacks } = JSON.parse(all.stdout) as { stacks: { pid: number; text: string }[] };
+  assert.equal(new Set(stacks.map(({ pid }) => pid)).size, 3);
+  for (const { text } of stacks) assert.match(text, / in serve\n/);
+  const pid = String(stacks[2]?.pid);
+  const one = await runPortico(["stack", pid, ...which]);
+  assert.match(one.stdout, new RegExp(`^worker \\d, PID ${pid}: idle\n`));
+  for (const other of [server.pid, ...childrenOf(server.pid)]) {
+    const { status, stderr } = await runPortico(["stack", String(other), ...which]);
+    assert.equal(status, 1);
+    assert.equal(stderr, `portico: stack: ${other} is the PID of no worker here\n`);
+  }
+  const { status, stderr } = await runPortico(["top", "--once", ...which]);
+  assert.equal(status, 1);
+  assert.match(stderr, /this portico has several gateways/);
+});
+
 test("one gateway, the default: no process leads", async () => {
   await using server = await startPortico(["--workers", "1", ...HELLO]);
   assert.match(server.stdout, new RegExp(`gateway +PID ${server.pid},`));

@@ -255,6 +255,32 @@ describe("--gateways 2", () => {
     assert.ok(!existsSync(control));
   });
 
+  test("kill -9 of a leader that has handed over: its successor keeps what it has", async () => {
+    using folder = mkdtempDisposableSync(path.join(os.tmpdir(), "portico-gateways-"));
+    const file = path.join(folder.path, "socket");
+    const binds = ["--bind", "127.0.0.1:0", "--bind", `unix:${file}`];
+    await using site = await FaultSite.start({ args: [...ARGS, ...binds] });
+    using busy = await RawClient.connect(file);
+    busy.write(post("/post?until=killed", "long"));
+    await site.server.until("a busy worker", async () => {
+      const { generations } = await site.status();
+      return generations.some(({ workers }) => workers.some((worker) => worker.busy.length > 0));
+    });
+    const gateways = site.gateways();
+    site.server.signal("SIGUSR2");
+    await site.server.untilLogged(/stopping: the gateways answer/, 30_000);
+    const successor = Number(/successor=(\d+)/.exec(site.log)?.[1]);
+    site.server.signal("SIGKILL");
+    await site.server.ended;
+    site.tell("killed");
+    assert.equal((await busy.readResponse()).text, "long\n");
+    await until(site.server, "the gateways' end", () => gateways.every(isGone));
+    assert.equal((await rawRequest(file, get("/get/a"))).status, 200);
+    process.kill(successor, "SIGTERM");
+    await until(site.server, "its end", () => isGone(successor));
+    assert.ok(!existsSync(file));
+  });
+
   test("USR2: another one takes the sockets of all over", async () => {
     await using site = await FaultSite.start({ args: ARGS });
     const load = await startLoad(site);

@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ReloadOutcome, ReloadStatus } from "../../workers/supervisor-status.ts";
 import type { WorkerRange } from "../../workers/worker-scaling.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
-import type { Observed } from "../observation/snapshot.ts";
+import type { Observed, StackResult } from "../observation/snapshot.ts";
 import type { ControlAnswer } from "./control-protocol.ts";
 import { ObserveCommand, stack } from "./observe-command.ts";
 
@@ -17,6 +17,8 @@ export interface ControlledGateway {
   status(): GatewayStatus | Promise<GatewayStatus>;
   reload(): Promise<ReloadOutcome>;
   scale(range: WorkerRange): void;
+  /** Python's stack of one of the workers, as it is now; bounded in time and length. */
+  stack(pid: number): Promise<StackResult>;
 }
 
 export interface ControlCommandSettings {
@@ -63,9 +65,9 @@ export function controlCommands(
   gateway: ControlledGateway,
   settings: ControlCommandSettings,
 ): ControlCommands {
-  const { observation } = gateway;
   return new Map<string, ControlCommand>([
-    ...observationCommands(observation),
+    ["observe", observeCommand(gateway.observation)],
+    ["stack", (call) => stack(gateway, call)],
     ["status", async () => done(await gateway.status())],
     ["reload", (call) => reload(gateway, settings, call)],
     ["scale", (call) => scale(gateway, settings, call)],
@@ -79,20 +81,13 @@ export function controlCommands(
   ]);
 }
 
-function observationCommands(observation: Observed | null): [string, ControlCommand][] {
+function observeCommand(observation: Observed | null): ControlCommand {
   if (observation === null) {
-    const refuse = (): CommandEnd =>
+    return () =>
       refused("this portico has several gateways, and only one alone can be looked into");
-    return [
-      ["observe", refuse],
-      ["stack", refuse],
-    ];
   }
   const observe = new ObserveCommand(observation);
-  return [
-    ["observe", (call) => observe.run(call)],
-    ["stack", (call) => stack(observation, call)],
-  ];
+  return (call) => observe.run(call);
 }
 
 /** @returns the answer to a command that is in no table */

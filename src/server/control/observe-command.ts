@@ -76,10 +76,13 @@ export class ObserveCommand {
   }
 }
 
-export async function stack(observed: Observed, call: ControlCall): Promise<CommandEnd> {
+export async function stack(
+  gateway: Pick<Observed, "stack">,
+  call: ControlCall,
+): Promise<CommandEnd> {
   const { pid } = call.arguments;
   if (!isWhole(pid, 1, PID_MAX)) return refused("pid is the PID of a worker");
-  const result = await observed.stack(pid);
+  const result = await gateway.stack(pid);
   if (result.kind === "stack") {
     return { answer: { kind: "done", result: { pid, text: result.text } } };
   }

@@ -17,6 +17,7 @@ import type { WorkerRange } from "../../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
 import type { ToldFamily } from "../observation/metric-family.ts";
+import type { StackResult } from "../observation/snapshot.ts";
 
 /** The environment variable by which a process learns that it is one of several gateways. */
 export const GATEWAY_VARIABLE = "PORTICO_GATEWAY";
@@ -69,8 +70,10 @@ export interface Questions {
   /** Begin to accept. */
   readonly accept: [null, null];
   readonly status: [null, GatewayStatus];
-  /** Figures of this moment; none without `--metrics`. */
-  readonly metrics: [null, readonly ToldFamily[]];
+  /** Figures of this moment, none without `--metrics`; null where they cannot be read. */
+  readonly metrics: [null, readonly ToldFamily[] | null];
+  /** Python's stack of one of its workers; null where that cannot be read. */
+  readonly stack: [{ readonly pid: number }, StackResult | null];
   /** Answered by whoever's event loop turns. */
   readonly "are-you-there": [null, null];
   /** Make a new generation ready, but leave the traffic where it is. */

@@ -20,6 +20,7 @@ import { type GatewayEvent, type GatewayState, nextGatewayState } from "../gatew
 import type { GatewayStatus } from "../gateway-status.ts";
 import type { MetricsAtAddress } from "../observation/gateway-metrics.ts";
 import { type MetricsHttpSettings, MetricsServer } from "../observation/metrics-server.ts";
+import type { StackResult } from "../observation/snapshot.ts";
 import { Succession, type SuccessionSettings } from "../succession.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { ListeningPlace } from "../takeover.ts";
@@ -50,6 +51,8 @@ const SWEEP_INTERVAL_MS = 250;
 const STOP_NOW_MS = 3_000;
 /** What a gateway gets to say how it is. */
 const STATUS_TIMEOUT_MS = 2_000;
+/** What it gets for a worker's stack, for which that worker has 2 s. */
+const STACK_TIMEOUT_MS = 4_000;
 
 export class Leader {
   /** Nobody sees the requests of all. */
@@ -202,6 +205,21 @@ export class Leader {
       },
       await Promise.all(parts),
     );
+  }
+
+  /** Python's stack of one of the workers, as it is now: asked of the gateway that has it. */
+  async stack(pid: number): Promise<StackResult> {
+    const { generations, gateways = [] } = await this.status();
+    const owner = generations.find(({ workers }) => workers.some((worker) => worker.pid === pid));
+    const gateway = this.#group.alive.find((one) => one.pid === owner?.gatewayPid);
+    if (gateway === undefined) {
+      const isSilent = gateways.some(({ state }) => state === null);
+      const where = isSilent ? "in those gateways that answer" : "here";
+      return { kind: "refused", why: `${pid} is the PID of no worker ${where}` };
+    }
+    const result = await gateway.ask("stack", { pid }, STACK_TIMEOUT_MS);
+    if (result !== null) return result;
+    return { kind: "refused", why: `the gateway of worker PID ${pid} does not say` };
   }
 
   /**

@@ -104,7 +104,8 @@ export class LedGateway {
       },
       "are-you-there": () => null,
       status: () => gateway.status(),
-      metrics: () => gateway.metrics?.tell() ?? [],
+      metrics: () => this.#look(() => gateway.metrics?.tell() ?? []),
+      stack: ({ pid }) => this.#look(() => gateway.stack(pid)),
       prepare: ({ generation }) => this.#prepare(generation),
       decide: async ({ objection }) => {
         this.#decide?.(objection);
@@ -171,6 +172,16 @@ export class LedGateway {
     );
     for (const listener of listeners) this.#gateway.server.acceptFrom(listener);
     return null;
+  }
+
+  /** A look at this gateway that fails ends nothing. */
+  async #look<Seen>(look: () => MaybeLater<Seen>): Promise<Seen | null> {
+    try {
+      return await look();
+    } catch (error) {
+      this.#log.error("this gateway cannot be looked at", { cause: String(error) });
+      return null;
+    }
   }
 
   #lookForTakenBack(): void {

@@ -117,4 +117,8 @@ export class FakeGateway implements ControlledGateway {
   scale(range: WorkerRange): void {
     this.ranges.push(range);
   }
+
+  stack(pid: number): Promise<StackResult> {
+    return this.observation.stack(pid);
+  }
 }
