@@ -72,7 +72,6 @@ function recordOf(head: RequestHead): RequestRecord {
  */
 export function replay(pieces: readonly Buffer[], limits: RequestLimits = LIMITS): Replay {
   const receiver = new RequestReceiver(limits);
-  const memory = Buffer.alloc(Math.max(1, ...pieces.map((piece) => piece.length)));
   const requests: RequestRecord[] = [];
   let present: RequestRecord | null = null;
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -108,6 +107,30 @@ export function replay(pieces: readonly Buffer[], limits: RequestLimits = LIMITS
       }
     }
   };
+  const error = receiveInPieces(receiver, pieces, drain);
+  if (error === null) return { requests, violation: null };
+  return { requests, violation: { status: error.status, code: error.code } };
+}
+
+/** What both receivers have in common. */
+interface Receiver {
+  receive(bytes: Buffer, end: number): void;
+  receiveEnd(): void;
+  next(): { readonly kind: string };
+}
+
+/**
+ * Gives a receiver the pieces in one memory, which is spoilt after each, and then the end.
+ *
+ * @param drain takes all events that there are
+ * @returns why it refused; null where it did not
+ */
+export function receiveInPieces(
+  receiver: Receiver,
+  pieces: readonly Buffer[],
+  drain: () => void,
+): ProtocolError | null {
+  const memory = Buffer.alloc(Math.max(1, ...pieces.map((piece) => piece.length)));
   try {
     for (const piece of pieces) {
       piece.copy(memory);
@@ -117,13 +140,13 @@ export function replay(pieces: readonly Buffer[], limits: RequestLimits = LIMITS
     }
     receiver.receiveEnd();
     drain();
-    return { requests, violation: null };
+    return null;
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     if (receiver.next().kind !== "closed") {
       throw new Error("not closed after a violation", { cause: error });
     }
-    return { requests, violation: { status: error.status, code: error.code } };
+    return error;
   }
 }
 

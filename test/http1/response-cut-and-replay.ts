@@ -2,11 +2,11 @@
  * Drives a {@link ResponseReceiver} with bytes that are cut in a given way, and writes down what
  * comes out; and reads the vectors of `vectors/responses/`.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ProtocolError } from "../../src/base/errors.ts";
 import type { ResponseContentEnd, ResponseHead } from "../../src/http1/response-head.ts";
 import { type ResponseLimits, ResponseReceiver } from "../../src/http1/response-receiver.ts";
+import { receiveInPieces } from "./cut-and-replay.ts";
+import { readVectorFolder } from "./vector-folder.ts";
 
 export const RESPONSE_VECTORS_FOLDER = join(import.meta.dirname, "../../vectors/responses");
 
@@ -59,7 +59,6 @@ function recordOf(head: ResponseHead): ResponseRecord {
  */
 export function replayResponses(pieces: readonly Buffer[], exchanges: Exchanges): ResponseReplay {
   const receiver = new ResponseReceiver({ ...RESPONSE_LIMITS, ...exchanges.limits });
-  const memory = Buffer.alloc(Math.max(1, ...pieces.map((piece) => piece.length)));
   const responses: ResponseRecord[] = [];
   const { method, requests = Infinity } = exchanges;
   let present: ResponseRecord | null = null;
@@ -82,23 +81,9 @@ export function replayResponses(pieces: readonly Buffer[], exchanges: Exchanges)
     }
   };
   receiver.expect(method);
-  try {
-    for (const piece of pieces) {
-      piece.copy(memory);
-      receiver.receive(memory, piece.length);
-      drain();
-      memory.fill(0x21);
-    }
-    receiver.receiveEnd();
-    drain();
-    return { responses, interim: receiver.interimCount, code: null };
-  } catch (error) {
-    if (!(error instanceof ProtocolError) || error.status !== 502) throw error;
-    if (receiver.next().kind !== "closed") {
-      throw new Error("not closed after a violation", { cause: error });
-    }
-    return { responses, interim: receiver.interimCount, code: error.code };
-  }
+  const error = receiveInPieces(receiver, pieces, drain);
+  if (error !== null && error.status !== 502) throw error;
+  return { responses, interim: receiver.interimCount, code: error?.code ?? null };
 }
 
 export interface ResponseVector {
@@ -118,15 +103,8 @@ export interface ResponseVector {
 }
 
 export function responseVectors(kind: "accept" | "reject"): ResponseVector[] {
-  const folder = join(RESPONSE_VECTORS_FOLDER, kind);
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".json"))
-    .toSorted()
-    .map((file) => {
-      const name = file.slice(0, -".json".length);
-      const expected = JSON.parse(readFileSync(join(folder, file), "utf8"));
-      const bytes = readFileSync(join(folder, `${name}.http`));
-      const defaults = { method: "GET", limits: {}, interim: 0, responsesBefore: 0 };
-      return { ...defaults, ...expected, name, bytes } as ResponseVector;
-    });
+  const defaults = { method: "GET", limits: {}, interim: 0, responsesBefore: 0 };
+  return readVectorFolder(join(RESPONSE_VECTORS_FOLDER, kind)).map(
+    ({ name, bytes, expected }) => ({ ...defaults, ...expected, name, bytes }) as ResponseVector,
+  );
 }

@@ -1,11 +1,11 @@
 /**
  * Reads the vectors of `vectors/http1/`: the bytes that a client sends, and what must come of them.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RequestLimits } from "../../src/http1/receiver.ts";
 import type { ViolationCode } from "../../src/http1/violations.ts";
 import type { RequestRecord } from "./cut-and-replay.ts";
+import { readVectorFolder } from "./vector-folder.ts";
 
 export const VECTORS_FOLDER = join(import.meta.dirname, "../../vectors/http1");
 
@@ -30,18 +30,12 @@ export interface RejectVector extends Vector {
 }
 
 function vectorsOf<V extends Vector>(kind: "accept" | "reject"): V[] {
-  const folder = join(VECTORS_FOLDER, kind);
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".json"))
-    .toSorted()
-    .map((file) => {
-      const name = file.slice(0, -".json".length);
-      const expected = JSON.parse(readFileSync(join(folder, file), "utf8"));
-      // Hardly any request has trailers, and those that have none do not say so.
-      for (const request of expected.requests ?? []) request.trailers ??= [];
-      const bytes = readFileSync(join(folder, `${name}.http`));
-      return { limits: {}, ...expected, name, bytes } as V;
-    });
+  return readVectorFolder(join(VECTORS_FOLDER, kind)).map(({ name, bytes, expected }) => {
+    // Hardly any request has trailers, and those that have none do not say so.
+    const requests = (expected["requests"] ?? []) as Partial<RequestRecord>[];
+    for (const request of requests) request.trailers ??= [];
+    return { limits: {}, ...expected, name, bytes } as unknown as V;
+  });
 }
 
 export function acceptVectors(): AcceptVector[] {

@@ -4,8 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
-import { EXIT_STATUS, type ExitStatus } from "../../base/errors.ts";
-import type { LoadedApplication } from "../../workers/zygote.ts";
+import { EXIT_STATUS } from "../../base/errors.ts";
 import type { OwnCommand } from "../takeover.ts";
 import {
   GATEWAY_VARIABLE,
@@ -24,14 +23,7 @@ export const SOCKETS_DESCRIPTOR = LEADER_DESCRIPTOR + 1;
 const ASKING_INTERVAL_MS = 1_000;
 
 /** What came of a gateway's start. */
-export type StartOutcome =
-  | { readonly kind: "loaded"; readonly application: LoadedApplication }
-  | {
-      readonly kind: "failed";
-      readonly exitStatus: ExitStatus;
-      readonly why: string;
-      readonly details: string | null;
-    };
+export type StartOutcome = Extract<GatewayNews, { readonly kind: "loaded" | "failed" }>;
 
 export interface GatewayProcessEvents {
   onTakenBack(process: GatewayProcess, generation: number, why: string): void;

@@ -11,7 +11,6 @@ import type { BindAddress } from "../../net/bind-address.ts";
 import { DeadlineSweep } from "../../net/deadlines.ts";
 import type { Listener, Transport } from "../../net/transport.ts";
 import { type FileIdentity, removeIfSame } from "../../net/unix-socket-file.ts";
-import { formatAddress } from "../../os/socket-address.ts";
 import type { ReloadOutcome } from "../../workers/supervisor-status.ts";
 import type { WorkerRange } from "../../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
@@ -21,6 +20,7 @@ import type { GatewayStatus } from "../gateway-status.ts";
 import type { MetricsAtAddress } from "../observation/gateway-metrics.ts";
 import { type MetricsHttpSettings, MetricsServer } from "../observation/metrics-server.ts";
 import type { StackResult } from "../observation/snapshot.ts";
+import { listeningUrl } from "../listening-url.ts";
 import { Succession, type SuccessionSettings } from "../succession.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { ListeningPlace } from "../takeover.ts";
@@ -270,7 +270,7 @@ export class Leader {
       this.#surroundings.listen(this.#transport, address, bound),
     );
     this.#addresses = places.flatMap(({ listeners: [first] }) =>
-      first === undefined ? [] : describeListener(first),
+      first === undefined ? [] : listeningUrl(first.address),
     );
   }
 
@@ -341,9 +341,4 @@ export class Leader {
     this.#sweep.stop();
     this.#transport.close();
   }
-}
-
-function describeListener({ address }: Listener): string {
-  const text = formatAddress(address);
-  return address.family === "unix" ? text : `http://${text}`;
 }
