@@ -301,11 +301,15 @@ export function runPortico(
   return runToEnd(PORTICO, args, { ...options, env });
 }
 
-/** This process's environment without what would set options of the servers that are started. */
+/**
+ * This process's environment without what would set options of the servers that are started, and
+ * without what makes Node read certificates in a thread at its start: whoever is forked at that
+ * moment has that file open as well.
+ */
 function inheritedEnvironment(): NodeJS.ProcessEnv {
-  const setsOption =
-    /^(?:PORTICO_|GUNICORN_|OTEL_|PORT$|WEB_CONCURRENCY$|VIRTUAL_ENV$|PYTHONPATH$)/;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !setsOption.test(name)));
+  const isLeftOut =
+    /^(?:PORTICO_|GUNICORN_|OTEL_|PORT$|WEB_CONCURRENCY$|VIRTUAL_ENV$|PYTHONPATH$|NODE_EXTRA_CA_)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isLeftOut.test(name)));
 }
 
 function announcedPort(server: ServerProcess): boolean {
