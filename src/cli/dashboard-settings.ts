@@ -8,7 +8,7 @@ import { environmentName } from "../options/option-spec.ts";
 import { type Options, optionSpec } from "../options/registry.ts";
 import { realClock } from "../os/real-clock.ts";
 import type { ControlCommands } from "../server/control/control-commands.ts";
-import { Dashboard, dashboardObjection } from "../server/dashboard/dashboard.ts";
+import type { Dashboard } from "../server/dashboard/dashboard.ts";
 import type { Observed } from "../server/observation/snapshot.ts";
 import { readAddress } from "./observation-settings.ts";
 
@@ -17,15 +17,17 @@ import { readAddress } from "./observation-settings.ts";
  * @throws {OperatorError} exit status 2: the address is none, or others could reach it without a
  *   token
  */
-export function dashboard(
+export async function dashboard(
   options: Options,
   observed: Observed,
   commands: ControlCommands,
   isSuccessor: boolean,
   log: Log,
-): Dashboard | null {
+): Promise<Dashboard | null> {
   const token = options.dashboardToken;
   if (options.dashboard === null) return null;
+  // With it comes `node:http`, which takes longer to load than most of this program.
+  const { Dashboard, dashboardObjection } = await import("../server/dashboard/dashboard.ts");
   const address = readAddress("--dashboard", options.dashboard);
   const objection = dashboardObjection(address, token);
   if (objection !== null) {

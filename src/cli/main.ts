@@ -28,7 +28,6 @@ import { commandOf, parseCommandArguments } from "./commands/command-arguments.t
 import { commandHelp } from "./commands/command-help.ts";
 import { COMMANDS, type CommandRecord, commandNamed } from "./commands/command-records.ts";
 import { runCommand } from "./commands/run-command.ts";
-import { runTop } from "./commands/top.ts";
 import { controlSocket, gatewayCommands } from "./control-settings.ts";
 import { dashboard, withoutDashboardToken } from "./dashboard-settings.ts";
 import { ErrorLog } from "./error-log.ts";
@@ -155,15 +154,15 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
     traces: await openTraces(options, process.env, run.version, log),
   });
   const gateway = new Gateway(transport, settings, log, new PatientClock(realClock));
-  handleSignals(gateway, log, {
-    workersMax: WORKERS_MAX,
-    reopenLogs: () => reopenLogs(gateway, accessLog, log),
-  });
   const stop = (): void => stopAndExit(gateway);
   const { isSuccessor } = system;
   const commands = gatewayCommands(gateway, options, settings, stop);
   gateway.control = controlSocket(commands, options, { env, isSuccessor }, log);
-  gateway.dashboard = dashboard(options, gateway.observation, commands, isSuccessor, log);
+  gateway.dashboard = await dashboard(options, gateway.observation, commands, isSuccessor, log);
+  handleSignals(gateway, log, {
+    workersMax: WORKERS_MAX,
+    reopenLogs: () => reopenLogs(gateway, accessLog, log),
+  });
   const application = await gateway.start().catch((error: unknown) => {
     if (gateway.stopping) return null;
     throw error;
@@ -216,6 +215,7 @@ async function carryOut(record: CommandRecord, argv: readonly string[]): Promise
   }
   const viewer = { env: process.env, uid: process.geteuid?.() ?? 0 };
   if (record.name === "top") {
+    const { runTop } = await import("./commands/top.ts");
     const { stdin: input, stdout: output } = process;
     process.exitCode = await runTop(args, viewer, { input, output, complain });
     return;
