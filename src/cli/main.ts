@@ -230,7 +230,7 @@ async function load(argv: readonly string[]): Promise<void> {
   process.exitCode = await runLoad(argv, {
     version: readVersion(),
     viewer: { env: process.env, uid: process.geteuid?.() ?? 0 },
-    out: (text) => void process.stdout.write(text),
+    out,
     showProgress: process.stderr.isTTY
       ? (line) => void process.stderr.write(`\r${line}\x1b[K`)
       : null,

@@ -3,6 +3,7 @@
  * from them. Must not know how a load is carried out.
  */
 import type { OptionSpec } from "../../options/option-spec.ts";
+import { COMMAND_OPTIONS } from "../commands/command-records.ts";
 
 const COMMON = { group: "General", since: "0.1.0", commandLineOnly: true, help: "" } as const;
 const SECOND = 1_000;
@@ -129,21 +130,8 @@ export const LOAD_OPTIONS = {
     expects: "the path of a Unix socket",
     summary: "connect there, and take only path and Host from the URL",
   },
-  json: {
-    ...COMMON,
-    kind: "boolean",
-    flag: "--json",
-    fallback: false,
-    summary: "print JSON, for programs",
-  },
-  help: {
-    ...COMMON,
-    kind: "boolean",
-    flag: "--help",
-    short: "-h",
-    fallback: false,
-    summary: "print this text and exit",
-  },
+  json: COMMAND_OPTIONS.json,
+  help: COMMAND_OPTIONS.help,
 } as const satisfies Record<string, OptionSpec>;
 
 export type LoadOptionKey = keyof typeof LOAD_OPTIONS;
