@@ -31,6 +31,14 @@ export function countDescriptors(): number | null {
   }
 }
 
+/** How many are open, and how many may be; null where that is not known, or there is no limit. */
+export function descriptorUse(): { readonly used: number | null; readonly limit: number | null } {
+  const libraries = systemLibraries();
+  const limit = "unavailable" in libraries ? null : descriptorLimit(libraries.libc);
+  const soft = limit?.soft ?? Infinity;
+  return { used: countDescriptors(), limit: Number.isFinite(soft) ? soft : null };
+}
+
 /** getrlimit(2); null where it fails. */
 export function descriptorLimit(libc: Libc): DescriptorLimit | null {
   const limits = Buffer.alloc(16);

@@ -13,6 +13,8 @@ export interface ProcessFacts {
   readonly ppid: number;
   /** User and system time of all its threads. */
   readonly cpuMs: number;
+  /** The same of those of its children that it has waited for, and of theirs. */
+  readonly childrenCpuMs: number;
   /** When it was started, by a clock of the system's own. */
   readonly startedMs: number;
   /** The resident set, shared pages included; 0 for a zombie. */
@@ -24,7 +26,16 @@ const TICK_MS = 10;
 /** Threads of a process that are asked for their children. */
 const THREADS_MAX = 64;
 /** Behind the name, which is in parentheses and may hold anything: positions from the state on. */
-const AT = { state: 0, ppid: 1, userTime: 11, systemTime: 12, started: 19, pages: 21 } as const;
+const AT = {
+  state: 0,
+  ppid: 1,
+  userTime: 11,
+  systemTime: 12,
+  childrenUserTime: 13,
+  childrenSystemTime: 14,
+  started: 19,
+  pages: 21,
+} as const;
 
 /** Costs one read. @returns null where there is no such process, or the system does not tell */
 export function processFacts(pid: number): ProcessFacts | null {
@@ -46,6 +57,7 @@ export function parseStat(line: string): ProcessFacts | null {
     state: fields[AT.state] ?? "",
     ppid: number(AT.ppid),
     cpuMs: (number(AT.userTime) + number(AT.systemTime)) * TICK_MS,
+    childrenCpuMs: (number(AT.childrenUserTime) + number(AT.childrenSystemTime)) * TICK_MS,
     startedMs: number(AT.started) * TICK_MS,
     rssBytes: number(AT.pages) * PAGE_BYTES,
   };

@@ -5,8 +5,15 @@ import os from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { get, post, startExercise, TRANSPORTS } from "./exercise.ts";
-import { metricsTarget, readMetrics, scrape, untilMetrics } from "./metrics-reader.ts";
+import {
+  metricsTarget,
+  type ReadMetrics,
+  readMetrics,
+  scrape,
+  untilMetrics,
+} from "./metrics-reader.ts";
 import { RawClient, rawRequest } from "./raw-client.ts";
+import { statusOf } from "./process-tree.ts";
 import { runPortico } from "./server-process.ts";
 
 const REQUESTS = "portico_http_requests_total";
@@ -101,6 +108,35 @@ for (const transport of TRANSPORTS) {
       assert.deepEqual(metrics.counted("portico_http_server_errors_total", "cause"), {
         "timed-out": 1,
       });
+    });
+
+    test("CPU time does not fall with a worker or a generation, descriptors are told", async () => {
+      const args = [...OWN_ADDRESS, "--watch-window", "off"];
+      await using exercise = await startExercise(transport, args);
+      const { server, port } = exercise;
+      const target = metricsTarget(server);
+      const workersUsed = (read: ReadMetrics): number =>
+        read.value("portico_cpu_seconds_total", { process: "worker" });
+      const burnt = await rawRequest(port, get("/burn?s=0.3"));
+      const before = await readMetrics(target);
+      assert.ok(workersUsed(before) >= 0.29, String(workersUsed(before)));
+      for (const process of ["gateway", "zygote"]) {
+        assert.ok(before.value("portico_cpu_seconds_total", { process }) > 0, process);
+      }
+      process.kill(Number(burnt.field("x-pid")), "SIGKILL");
+      const killed = await untilMetrics(server, target, "the killed worker", (read) => {
+        return read.value(RESTARTS, { reason: "signal" }) === 1;
+      });
+      assert.ok(workersUsed(killed) >= workersUsed(before));
+      // Nobody reads before the generation has ended.
+      const last = await rawRequest(port, get("/burn?s=0.3"));
+      const zygote = Number(last.field("x-zygote"));
+      server.signal("SIGHUP");
+      await server.until("the old zygote's end", () => statusOf(zygote) === null);
+      const ended = await readMetrics(target);
+      assert.ok(workersUsed(ended) >= workersUsed(before) + 0.29, String(workersUsed(ended)));
+      assert.ok(ended.value("portico_descriptors") > 3);
+      assert.ok(ended.value("portico_descriptors_max") >= 1_024);
     });
 
     test("nothing that a client sends makes a series", async () => {

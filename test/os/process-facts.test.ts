@@ -52,6 +52,7 @@ test("a name may hold what else divides the line", () => {
     state: "Z",
     ppid: 7,
     cpuMs: 150,
+    childrenCpuMs: 650,
     startedMs: 44_456_970,
     rssBytes: 969 * 4_096,
   });

@@ -10,6 +10,7 @@ import type { Log } from "../../base/log.ts";
 import type { RequestHandler } from "../../handlers/handler.ts";
 import type { BindAddress } from "../../net/bind-address.ts";
 import type { Listener, Transport } from "../../net/transport.ts";
+import { descriptorUse } from "../../os/descriptors.ts";
 import { residentBytes } from "../../os/process-memory.ts";
 import { realClock } from "../../os/real-clock.ts";
 import { acceptQueue } from "../../os/tcp-info.ts";
@@ -18,6 +19,7 @@ import type { GatewayStatus } from "../gateway-status.ts";
 import type { HttpServer } from "../http-server.ts";
 import { listeningUrl } from "../listening-url.ts";
 import type { ListeningPlace } from "../takeover.ts";
+import { CpuTimes } from "./cpu-times.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import type { ExchangeStatistics } from "./exchange-statistics.ts";
 import { tellAll } from "./metric-families.ts";
@@ -71,6 +73,7 @@ export class GatewayMetrics implements MetricsSource {
   readonly #gateway: MeasuredGateway;
   readonly #statistics: ExchangeStatistics;
   readonly #clock: Clock;
+  readonly #cpuTimes = new CpuTimes();
   readonly #delay = new EventLoopDelay(() => realClock.nowMs());
   /** null where they have no address of their own. */
   readonly #server: MetricsServer | null = null;
@@ -152,6 +155,8 @@ export class GatewayMetrics implements MetricsSource {
       restarts: supervisor.restarts,
       reloads: supervisor.reloadOutcomes,
       eventLoopDelay: this.#delay.series(),
+      cpuTime: this.#cpuTimes.read(status),
+      descriptors: descriptorUse(),
       residentMemory: {
         gateway: residentBytes(status.pid),
         zygotes: sum(status.generations.map(({ zygotePid }) => memoryOf(zygotePid))),

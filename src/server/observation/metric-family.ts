@@ -71,13 +71,27 @@ export function single(
   help: string,
   read: (reading: MetricsReading) => number,
 ): NumberFamily {
+  return optional(kind, combined, name, help, read);
+}
+
+/** A family without labels: one figure, or none where what is read is null. */
+export function optional(
+  kind: NumberMeaning["kind"],
+  combined: Combination,
+  name: NumberMeaning["name"],
+  help: string,
+  read: (reading: MetricsReading) => number | null,
+): NumberFamily {
   return {
     kind,
     combined,
     name,
     help,
     labels: [],
-    read: (reading) => [{ labels: {}, value: read(reading) }],
+    read: (reading) => {
+      const value = read(reading);
+      return value === null ? [] : [{ labels: {}, value }];
+    },
   };
 }
 

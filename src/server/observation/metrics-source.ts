@@ -32,6 +32,9 @@ export interface MetricsReading {
   readonly reloads: Readonly<ReloadCounts>;
   readonly eventLoopDelay: DurationSeries;
   readonly residentMemory: ResidentMemory;
+  readonly cpuTime: CpuTime;
+  /** Of the gateway; null where the system does not tell, or has no limit. */
+  readonly descriptors: { readonly used: number | null; readonly limit: number | null };
 }
 
 /** Of one listening socket. */
@@ -42,6 +45,16 @@ export interface AcceptQueueFigures {
   readonly queued: number | null;
   /** Beyond so many the kernel drops what comes. */
   readonly queuedMax: number;
+}
+
+/**
+ * In ms, since the gateway's start, those that have ended included; null where the system does not
+ * tell.
+ */
+export interface CpuTime {
+  readonly gateway: number;
+  readonly zygotes: number | null;
+  readonly workers: number | null;
 }
 
 /** In bytes, shared pages counted in each process; null where the system does not tell. */

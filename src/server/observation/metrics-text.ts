@@ -25,7 +25,10 @@ export function metricsText(
     text: async () => {
       const families = await tell();
       const registry = new Registry();
-      for (const family of families) register(registry, family);
+      for (const family of families) {
+        // The library would say 0 where there is no figure.
+        if (family.samples.length > 0) register(registry, family);
+      }
       return registry.metrics();
     },
   };

@@ -8,8 +8,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Listener } from "../../net/transport.ts";
-import { countDescriptors, descriptorLimit } from "../../os/descriptors.ts";
-import { systemLibraries } from "../../os/libc.ts";
+import { descriptorUse } from "../../os/descriptors.ts";
 import { acceptQueue } from "../../os/tcp-info.ts";
 import type { StackAnswer } from "../../workers/worker-stack.ts";
 import type { ServedConnection } from "../connection-context.ts";
@@ -22,7 +21,6 @@ import { ProcessTree } from "./process-tree.ts";
 import type { RecentErrors } from "./recent-errors.ts";
 import type {
   ConnectionsSnapshot,
-  DescriptorsSnapshot,
   ListenerSnapshot,
   MarkSnapshot,
   Observed,
@@ -109,7 +107,7 @@ export class Observation implements Observed {
       processes: this.#processes.look(status, this.#clock.nowMs()),
       listeners: this.#gateway.server.listeners.map((listener) => this.#listener(listener)),
       connections: this.#connections(shownMax),
-      descriptors: descriptors(),
+      descriptors: descriptorUse(),
       latest: statistics.history.latest(atMs),
       errors: errors.latest(),
       marks: [...this.#marks],
@@ -153,11 +151,4 @@ function withoutRequests(status: GatewayStatus): GatewayStatus {
     workers: generation.workers.map((worker) => ({ ...worker, busy: [] })),
   }));
   return { ...status, generations };
-}
-
-function descriptors(): DescriptorsSnapshot {
-  const libraries = systemLibraries();
-  const limit = "unavailable" in libraries ? null : descriptorLimit(libraries.libc);
-  const soft = limit?.soft ?? Infinity;
-  return { used: countDescriptors(), limit: Number.isFinite(soft) ? soft : null };
 }

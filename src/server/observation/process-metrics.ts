@@ -3,7 +3,13 @@
  * serves. Holds no figures.
  */
 import type { GatewayStatus } from "../gateway-status.ts";
-import { byLabel, type MetricFamily, type NumberFamily, single } from "./metric-family.ts";
+import {
+  byLabel,
+  type MetricFamily,
+  type NumberFamily,
+  optional,
+  single,
+} from "./metric-family.ts";
 import type { AcceptQueueFigures } from "./metrics-source.ts";
 
 const MS_PER_S = 1_000;
@@ -97,6 +103,36 @@ export const RESIDENT_MEMORY: NumberFamily = byLabel(
   },
 );
 
+export const CPU_TIME: NumberFamily = byLabel(
+  "counter",
+  "sum",
+  "portico_cpu_seconds_total",
+  "CPU time that the processes of a kind have used, those that have ended included",
+  "process",
+  ({ cpuTime: { gateway, zygotes, workers } }) => ({
+    gateway: gateway / MS_PER_S,
+    zygote: zygotes === null ? null : zygotes / MS_PER_S,
+    worker: workers === null ? null : workers / MS_PER_S,
+  }),
+);
+
+const DESCRIPTORS: readonly MetricFamily[] = [
+  optional(
+    "gauge",
+    "each",
+    "portico_descriptors",
+    "Descriptors that are open in the gateway; each connection is one",
+    ({ descriptors }) => descriptors.used,
+  ),
+  optional(
+    "gauge",
+    "each",
+    "portico_descriptors_max",
+    "Descriptors that the gateway may open: its limit of RLIMIT_NOFILE",
+    ({ descriptors }) => descriptors.limit,
+  ),
+];
+
 export const START_TIME: NumberFamily = single(
   "gauge",
   "each",
@@ -107,6 +143,8 @@ export const START_TIME: NumberFamily = single(
 
 const PROCESSES: readonly MetricFamily[] = [
   RESIDENT_MEMORY,
+  CPU_TIME,
+  ...DESCRIPTORS,
   {
     kind: "histogram",
     // Of several loops each has its own troubles, which a sum would hide.

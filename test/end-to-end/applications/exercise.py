@@ -92,6 +92,15 @@ def slow(environ: Environ, start_response: Any) -> Iterable[bytes]:
     return [f"{environ['QUERY_STRING']} by {os.getpid()}".encode()]
 
 
+def burn(environ: Environ, start_response: Any) -> Iterable[bytes]:
+    """Computes for so many seconds of CPU time."""
+    until = time.process_time() + number(environ, "s", 0.2)
+    while time.process_time() < until:
+        pass
+    start_response("200 OK", [TEXT, ("X-Pid", str(os.getpid())), ("X-Zygote", str(os.getppid()))])
+    return []
+
+
 def stream(environ: Environ, start_response: Any) -> Iterable[bytes]:
     start_response("200 OK", [TEXT])
 
@@ -231,6 +240,7 @@ ROUTES = {
     "/echo": echo,
     "/lines": lines,
     "/slow": slow,
+    "/burn": burn,
     "/stream": stream,
     "/endless": endless,
     "/large": large,

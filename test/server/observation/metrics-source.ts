@@ -44,6 +44,8 @@ export function metricsSource(
       reloads: { serving: 1, failed: 0, "rolled-back": 0 },
       eventLoopDelay: new DurationHistogram(1).series(0),
       residentMemory: { gateway: 1, zygotes: null, workers: 3 },
+      cpuTime: { gateway: 1_500, zygotes: null, workers: 20 },
+      descriptors: { used: 40, limit: null },
       ...values,
     }),
   };

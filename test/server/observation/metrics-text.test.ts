@@ -10,7 +10,7 @@ import { metricsSource } from "./metrics-source.ts";
 
 const UNITS = /_(?:seconds|bytes|info)$/;
 /** Counts of things have no unit, but say what they count. */
-const COUNTED = /_(?:requests|connections|connections_max|workers|workers_busy|workers_wanted)$/;
+const COUNTED = /_(?:requests|(?:connections|descriptors)(?:_max)?|workers(?:_busy|_wanted)?)$/;
 
 test("names are by Prometheus' conventions, and each is there once", () => {
   const families = metricFamilies(metricsSource());
@@ -65,7 +65,11 @@ test("what is not known is not said, and what did not happen is 0", async () => 
   assert.match(text, /^portico_accept_queue_connections_max\{address="unix:\/run\/x"\} 2048$/m);
   assert.doesNotMatch(text, /^portico_accept_queue_connections\{/m);
   assert.match(text, /^portico_resident_memory_bytes\{process="worker"\} 3$/m);
+  assert.match(text, /^portico_cpu_seconds_total\{process="gateway"\} 1\.5$/m);
+  assert.match(text, /^portico_cpu_seconds_total\{process="worker"\} 0\.02$/m);
   assert.doesNotMatch(text, /process="zygote"/);
+  assert.match(text, /^portico_descriptors 40$/m);
+  assert.doesNotMatch(text, /^portico_descriptors_max \d/m);
   assert.match(text, /^portico_worker_restarts_total\{reason="signal"\} 3$/m);
   assert.match(text, /^portico_worker_restarts_total\{reason="max-rss"\} 0$/m);
   assert.match(text, /^portico_generation 0$/m);

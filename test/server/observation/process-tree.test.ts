@@ -22,7 +22,14 @@ const BUSY = { ...STATUS, generations: [{ ...GENERATION, workers: [WORKER] }] };
 const system = new Map<number, ProcessFacts>();
 
 function put(pid: number, ppid: number, more: Partial<ProcessFacts> = {}): void {
-  const facts = { name: "python3", state: "S", cpuMs: 0, startedMs: 9_000, rssBytes: 1 };
+  const facts = {
+    name: "python3",
+    state: "S",
+    cpuMs: 0,
+    childrenCpuMs: 0,
+    startedMs: 9_000,
+    rssBytes: 1,
+  };
   system.set(pid, { ...facts, ppid, ...more });
 }
 
