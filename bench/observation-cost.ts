@@ -27,6 +27,7 @@ import {
   openSpanQueue,
   spanOrigin,
 } from "../src/server/traces/open-telemetry.ts";
+import { USUAL_GATHERING } from "../src/server/traces/span-queue.ts";
 import { RequestTracer } from "../src/server/traces/request-tracer.ts";
 import { TraceListener } from "../src/server/traces/trace-listener.ts";
 import { GatewayPath } from "./gateway-path.ts";
@@ -73,7 +74,7 @@ function pathWith(listener: ExchangeListener | null, tracer: RequestTracer | nul
 
 function traced(ratio: number): GatewayPath {
   const origin = spanOrigin(library, "bench", () => null);
-  const queue = openSpanQueue(library, endpoint, log, realClock);
+  const queue = openSpanQueue(library, endpoint, USUAL_GATHERING, log, realClock);
   const sampling = openSampling(library, { ratio, isParentBased: true });
   const provenance = new ProvenanceReader(new IpNetworks([], false));
   const tracer = new RequestTracer(sampling, "trusted", provenance);

@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import type { Options } from "../options/registry.ts";
 import { realClock } from "../os/real-clock.ts";
 import { OTHER_ROUTE } from "../server/observation/exchange-routes.ts";
+import { spanGathering } from "./span-gathering.ts";
 import type { SpanOrigin } from "../server/traces/exchange-span.ts";
 import {
   loadOpenTelemetry,
@@ -55,10 +56,11 @@ export async function openTraces(
     ? tracesUrl(`--trace ${options.trace}`, options.trace)
     : standardUrl(env);
   const choice = samplerChoice(options.traceSample, env);
+  const gathering = spanGathering(env);
   const library = await load().catch((error: unknown) => {
     throw new OperatorError(EXIT_STATUS.usage, whyNotLoaded(error));
   });
-  const queue = openSpanQueue(library, isNamed ? endpoint.href : null, log, realClock);
+  const queue = openSpanQueue(library, isNamed ? endpoint.href : null, gathering, log, realClock);
   log.info("requests are traced", {
     // Without what may be a secret: a password in front of the host, a key in the query.
     collector: endpoint.host + endpoint.pathname,

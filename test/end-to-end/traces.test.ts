@@ -268,6 +268,18 @@ test("the standard's variables: endpoint, name, attributes, fields, sampler", as
   assert.equal(receiver.fields["x-key"], "abc");
 });
 
+test("the standard's variables: how many spans a message has, and when it leaves", async () => {
+  await using receiver = await OtlpReceiver.start();
+  const env = { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "2", OTEL_BSP_SCHEDULE_DELAY: "3600000" };
+  const args = ["--workers", "1", "--trace", receiver.origin];
+  await using exercise = await startExercise("epoll", args, "app", "exercise", env);
+  for (let round = 0; round < 5; round++) await ask(exercise.port);
+  await spansOf(exercise, receiver, 4);
+  assert.equal(receiver.requests.length, 2);
+  await exercise.server.stop();
+  assert.deepEqual([receiver.spans.length, receiver.requests.length], [5, 3]);
+});
+
 test("a stop sends what is left", async () => {
   await using receiver = await OtlpReceiver.start();
   await using exercise = await start(receiver);
@@ -321,6 +333,7 @@ test("what cannot be meant ends the program with one line", async () => {
     [["--trace", "http://[x"], {}, /--trace http:\/\/\[x: expected the http/],
     [["--trace", "on", "--trace-sample", "1.5"], {}, /--trace-sample: expected a number from 0/],
     [["--trace", "on"], { OTEL_TRACES_SAMPLER: "jaeger" }, /OTEL_TRACES_SAMPLER=jaeger: expected/],
+    [["--trace", "on"], { OTEL_BSP_SCHEDULE_DELAY: "5s" }, /OTEL_BSP_SCHEDULE_DELAY=5s: expected/],
   ];
   for (const [args, env, line] of mistakes) {
     const all = [...args, "--chdir", "examples", "hello:app"];

@@ -13,13 +13,7 @@ import type { Log } from "../../base/log.ts";
 import type { TraceParent } from "../../http/trace-context.ts";
 import type { SpanOrigin } from "./exchange-span.ts";
 import type { Sampling } from "./request-tracer.ts";
-import {
-  BATCH_MAX,
-  EXPORT_MAX_MS,
-  GATHERING_MAX_MS,
-  SpanQueue,
-  WAITING_MAX,
-} from "./span-queue.ts";
+import { type SpanGathering, SpanQueue } from "./span-queue.ts";
 
 export interface OpenTelemetry {
   readonly api: typeof api;
@@ -55,6 +49,7 @@ export async function loadOpenTelemetry(): Promise<OpenTelemetry> {
 export function openSpanQueue(
   { otlp, sdk }: OpenTelemetry,
   endpoint: string | null,
+  gathering: SpanGathering,
   log: Log,
   clock: Pick<Clock, "nowMs">,
 ): SpanQueue {
@@ -62,12 +57,12 @@ export function openSpanQueue(
   const makeProcessor = (counted: sdk.SpanExporter): sdk.SpanProcessor =>
     new sdk.BatchSpanProcessor({
       exporter: counted,
-      maxQueueSize: WAITING_MAX,
-      maxExportBatchSize: BATCH_MAX,
-      scheduledDelayMillis: GATHERING_MAX_MS,
-      exportTimeoutMillis: EXPORT_MAX_MS,
+      maxQueueSize: gathering.waitingMax,
+      maxExportBatchSize: gathering.batchMax,
+      scheduledDelayMillis: gathering.gatheringMaxMs,
+      exportTimeoutMillis: gathering.exportMaxMs,
     });
-  return new SpanQueue(makeProcessor, exporter, log, clock);
+  return new SpanQueue(makeProcessor, exporter, gathering.waitingMax, log, clock);
 }
 
 /**

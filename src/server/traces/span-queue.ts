@@ -9,14 +9,25 @@ import type { ReadableSpan, SpanExporter, SpanProcessor } from "@opentelemetry/s
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 
-/** Spans that wait to be sent; what would be more is dropped, and counted. */
-export const WAITING_MAX = 2_048;
-/** Spans in one message: making it keeps the event loop busy, some microseconds for each. */
-export const BATCH_MAX = 256;
-/** A span is not kept back for longer while the collector takes them. */
-export const GATHERING_MAX_MS = 1_000;
-/** Until an export is given up, repetitions of it included. */
-export const EXPORT_MAX_MS = 10_000;
+/** How spans are gathered, and how long they may be on their way. */
+export interface SpanGathering {
+  /** Spans that wait to be sent; what would be more is dropped, and counted. */
+  readonly waitingMax: number;
+  /** Spans in one message: making it keeps the event loop busy, some microseconds for each. */
+  readonly batchMax: number;
+  /** A span is not kept back for longer while the collector takes them. */
+  readonly gatheringMaxMs: number;
+  /** Until an export is given up, repetitions of it included. */
+  readonly exportMaxMs: number;
+}
+
+export const USUAL_GATHERING: SpanGathering = {
+  waitingMax: 2_048,
+  batchMax: 256,
+  gatheringMaxMs: 1_000,
+  exportMaxMs: 10_000,
+};
+
 /** What the last spans get to be sent when the server stops. */
 export const LAST_SPANS_MAX_MS = 2_000;
 /** Not more often is said how many spans were lost. */
@@ -33,6 +44,7 @@ export type MakeProcessor = (exporter: SpanExporter) => SpanProcessor;
 export class SpanQueue {
   readonly #processor: SpanProcessor;
   readonly #exporter: SpanExporter;
+  readonly #waitingMax: number;
   readonly #log: Log;
   readonly #clock: Pick<Clock, "nowMs">;
   #waiting = 0;
@@ -45,10 +57,12 @@ export class SpanQueue {
   constructor(
     makeProcessor: MakeProcessor,
     exporter: SpanExporter,
+    waitingMax: number,
     log: Log,
     clock: Pick<Clock, "nowMs">,
   ) {
     this.#exporter = exporter;
+    this.#waitingMax = waitingMax;
     this.#log = log;
     this.#clock = clock;
     this.#processor = makeProcessor({
@@ -58,7 +72,7 @@ export class SpanQueue {
   }
 
   add(span: ReadableSpan): void {
-    if (this.#waiting >= WAITING_MAX) {
+    if (this.#waiting >= this.#waitingMax) {
       this.#lose(1, "the collector does not keep up");
       return;
     }

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ReadableSpan, SpanExporter, SpanProcessor } from "@opentelemetry/sdk-trace";
 
-import { SpanQueue, WAITING_MAX } from "../../../src/server/traces/span-queue.ts";
+import { SpanQueue } from "../../../src/server/traces/span-queue.ts";
 import { RecordingLog } from "../connection-fixture.ts";
 
+const WAITING_MAX = 20;
 /** Numbers of the library. */
 const SUCCESS = 0;
 const FAILED = 1;
@@ -42,6 +43,7 @@ class Fixture {
         export: (spans, done) => void this.batches.push({ spans, done }),
         shutdown: () => Promise.resolve(),
       },
+      WAITING_MAX,
       this.log,
       { nowMs: () => this.nowMs },
     );
