@@ -175,6 +175,7 @@ async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
     reference: run.reference,
     application,
     addresses: listeners.map(({ address }) => listeningUrl(address)),
+    metrics: gateway.metrics?.url ?? null,
     dashboard: gateway.dashboard?.url ?? null,
     gatewayPid: process.pid,
     transport: transport.name,

@@ -13,6 +13,8 @@ export interface StartUpFacts {
   readonly application: LoadedApplication | null;
   /** Each as a URL or `unix:/path`. */
   readonly addresses: readonly string[];
+  /** Where figures are for Prometheus; null where there are none. */
+  readonly metrics?: string | null;
   /** Where the live page is; null where there is none, or not yet. */
   readonly dashboard: string | null;
   /** Of the one that leads, where there are several. */
@@ -41,7 +43,8 @@ export function startUpReport(facts: StartUpFacts): string {
   const rows: [label: string, value: string][] = [
     ...facts.addresses.map((address): [string, string] => ["listening", address]),
     ["backlog", backlog],
-    ...(facts.dashboard === null ? [] : [["dashboard", facts.dashboard] as [string, string]]),
+    ...place("metrics", facts.metrics ?? null),
+    ...place("dashboard", facts.dashboard),
     describeGateways(facts),
     ["workers", `${describeWorkers(facts)} (${facts.workersReason})`],
     ["python", `${version}${interpreter.command} (${interpreter.origin})`],
@@ -49,6 +52,10 @@ export function startUpReport(facts: StartUpFacts): string {
   const title = `portico ${facts.version} serves ${describeApplication(facts)}`;
   const lines = rows.map(([label, value]) => `  ${label.padEnd(10)} ${value}`);
   return `${[title, ...lines].join("\n")}\n`;
+}
+
+function place(label: string, url: string | null): [label: string, value: string][] {
+  return url === null ? [] : [[label, url]];
 }
 
 function describeGateways(facts: StartUpFacts): [label: string, value: string] {

@@ -8,3 +8,9 @@ export function listeningUrl(address: SocketAddress): string {
   const text = formatAddress(address);
   return address.family === "unix" ? text : `http://${text}`;
 }
+
+/** `http://127.0.0.1:9100/metrics`; `unix:/run/metrics.sock, path /metrics`. */
+export function pageUrl(address: SocketAddress, path: string): string {
+  const place = listeningUrl(address);
+  return address.family === "unix" ? `${place}, path ${path}` : `${place}${path}`;
+}

@@ -34,6 +34,7 @@ for (const transport of TRANSPORTS) {
       await rawRequest(port, get("/raises"));
       await rawRequest(port, "TRACE / HTTP/1.1\r\nHost: a\r\n\r\n");
       await rawRequest(port, get("/slow?s=0.2"));
+      assert.ok(server.stdout.includes(`\n  metrics    http://127.0.0.1:${target}/metrics\n`));
       const metrics = await untilMetrics(server, target, "all requests", (read) => {
         return read.value("portico_http_request_duration_seconds_count") === 9;
       });
@@ -188,7 +189,9 @@ for (const transport of TRANSPORTS) {
       assert.equal(metrics.value("portico_http_request_duration_seconds_count"), 0);
       server.killAll();
       await server.ended;
-      assert.doesNotMatch(server.stdout, /metrics/);
+      assert.ok(server.stdout.includes(`\n  metrics    ${server.origin}/metrics\n`));
+      const logged = server.stdout.split("\n").filter((line) => line.startsWith("{"));
+      assert.doesNotMatch(logged.join("\n"), /metrics/);
     });
 
     test("an address of its own has nothing else, and may be a Unix socket", async () => {
@@ -199,6 +202,8 @@ for (const transport of TRANSPORTS) {
         await using exercise = await startExercise(transport, args);
         const target = metricsTarget(exercise.server);
         assert.equal(target, file);
+        const { stdout } = exercise.server;
+        assert.ok(stdout.includes(`\n  metrics    unix:${file}, path /metrics\n`), stdout);
         assert.equal((await readMetrics(target)).value("portico_generation"), 1);
         assert.equal((await scrape(target, "/hello")).status, 404);
         assert.equal((await scrape(target, "/metrics", "POST")).status, 405);

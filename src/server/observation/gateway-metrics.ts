@@ -17,7 +17,7 @@ import { acceptQueue } from "../../os/tcp-info.ts";
 import type { RestartCounts } from "../../workers/worker-end.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
 import type { HttpServer } from "../http-server.ts";
-import { listeningUrl } from "../listening-url.ts";
+import { listeningUrl, pageUrl } from "../listening-url.ts";
 import type { ListeningPlace } from "../takeover.ts";
 import { CpuTimes } from "./cpu-times.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
@@ -25,7 +25,7 @@ import type { ExchangeStatistics } from "./exchange-statistics.ts";
 import { tellAll } from "./metric-families.ts";
 import type { ToldFamily } from "./metric-family.ts";
 import { MetricsHandler } from "./metrics-handler.ts";
-import { type MetricsHttpSettings, MetricsServer } from "./metrics-server.ts";
+import { METRICS_PATH, type MetricsHttpSettings, MetricsServer } from "./metrics-server.ts";
 import type {
   AcceptQueueFigures,
   MetricsReading,
@@ -110,6 +110,16 @@ export class GatewayMetrics implements MetricsSource {
 
   get listeners(): readonly Listener[] {
     return this.#server?.listeners ?? [];
+  }
+
+  /** Where a person finds them; null where they are told to a leader alone. */
+  get url(): string | null {
+    const settings = this.#settings;
+    if (settings.kind === "leader") return null;
+    const isOwn = settings.kind === "address";
+    const [listener] = isOwn ? this.listeners : this.#gateway.server.listeners;
+    if (listener === undefined) return null;
+    return pageUrl(listener.address, isOwn ? METRICS_PATH : settings.path);
   }
 
   /** Where it listens, as it was asked for. */
