@@ -28,6 +28,7 @@ import { commandOf, parseCommandArguments } from "./commands/command-arguments.t
 import { commandHelp } from "./commands/command-help.ts";
 import { COMMANDS, type CommandRecord, commandNamed } from "./commands/command-records.ts";
 import { runCommand } from "./commands/run-command.ts";
+import { StandardOutput } from "./commands/standard-output.ts";
 import { controlSocket, gatewayCommands } from "./control-settings.ts";
 import { dashboard, withoutDashboardToken } from "./dashboard-settings.ts";
 import { ErrorLog } from "./error-log.ts";
@@ -65,11 +66,12 @@ function prepare(
   env: NodeJS.ProcessEnv,
   readFile: (file: string) => string,
   known: PythonInterpreter | null,
+  output: StandardOutput,
 ): Run | null {
   const version = readVersion();
   const { options, reference } = resolveOptions({ argv, env, readFile });
   if (options.help || options.version) {
-    process.stdout.write(options.help ? helpText(version) : `portico ${version}\n`);
+    output.out(options.help ? helpText(version) : `portico ${version}\n`);
     return null;
   }
   if (reference === null) {
@@ -199,36 +201,36 @@ function reopenLogs(gateway: Gateway, accessLog: AccessLog | null, log: Log): vo
   if (errorLog?.reopen(log) === true) gateway.supervisor.reopenLogs();
 }
 
-function out(text: string): void {
-  process.stdout.write(text);
-}
-
-function complain(text: string): void {
-  process.stderr.write(text);
-}
-
-/** Asks a portico that runs, and ends. */
-async function carryOut(record: CommandRecord, argv: readonly string[]): Promise<void> {
+/**
+ * Asks a portico that runs.
+ *
+ * @returns the exit status
+ */
+async function carryOut(
+  record: CommandRecord,
+  argv: readonly string[],
+  output: StandardOutput,
+): Promise<number> {
   const args = parseCommandArguments(record, argv);
   if (args.help) {
-    process.stdout.write(commandHelp(record));
-    return;
+    output.out(commandHelp(record));
+    return EXIT_STATUS.clean;
   }
   const viewer = { env: process.env, uid: process.geteuid?.() ?? 0 };
-  if (record.name === "top") {
-    const { runTop } = await import("./commands/top.ts");
-    const { stdin: input, stdout: output } = process;
-    process.exitCode = await runTop(args, viewer, { input, output, complain });
-    return;
-  }
-  process.exitCode = await runCommand(record, args, viewer, { out, complain });
+  if (record.name !== "top") return runCommand(record, args, viewer, output);
+  const { runTop } = await import("./commands/top.ts");
+  return runTop(args, viewer, { input: process.stdin, terminal: process.stdout, output });
 }
 
-/** Puts load on a server, and ends. What it needs is only imported for it. */
-async function load(argv: readonly string[]): Promise<void> {
+/**
+ * Puts load on a server. What it needs is only imported for it.
+ *
+ * @returns the exit status
+ */
+async function load(argv: readonly string[], { out }: StandardOutput): Promise<number> {
   const { runLoad } = await import("./load/load-command.ts");
   const signals = ["SIGINT", "SIGTERM"] as const;
-  process.exitCode = await runLoad(argv, {
+  return runLoad(argv, {
     version: readVersion(),
     viewer: { env: process.env, uid: process.geteuid?.() ?? 0 },
     out,
@@ -249,7 +251,11 @@ async function load(argv: readonly string[]): Promise<void> {
  * As the only gateway, as the leader of several, or as one of these; what only the latter need is
  * only imported for them.
  */
-async function prepareAndServe(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+async function prepareAndServe(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  output: StandardOutput,
+): Promise<void> {
   const offer = readOffer(process.env);
   let configText = offer?.configText ?? null;
   const makeRun = (): Run | null =>
@@ -258,6 +264,7 @@ async function prepareAndServe(argv: readonly string[], env: NodeJS.ProcessEnv):
       env,
       (file) => (configText ??= readFileSync(file, "utf8")),
       offer?.interpreter ?? null,
+      output,
     );
   const shownEnv = withoutDashboardToken(env);
   if (offer !== null) {
@@ -266,8 +273,8 @@ async function prepareAndServe(argv: readonly string[], env: NodeJS.ProcessEnv):
     return;
   }
   const run = makeRun();
-  if (run === null) return;
-  if (run.options.gateways > 1) {
+  if (run === null) process.exitCode = await output.end(null, EXIT_STATUS.clean);
+  else if (run.options.gateways > 1) {
     const { lead } = await import("./gateways/lead.ts");
     await lead(run, shownEnv, { configText, onErrorLog: (opened) => (errorLog = opened) });
   } else {
@@ -283,14 +290,15 @@ async function main(): Promise<void> {
   process.on("SIGUSR1", () => {});
   try {
     const argv = process.argv.slice(2);
+    const output = new StandardOutput(process.stdout, process.stderr);
     if (argv[0] === LOAD) {
-      await load(argv.slice(1));
+      process.exitCode = await output.end(LOAD, await load(argv.slice(1), output));
       return;
     }
     const env = applicationEnvironment(process.env);
     const command = commandOf(argv);
-    if (command === null) await prepareAndServe(argv, env);
-    else await carryOut(command, argv);
+    if (command === null) await prepareAndServe(argv, env, output);
+    else process.exitCode = await output.end(command.name, await carryOut(command, argv, output));
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     const details = error.details === null ? "" : `${error.details.trimEnd()}\n`;

@@ -20,7 +20,9 @@ import { get } from "./exercise.ts";
 import { rawRequest } from "./raw-client.ts";
 import {
   type FinishedProcess,
+  PORTICO,
   runPortico,
+  runToEnd,
   type ServerProcess,
   startPortico,
 } from "./server-process.ts";
@@ -340,5 +342,53 @@ describe("--error-log", () => {
     await server.until("a line", () => server.stderr.includes("there is no --error-log"));
     assert.equal(await textAt(server), "one");
     assert.doesNotMatch(server.stderr, /ebugger/);
+  });
+});
+
+describe("standard output that takes nothing", () => {
+  /** A disk that is full. */
+  const FULL = 'exec "$@" > /dev/full';
+  /** A pipe whose reader has gone before anything is written. */
+  const NO_READER = 'mkfifo "$FIFO" && exec 3<>"$FIFO" 4>"$FIFO" 3<&- && exec "$@" >&4';
+
+  function into(script: string, ...argv: string[]): Promise<FinishedProcess> {
+    const FIFO = path.join(folder, `fifo ${argv.join(" ").replaceAll("/", "_")}`);
+    const env = { RUNTIME_DIRECTORY: runtime, FIFO };
+    return runToEnd("/bin/sh", ["-c", script, "sh", PORTICO, ...argv], { env });
+  }
+
+  test("is no success for any command, and is said, unless a reader has gone", async () => {
+    await using server = await start("--watch-window", "off");
+    const load = ["load", `${server.origin}/`, "-c", "1", "-n", "1"];
+    const commands = [
+      ["status"],
+      ["status", "--json"],
+      ["top", "--once"],
+      ["stack"],
+      ["scale", "1"],
+      ["reload"],
+      load,
+      ["stop", "--help"],
+      ["load", "--help"],
+      ["--help"],
+      ["--version"],
+    ];
+    for (const argv of commands) {
+      const [name = ""] = argv;
+      const who = name.startsWith("-") ? "portico" : `portico: ${name}`;
+      const full = await into(FULL, ...argv);
+      assert.equal(
+        full.stderr,
+        `${who}: cannot write to standard output: no space left on device (ENOSPC)\n`,
+      );
+      assert.equal(full.status, 1, argv.join(" "));
+    }
+    for (const argv of [["status"], ["top", "--once"], load, ["--help"]]) {
+      const unread = await into(NO_READER, ...argv);
+      assert.deepEqual([unread.status, unread.stderr], [141, ""], argv.join(" "));
+    }
+    const stopped = await into(FULL, "stop");
+    assert.equal(stopped.status, 1);
+    assert.deepEqual(await server.ended, { status: 0, signal: null });
   });
 });

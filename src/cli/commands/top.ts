@@ -8,6 +8,7 @@ import type { Viewer } from "../../server/control/control-place.ts";
 import { asciiJson } from "../../server/control/control-protocol.ts";
 import type { ObservedMoment } from "../../server/control/observe-command.ts";
 import type { CommandArguments } from "./command-arguments.ts";
+import type { CommandOutput } from "./command-output.ts";
 import { converse } from "./control-client.ts";
 import { conversationEndText, nobodyThere } from "./conversation-end.ts";
 import { findGateway, type MeantGateway } from "./gateway-search.ts";
@@ -19,8 +20,10 @@ import { TopTerminal } from "./top-terminal.ts";
 /** Of the process; tests bring their own. */
 export interface TopStreams {
   readonly input: ReadStream;
-  readonly output: WriteStream;
-  readonly complain: (text: string) => void;
+  /** Standard output, where it is one. */
+  readonly terminal: WriteStream;
+  /** The same, for what is printed once; and standard error. */
+  readonly output: CommandOutput;
 }
 
 const INTERVAL_MS = 1_000;
@@ -43,15 +46,15 @@ export async function runTop(
 ): Promise<number> {
   const gateway = await findGateway(args, viewer);
   const { input, output } = streams;
-  const isInteractive = input.isTTY && output.isTTY && !args.once && !args.json;
-  if (!isInteractive) return printOnce(gateway, args.json, streams);
+  const isInteractive = input.isTTY && streams.terminal.isTTY && !args.once && !args.json;
+  if (!isInteractive) return printOnce(gateway, args.json, output);
   const style = screenStyle(viewer.env);
   const session = new TopSession(gateway, {
     intervalMs: args.intervalMs ?? INTERVAL_MS,
     style,
     find: () => findGateway(args, viewer),
   });
-  const terminal = new TopTerminal(input, output, {
+  const terminal = new TopTerminal(input, streams.terminal, {
     onKey: (key) => session.onKey(key),
     onResize: () => session.draw(),
     onGone: () => session.end(EXIT_STATUS.failure),
@@ -66,7 +69,7 @@ export async function runTop(
     terminal.open();
     const { status, complaint } = await session.run(terminal);
     terminal.close();
-    if (complaint !== null) streams.complain(complaint);
+    if (complaint !== null) output.complain(complaint);
     return endedBy === null ? status : ENDED_BY[endedBy];
   } finally {
     terminal.close();
@@ -77,7 +80,7 @@ export async function runTop(
 async function printOnce(
   gateway: MeantGateway,
   json: boolean,
-  { output, complain }: TopStreams,
+  output: CommandOutput,
 ): Promise<ExitStatus> {
   const request = { command: "observe", arguments: { shown: CONNECTIONS_SHOWN } };
   const first = Promise.withResolvers<ObservedMoment>();
@@ -89,16 +92,18 @@ async function printOnce(
   if ("kind" in moment) {
     const { kind } = moment;
     if (kind === "nobody") {
-      complain(nobodyThere(gateway));
+      output.complain(nobodyThere(gateway));
       return EXIT_STATUS.notRunning;
     }
     const isRefused = kind === "answered" && moment.answer.kind === "refused";
     const why = isRefused ? moment.answer.why : endText(moment);
-    complain(`portico: top: ${escapeAndCutForLog(`${gateway.name}: ${why}`, WHY_MAX_CHARS)}\n`);
+    output.complain(
+      `portico: top: ${escapeAndCutForLog(`${gateway.name}: ${why}`, WHY_MAX_CHARS)}\n`,
+    );
     return EXIT_STATUS.failure;
   }
   if (json) {
-    output.write(`${asciiJson(moment, 2)}\n`);
+    output.out(`${asciiJson(moment, 2)}\n`);
     return EXIT_STATUS.clean;
   }
   const { snapshot, history } = moment;
@@ -110,7 +115,7 @@ async function printOnce(
     stack: null,
   };
   const size = { columns: Infinity, rows: Infinity };
-  output.write(`${renderTop(view, size, PLAIN).join("\n")}\n`);
+  output.out(`${renderTop(view, size, PLAIN).join("\n")}\n`);
   return EXIT_STATUS.clean;
 }
 
