@@ -45,6 +45,12 @@ export class MemoryFile {
     return bytes.subarray(0, readSync(this.#fd, bytes, 0, bytes.length, 0));
   }
 
+  /** Whether its last byte is this one. */
+  endsWith(byte: number): boolean {
+    const last = Buffer.alloc(1);
+    return readSync(this.#fd, last, 0, 1, this.lengthBytes - 1) === 1 && last[0] === byte;
+  }
+
   close(): void {
     closeSync(this.#fd);
   }

@@ -14,6 +14,7 @@ import {
   nextGenerationState,
 } from "./generation-state.ts";
 import type { GenerationRecord } from "./generation-watch.ts";
+import type { Job } from "./job.ts";
 import { askReadiness, isReadyAnswer, type ReadinessTarget } from "./readiness-probe.ts";
 import { RecentRecord } from "./recent-record.ts";
 import { RespawnPause } from "./respawn-pause.ts";
@@ -116,10 +117,6 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
 
   get zygote(): Zygote | null {
     return this.#imported ? this.#process : null;
-  }
-
-  get dumpSignal(): number {
-    return this.application?.dumpSignal ?? SIGABRT;
   }
 
   get resting(): boolean {
@@ -288,6 +285,27 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     }
     const why = "this system has no files in memory, to which a worker could write them";
     return Promise.resolve({ kind: "refused", why });
+  }
+
+  /**
+   * Its stacks go to the log in one piece, by way of its file in memory. Where that cannot be, it
+   * writes them to standard error itself, piece by piece, among what others write there.
+   */
+  onHungWorker(handle: WorkerHandle, { request }: Job): void {
+    const { number, pid } = handle;
+    const { stacks = null, dumpSignal = SIGABRT } = this.application ?? {};
+    const writeItself = (): void => this.zygote?.signal(number, dumpSignal);
+    if (pid === null || stacks === null) return writeItself();
+    const ask = (signal: number): void => this.zygote?.signal(number, signal);
+    void askStack(pid, stacks, ask).then((answer) => {
+      const fields = { request: request.describe(), requestId: request.id, pid };
+      if (answer.kind === "refused") {
+        writeItself();
+        this.#log.warn("where the worker is cannot be said", { ...fields, why: answer.why });
+      } else {
+        this.#log.error("this is where the worker is", fields, answer.text);
+      }
+    });
   }
 
   #take(event: GenerationEvent): void {

@@ -1,19 +1,21 @@
 /**
  * What a pool of workers needs from the world around it: its generation, or a test.
  */
+import type { Job } from "./job.ts";
 import type { RestartCause } from "./worker-end.ts";
+import type { WorkerHandle } from "./worker-handle.ts";
 import type { Zygote } from "./zygote.ts";
 
 export interface WorkerPoolOwner {
   readonly number: number;
   /** null while there is none that can fork. */
   readonly zygote: Zygote | null;
-  /** Has a worker write its stacks, and go on. */
-  readonly dumpSignal: number;
   /** Whether new workers are without traffic. */
   readonly resting: boolean;
   /** Whether it is being made ready: what goes wrong meanwhile is told at once, and in one line. */
   readonly isWarmingUp: boolean;
+  /** A worker has not answered: whoever reads the log wants to know where it is. */
+  onHungWorker(handle: WorkerHandle, job: Job): void;
   /** All workers that there are to be are ready. */
   onAllReady(): void;
   /** A worker has ended by itself. `how`: "with status 1", "by SIGKILL". */

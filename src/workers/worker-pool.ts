@@ -33,7 +33,7 @@ import type { WorkerPoolOwner } from "./worker-pool-owner.ts";
 import type { ProcessEnd } from "./zygote.ts";
 
 const { SIGKILL } = constants.signals;
-/** From the signal that has a worker write its stacks, to SIGKILL; and from one to the next. */
+/** From when a worker is to write its stacks, to SIGKILL; and from one to the next. */
 const DUMP_TO_KILL_MS = 1_000;
 /** What a worker may take to end by itself once it has nothing to do: its atexit functions run. */
 const EXIT_MAX_MS = 10_000;
@@ -238,7 +238,7 @@ export class WorkerPool {
       requestId: job.request.id,
       pid: handle.pid,
     });
-    this.#owner.zygote?.signal(handle.number, this.#owner.dumpSignal);
+    this.#owner.onHungWorker(handle, job);
     this.#takeOut(handle, "did not answer in time", "timeout");
   }
 

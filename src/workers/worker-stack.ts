@@ -2,8 +2,8 @@
  * Python's stacks of a worker, as they are now: empties the file in memory that the worker writes
  * them to, has it sent the signal, and reads what comes (docs/worker-protocol.md, Stacks).
  *
- * What is written has no end that could be told from its middle: it is over when nothing more has
- * come for a moment. The worker goes on meanwhile.
+ * What is written has no end that could be told from its middle: it is over when a line has ended
+ * and nothing more has come for a moment. The worker goes on meanwhile.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { MemoryFile } from "../os/memory-file.ts";
@@ -26,9 +26,10 @@ const FILE_NAME = "portico-stacks";
 /** What the worker gets to come to it: the signal waits while the kernel has it in a call. */
 const WAIT_MAX_MS = 2_000;
 const LOOK_INTERVAL_MS = 20;
-/** Looks in a row that find nothing new. */
-const SETTLED_LOOKS = 3;
+/** Looks in a row that find nothing new: on a busy machine it may be kept waiting in between. */
+const SETTLED_LOOKS = 10;
 const TEXT_MAX_BYTES = 65_536;
+const LINE_FEED = 0x0a;
 /** Workers that are asked at a time. */
 const ASKED_MAX = 16;
 
@@ -101,7 +102,7 @@ async function settle(file: MemoryFile): Promise<void> {
     await pause(LOOK_INTERVAL_MS);
     const length = file.lengthBytes;
     same = length === before && length > 0 ? same + 1 : 0;
-    if (same === SETTLED_LOOKS) return;
+    if (same >= SETTLED_LOOKS && file.endsWith(LINE_FEED)) return;
     before = length;
   }
 }
