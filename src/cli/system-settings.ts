@@ -21,6 +21,7 @@ import { Inheritance } from "../server/inheritance.ts";
 import type { SuccessionSettings } from "../server/succession.ts";
 import { type GatewaySurroundings, Surroundings } from "../server/surroundings.ts";
 import { type OwnCommand, TAKEOVER_VARIABLE } from "../server/takeover.ts";
+import { refuseSharedAddresses } from "./asked-addresses.ts";
 import { workingFolder } from "./working-folder.ts";
 
 /** Beside what the successor's own start may take: its process, and a look at how it went. */
@@ -55,8 +56,10 @@ export function takeSystemSettings(
 ): SystemSettings & { readonly surroundings: Surroundings } {
   const identity = resolveIdentity(options.user, options.group);
   const inheritance = Inheritance.read(env);
+  const bind = bindAddresses(options, env, inheritance);
+  refuseSharedAddresses(options, bind);
   return {
-    bind: bindAddresses(options, env, inheritance),
+    bind,
     isSuccessor: inheritance !== null,
     surroundings: new Surroundings({
       inheritance,

@@ -4,6 +4,7 @@
 import { lookup } from "node:dns/promises";
 import { isIPv4, isIPv6 } from "node:net";
 import os from "node:os";
+import { resolve } from "node:path";
 import { EXIT_STATUS, invariant, OperatorError } from "../base/errors.ts";
 import { type SocketAddress, UNIX_PATH_MAX_BYTES } from "../os/socket-address.ts";
 
@@ -17,11 +18,14 @@ export type BindAddress =
 /** An address by which others find it; a descriptor tells only that somebody has bound it. */
 export type NamedAddress = Exclude<BindAddress, { readonly kind: "descriptor" }>;
 
+type TcpAddress = Extract<BindAddress, { readonly kind: "tcp" }>;
+
 const UNIX_PREFIX = "unix:";
 const DESCRIPTOR_PREFIX = "fd://";
 const DESCRIPTOR_MAX = 1_048_575;
 const PORT_MAX = 65_535;
 const ALL_INTERFACES = "0.0.0.0";
+const ALL_IPV6_INTERFACES = "::";
 const LOOPBACK = "127.0.0.1";
 
 /**
@@ -59,6 +63,30 @@ export function formatBindAddress(address: BindAddress): string {
   if (address.kind === "unix") return UNIX_PREFIX + address.path;
   if (address.kind === "descriptor") return DESCRIPTOR_PREFIX + address.descriptor;
   return `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${address.port}`;
+}
+
+/** Whether both mean one place, as far as that is known without asking anybody for names. */
+export function isSameAddress(one: NamedAddress, other: NamedAddress): boolean {
+  if (one.kind === "unix" && other.kind === "unix") {
+    return resolve(one.path) === resolve(other.path);
+  }
+  if (one.kind === "unix" || other.kind === "unix") return false;
+  return hasSamePort(one, other) && plainHost(one.host) === plainHost(other.host);
+}
+
+/**
+ * Whether whoever listens at the first address keeps others from the second: it is the same, or one
+ * stands for all interfaces. A socket for `::` takes IPv4's connections too, unless somebody else
+ * had them before.
+ */
+export function takesAddress(first: NamedAddress, second: NamedAddress): boolean {
+  if (isSameAddress(first, second)) return true;
+  if (first.kind === "unix" || second.kind === "unix" || !hasSamePort(first, second)) return false;
+  const [taken, wanted] = [plainHost(first.host), plainHost(second.host)];
+  if (taken === ALL_IPV6_INTERFACES) return true;
+  if (wanted === ALL_IPV6_INTERFACES) return isIPv6(taken);
+  if (taken === ALL_INTERFACES) return !isIPv6(wanted);
+  return wanted === ALL_INTERFACES && !isIPv6(taken);
 }
 
 /**
@@ -123,4 +151,16 @@ function withNumericZone(host: string): string {
   if (zone === undefined || /^\d+$/.test(zone)) return host;
   const scope = os.networkInterfaces()[zone]?.find(({ family }) => family === "IPv6")?.scopeid;
   return scope === undefined ? address : `${address}%${scope}`;
+}
+
+/** The kernel chooses another one for each that asks for port 0. */
+function hasSamePort(one: TcpAddress, other: TcpAddress): boolean {
+  return one.port === other.port && one.port !== 0;
+}
+
+/** As all would write it. */
+function plainHost(host: string): string {
+  if (host.toLowerCase() === "localhost") return LOOPBACK;
+  if (!isIPv6(host) || host.includes("%")) return host.toLowerCase();
+  return new URL(`http://[${host}]`).hostname.slice(1, -1);
 }

@@ -242,6 +242,7 @@ test("what cannot be meant ends the program, with the reason", async () => {
   const cases: readonly (readonly [args: readonly string[], why: RegExp])[] = [
     [["--metrics", "9100x"], /--metrics 9100x: the port is missing/],
     [["--metrics", "fd://3"], /--metrics: fd:\/\/3: a socket that was passed/],
+    [["--bind", "8000", "--metrics", "8000"], /--metrics 127\S+: --bind 127\S+ has that address/],
     [["--metrics", "/a?b"], /--metrics: \/a\?b is no path/],
     [["--metrics", "/up", "--livez", "/up"], /--metrics: \/up is the path of --livez/],
     [["--metrics-route", "/api"], /--metrics-route: \/api is no name and path/],

@@ -4,8 +4,11 @@ import { OperatorError } from "../../src/base/errors.ts";
 import {
   type BindAddress,
   formatBindAddress,
+  isSameAddress,
+  type NamedAddress,
   parseBindAddress,
   resolveBindAddress,
+  takesAddress,
 } from "../../src/net/bind-address.ts";
 import { listenError } from "../../src/net/listen-error.ts";
 
@@ -113,6 +116,58 @@ describe("listenError", () => {
       assert.equal(error.exitStatus, 1);
       assert.ok(error.message.startsWith(begin), error.message);
       assert.match(error.message, /; /);
+    }
+  });
+});
+
+describe("two addresses", () => {
+  const named = (text: string): NamedAddress => {
+    const address = parseBindAddress(text);
+    assert(address.kind !== "descriptor");
+    return address;
+  };
+
+  it("are the same, however they are written", () => {
+    for (const [one, other] of [
+      ["8000", "127.0.0.1:8000"],
+      ["8000", "LOCALHOST:8000"],
+      ["[::1]:80", "[0:0:0::1]:80"],
+      ["a.example:80", "A.example:80"],
+      ["[fe80::1%eth0]:80", "[fe80::1%eth0]:80"],
+      ["unix:/run/../run/x", "unix:/run/x"],
+    ] as const) {
+      assert.ok(isSameAddress(named(one), named(other)), `${one} ${other}`);
+      assert.ok(takesAddress(named(one), named(other)), `${one} ${other}`);
+    }
+  });
+
+  it("are not, where the kernel tells them apart", () => {
+    for (const [one, other] of [
+      ["8000", "8001"],
+      ["127.0.0.1:0", "127.0.0.1:0"],
+      ["127.0.0.1:80", "127.0.0.2:80"],
+      ["127.0.0.1:80", "[::1]:80"],
+      [":80", "[::1]:80"],
+      // The second one leaves IPv4 to the first.
+      [":80", "[::]:80"],
+      ["unix:/run/x", "unix:/run/y"],
+      ["unix:/run/x", "8000"],
+    ] as const) {
+      assert.ok(!takesAddress(named(one), named(other)), `${one} ${other}`);
+    }
+  });
+
+  it("one of which is of all interfaces take each other's place", () => {
+    for (const [one, other] of [
+      [":80", "127.0.0.1:80"],
+      ["127.0.0.1:80", ":80"],
+      ["a.example:80", ":80"],
+      ["[::]:80", "127.0.0.1:80"],
+      ["[::]:80", ":80"],
+      ["[::1]:80", "[::]:80"],
+    ] as const) {
+      assert.ok(takesAddress(named(one), named(other)), `${one} ${other}`);
+      assert.ok(!isSameAddress(named(one), named(other)), `${one} ${other}`);
     }
   });
 });
