@@ -20,7 +20,8 @@ test("two options that want one address are both named, in one line", () => {
     ],
     [
       ["--bind", ":80", "--bind", "unix:/run/x", "--dashboard", "unix:/run/x"],
-      "--dashboard unix:/run/x: --bind unix:/run/x has that address already; choose another address",
+      "--dashboard unix:/run/x: --bind unix:/run/x has that address already; " +
+        "choose another address",
     ],
     [
       ["--metrics", "[::]:9", "--dashboard", "127.0.0.1:9"],

@@ -72,6 +72,7 @@ export class GatewayMetrics implements MetricsSource {
   readonly #settings: MetricsSettings;
   readonly #gateway: MeasuredGateway;
   readonly #statistics: ExchangeStatistics;
+  readonly #log: Log;
   readonly #clock: Clock;
   readonly #cpuTimes = new CpuTimes();
   readonly #delay = new EventLoopDelay(() => realClock.nowMs());
@@ -90,6 +91,7 @@ export class GatewayMetrics implements MetricsSource {
     this.#settings = settings;
     this.#gateway = gateway;
     this.#statistics = statistics;
+    this.#log = log;
     this.#clock = clock;
     if (settings.kind !== "address") return;
     const text = settings.makeText(() => this.tell());
@@ -105,7 +107,7 @@ export class GatewayMetrics implements MetricsSource {
     const settings = this.#settings;
     if (settings.kind !== "path") return handler;
     const text = settings.makeText(() => this.tell());
-    return new MetricsHandler(settings.path, text, handler, () => this.#clock.nowMs());
+    return new MetricsHandler(settings.path, text, handler, () => this.#clock.nowMs(), this.#log);
   }
 
   get listeners(): readonly Listener[] {

@@ -4,6 +4,8 @@
  *
  * Owns who is answered what, and how often the text is made anew. Knows no metric.
  */
+import { LineQuota } from "../../base/line-quota.ts";
+import type { Log } from "../../base/log.ts";
 import type {
   ConnectionHandler,
   Endpoints,
@@ -25,6 +27,8 @@ export class MetricsHandler implements RequestHandler {
   readonly #metrics: MetricsText;
   readonly #next: RequestHandler | null;
   readonly #nowMs: () => number;
+  readonly #log: Log;
+  readonly #failures = new LineQuota();
   #text: Promise<string> | null = null;
   /** Infinity while it is being made: whoever asks meanwhile waits for the same. */
   #madeAtMs = Infinity;
@@ -32,17 +36,20 @@ export class MetricsHandler implements RequestHandler {
   /**
    * @param path compared as it comes, without its query
    * @param next has all other paths; null where there are none
+   * @param log hears why there was no text: whoever scrapes only learns that there was none
    */
   constructor(
     path: string,
     metrics: MetricsText,
     next: RequestHandler | null,
     nowMs: () => number,
+    log: Log,
   ) {
     this.#path = path;
     this.#metrics = metrics;
     this.#next = next;
     this.#nowMs = nowMs;
+    this.#log = log;
   }
 
   openConnection(endpoints: Endpoints): ConnectionHandler {
@@ -71,9 +78,19 @@ export class MetricsHandler implements RequestHandler {
       this.#text = this.#metrics.text();
       this.#madeAtMs = Infinity;
       const made = (): void => void (this.#madeAtMs = this.#nowMs());
-      this.#text.then(made, made);
+      this.#text.then(made, (error: unknown) => {
+        made();
+        this.#report(error);
+      });
     }
     return this.#text;
+  }
+
+  #report(error: unknown): void {
+    const more = this.#failures.take(this.#nowMs());
+    if (more === null) return;
+    const { message: cause, stack } = error instanceof Error ? error : new Error(String(error));
+    this.#log.error("the metrics could not be told", { cause, ...more }, stack);
   }
 }
 

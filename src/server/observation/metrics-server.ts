@@ -42,7 +42,7 @@ export class MetricsServer {
   ) {
     this.#bind = bind;
     this.#log = log;
-    const handler = new MetricsHandler(METRICS_PATH, text, null, () => clock.nowMs());
+    const handler = new MetricsHandler(METRICS_PATH, text, null, () => clock.nowMs(), log);
     this.#server = new HttpServer(transport, handler, serverSettings(http), log, clock);
   }
 

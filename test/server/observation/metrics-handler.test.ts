@@ -6,6 +6,7 @@ import type { PendingAnswer } from "../../../src/handlers/handler.ts";
 import { MetricsHandler } from "../../../src/server/observation/metrics-handler.ts";
 import { ENDPOINTS, PROVENANCE, requestHead } from "../../handlers/request-head.ts";
 import { RecordingSink } from "../../workers/recording-sink.ts";
+import { RecordingLog } from "../connection-fixture.ts";
 import { PlayedHandler } from "../played-handler.ts";
 
 class Scraped {
@@ -13,6 +14,7 @@ class Scraped {
   made = 0;
   nowMs = 1_000;
   fails = false;
+  readonly log = new RecordingLog();
   readonly #metrics = {
     contentType: "text/plain; version=0.0.4",
     text: async () => {
@@ -23,12 +25,12 @@ class Scraped {
   };
 
   ask(target: string, method = "GET", next: PlayedHandler | null = this.application): Asked {
-    const handler = new MetricsHandler("/metrics", this.#metrics, next, () => this.nowMs);
+    const handler = new MetricsHandler("/metrics", this.#metrics, next, () => this.nowMs, this.log);
     return this.askOf(handler, target, method);
   }
 
   handler(): MetricsHandler {
-    return new MetricsHandler("/metrics", this.#metrics, null, () => this.nowMs);
+    return new MetricsHandler("/metrics", this.#metrics, null, () => this.nowMs, this.log);
   }
 
   askOf(handler: MetricsHandler, target: string, method = "GET"): Asked {
@@ -98,4 +100,19 @@ test("who has gone gets no answer, and figures that cannot be read are a failure
   await turn();
   assert.equal(gone.sink.status, null);
   assert.equal(failed.sink.failure, "application-error");
+  const line = 'error the metrics could not be told {"cause":"no figures"}';
+  assert.deepEqual(scraped.log.lines, [line]);
+});
+
+test("whoever scrapes in a loop what cannot be told does not fill the log", async () => {
+  const scraped = new Scraped();
+  scraped.fails = true;
+  const handler = scraped.handler();
+  for (let scrape = 0; scrape < 200; scrape++) {
+    scraped.nowMs += 100;
+    scraped.askOf(handler, "/metrics");
+    await turn();
+  }
+  assert.equal(scraped.made, 200);
+  assert.equal(scraped.log.lines.length, 60);
 });
