@@ -38,6 +38,8 @@ const SCREENS = [
 ] as const;
 /** Of the whole page, however many connections there are. */
 const ELEMENTS_MAX = 4_000;
+/** How long nobody looks at the page. */
+const AWAY_S = 60;
 const REQUESTS_AT_ONCE = 4;
 const REQUEST_PAUSE_MS = 20;
 
@@ -345,32 +347,105 @@ if (program !== null) {
     });
   });
 
-  describe("the live page of a server with ten thousand connections, in a browser", () => {
-    test("lists the busiest, counts the rest, and stays small", async () => {
-      const observed = new PlayedObserved(Date.now());
-      observed.openConnections = 10_000;
-      const dashboard = new DashboardServer(
-        { observed, commands: new Map(), token: null, clock: realClock },
+  describe("the live page of a server that is played, in a browser", () => {
+    let browser: Browser;
+    let observed: PlayedObserved;
+    let dashboard: DashboardServer;
+    let page: Page;
+
+    const visit = async (token: string | null): Promise<void> => {
+      dashboard = new DashboardServer(
+        { observed, commands: new Map(), token, clock: realClock },
         NULL_LOG,
       );
       dashboard.server.listen(0, "127.0.0.1");
       await once(dashboard.server, "listening");
       const { port } = dashboard.server.address() as AddressInfo;
-      const browser = await launch(program);
-      try {
-        const page = await browser.newPage();
-        await page.goto(`http://127.0.0.1:${port}/`);
-        await page.getByText("the 100 busiest of 10,000; 9,900 more are open").waitFor();
-        assert.equal(await page.locator("#connection-rows tr").count(), 100);
-        assert.ok((await page.locator("*").count()) < ELEMENTS_MAX);
-        // A row of an application's bytes is text, whatever it says.
-        await page.locator("#errors li", { hasText: 'ref=<b>"mail"</b>' }).first().waitFor();
-      } finally {
-        await browser.close();
-        dashboard.close();
+      await page.goto(`http://127.0.0.1:${port}/`);
+    };
+
+    before(async () => {
+      browser = await launch(program);
+    });
+    after(() => browser.close());
+    beforeEach(async () => {
+      observed = new PlayedObserved(Date.now());
+      page = await browser.newPage();
+      page.setDefaultTimeout(SHOWN_WITHIN_MS);
+    });
+    afterEach(async () => {
+      await page.close();
+      dashboard.close();
+    });
+
+    test("with ten thousand connections it lists the busiest, and stays small", async () => {
+      observed.openConnections = 10_000;
+      await visit(null);
+      await page.getByText("the 100 busiest of 10,000; 9,900 more are open").waitFor();
+      assert.equal(await page.locator("#connection-rows tr").count(), 100);
+      assert.ok((await page.locator("*").count()) < ELEMENTS_MAX);
+      // A row of an application's bytes is text, whatever it says.
+      await page.locator("#errors li", { hasText: 'ref=<b>"mail"</b>' }).first().waitFor();
+    });
+
+    test("in the background it costs the server nothing, and then it catches up", async () => {
+      await visit(null);
+      await page.locator("body[data-link=live]").waitFor();
+      await showTab(page, false);
+      await page.locator("body[data-link=paused]").waitFor();
+      const deadline = performance.now() + SHOWN_WITHIN_MS;
+      for (let before = -1; before !== observed.snapshots;) {
+        assert.ok(performance.now() < deadline, "the server is still asked");
+        before = observed.snapshots;
+        await pause(2_500);
+      }
+      observed.nowMs += AWAY_S * 1_000;
+      await showTab(page, true);
+      await page.locator("body[data-link=live]").waitFor();
+      const chart = page.getByRole("slider");
+      const readSecond = async (key: string): Promise<number> => {
+        await page.keyboard.press(key);
+        const text = (await chart.getAttribute("aria-valuetext")) ?? "";
+        const [, hour, minute, second] = /^(\d+):(\d+):(\d+)/.exec(text) ?? [];
+        return Number(hour) * 3_600 + Number(minute) * 60 + Number(second);
+      };
+      await chart.focus();
+      const newest = await readSecond("End");
+      for (let back = 1; back <= AWAY_S + 10; back++) {
+        const second = await readSecond("ArrowLeft");
+        assert.equal((newest - second + 86_400) % 86_400, back, "no second was left out");
       }
     });
+
+    test("in the background a token is neither forgotten nor tried again", async () => {
+      const asked: string[] = [];
+      page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+      await visit(TOKEN);
+      const field = page.getByRole("textbox", { name: "Token" });
+      await field.fill("wrong-wrong-wrong");
+      await page.keyboard.press("Enter");
+      await page.locator("#token-error", { hasText: "that is not the token" }).waitFor();
+      await field.fill(TOKEN.slice(0, 5));
+      const before = asked.filter((path) => path === "/events").length;
+      for (const isShown of [false, true, false, true]) await showTab(page, isShown);
+      await field.pressSequentially(TOKEN.slice(5));
+      // As long as the server does not listen to an address whose token was wrong.
+      await pause(600);
+      await page.keyboard.press("Enter");
+      await page.locator("body[data-link=live]").waitFor();
+      assert.equal(asked.filter((path) => path === "/events").length, before + 1);
+    });
   });
+}
+
+/** Playwright has all tabs believe that they are in front, so the page is told what a tab would. */
+async function showTab(page: Page, isShown: boolean): Promise<void> {
+  await page.evaluate((isHidden) => {
+    const state = isHidden ? "hidden" : "visible";
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+    Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, !isShown);
 }
 
 /** The sandbox is not to be had as root nor in most containers; only our pages are opened. */

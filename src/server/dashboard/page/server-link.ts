@@ -38,6 +38,8 @@ export class ServerLink {
   #abort = new AbortController();
   #retryMs = RETRY_MIN_MS;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Until somebody has typed one, there is nothing to ask for. */
+  #needsToken = false;
 
   constructor(token: string | null, listener: LinkListener) {
     this.token = token;
@@ -48,6 +50,7 @@ export class ServerLink {
   /** Connects now, whatever is going on. */
   open(): void {
     this.#close();
+    this.#needsToken = false;
     if (document.hidden) {
       this.#listener.onState({ kind: "paused" });
       return;
@@ -81,7 +84,9 @@ export class ServerLink {
       if (!response.ok || response.body === null) {
         const { why: reason } = (await response.json()) as { why: string };
         if (response.status === UNAUTHORIZED) {
-          if (!signal.aborted) this.#listener.onState({ kind: "token-needed", why: reason });
+          if (signal.aborted) return;
+          this.#needsToken = true;
+          this.#listener.onState({ kind: "token-needed", why: reason });
           return;
         }
         if (response.status === TOO_SOON) this.#retryMs = Math.max(this.#retryMs, 2_000);
@@ -128,7 +133,9 @@ export class ServerLink {
     this.#abort = new AbortController();
   }
 
+  /** A token that was wrong is not sent again: each time the server listens later to this address. */
   #onVisibility(): void {
+    if (this.#needsToken) return;
     this.#retryMs = RETRY_MIN_MS;
     this.open();
   }
