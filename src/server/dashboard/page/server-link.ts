@@ -133,7 +133,7 @@ export class ServerLink {
     this.#abort = new AbortController();
   }
 
-  /** A token that was wrong is not sent again: each time the server listens later to this address. */
+  /** A token that was wrong is not sent again: the server would not listen for twice as long. */
   #onVisibility(): void {
     if (this.#needsToken) return;
     this.#retryMs = RETRY_MIN_MS;
