@@ -150,6 +150,8 @@ export class LoadConnection implements ByteStreamHandler, ConnectWaiter {
     this.#receiver.expect(plan.method);
     measurements.counters.sentBytes += request.length;
     stream.write(request, 0, request.length);
+    // Gathered, requests would wait for each other, and the server for them.
+    stream.flush();
   }
 
   #read(): void {
