@@ -15,6 +15,7 @@ import type { FuzzTarget } from "./fuzz-target.ts";
 import { minimise } from "./minimise.ts";
 import { proxyHeaderTarget } from "./proxy-header-target.ts";
 import { receiverTarget } from "./receiver-target.ts";
+import { responseTarget } from "./response-target.ts";
 import { TransportTarget } from "./transport-target.ts";
 
 const SEED = 20_261_121;
@@ -44,6 +45,7 @@ function assertNoFailures({ failures }: FuzzProgress): void {
 for (const [target, inputs] of [
   [receiverTarget, 5_000],
   [connectionTarget, 2_000],
+  [responseTarget, 3_000],
   [proxyHeaderTarget, 800],
   [forwardedTarget, 1_000],
 ] as const) {

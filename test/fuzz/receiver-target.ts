@@ -52,7 +52,8 @@ export function generateConnection(dice: Dice): Buffer {
   return new RequestGenerator(dice).connection();
 }
 
-function* cutsOf(input: Buffer): Generator<[way: string, pieces: Buffer[]]> {
+/** The ways of cutting that an input is tried in; the same each time. */
+export function* cutsOf(input: Buffer): Generator<[way: string, pieces: Buffer[]]> {
   const seed = hashOf(input);
   for (const [way, cut] of Object.entries(CUTS)) {
     if (way === "whole" || (way === "by byte" && input.length > BY_BYTE_MAX_BYTES)) continue;

@@ -27,6 +27,10 @@ const fieldLine = `(${token}):${OWS}(${fieldValue})${OWS}\\r\\n`;
 const targetByte = `[\\x21\\x22\\x24-\\x7e${obsText}]`;
 const requestLine = `(${token}) (${targetByte}+) HTTP/([0-9])\\.([0-9])\\r\\n`;
 
+// RFC 9112 sections 4 and 5.2. An empty reason has its space; a status code has no leading zero.
+const statusLine = `HTTP/1\\.([0-9]) ([1-9][0-9]{2}) (${fieldBytes})\\r\\n`;
+const foldedLine = `[ \\t]${OWS}(${fieldValue})${OWS}\\r\\n`;
+
 // RFC 9112 section 7.1.
 const chunkExt = `(?:${BWS};${BWS}${token}(?:${BWS}=${BWS}(?:${token}|${quotedString}))?)*`;
 const chunkLine = `(${HEXDIG}+)(${chunkExt})\\r\\n`;
@@ -75,6 +79,8 @@ const versionBeginning = anyBeginning("H T T P / [0-9] \\. [0-9] \\r \\n".split(
 
 /** Matched at a place in the text, which is the expression's `lastIndex`. */
 export const REQUEST_LINE = new RegExp(requestLine, "y");
+export const STATUS_LINE = new RegExp(statusLine, "y");
+export const FOLDED_LINE = new RegExp(foldedLine, "y");
 export const FIELD_LINE = new RegExp(fieldLine, "y");
 export const CHUNK_LINE = new RegExp(chunkLine, "y");
 export const CHUNK_SIZE = new RegExp(`${HEXDIG}*`, "y");

@@ -9,6 +9,7 @@
  */
 import { SINGLETON_FIELDS } from "../../src/http/fields.ts";
 import { isTrailerField } from "../../src/http/trailer-fields.ts";
+import type { ChunkedLimits } from "../../src/http1/chunked.ts";
 import type { RequestLimits } from "../../src/http1/receiver.ts";
 import type { RequestRecord } from "../http1/cut-and-replay.ts";
 import {
@@ -43,7 +44,7 @@ const EMPTY_LINES_MAX = 4;
 const CHUNK_SIZE_DIGITS_MAX = 16;
 
 /** Breaks off the reading. */
-class Refusal extends Error {
+export class Refusal extends Error {
   readonly statuses: ReadonlySet<number>;
 
   constructor(...statuses: number[]) {
@@ -240,11 +241,11 @@ function readFraming(
   return { kind: "length", bytes: Number(length) };
 }
 
-function readContent(
+export function readContent(
   text: string,
   start: number,
   framing: RequestRecord["framing"],
-  limits: RequestLimits,
+  limits: ChunkedLimits,
 ): Content {
   switch (framing.kind) {
     case "none":
@@ -262,7 +263,7 @@ function readContent(
 }
 
 /** RFC 9112 section 7.1. */
-function readChunked(text: string, start: number, limits: RequestLimits): Content {
+function readChunked(text: string, start: number, limits: ChunkedLimits): Content {
   let content = "";
   let extensionBytes = 0;
   let at = start;
@@ -293,7 +294,7 @@ function readChunked(text: string, start: number, limits: RequestLimits): Conten
 function readTrailers(
   text: string,
   start: number,
-  limits: RequestLimits,
+  limits: ChunkedLimits,
 ): Pick<Content, "trailers" | "end"> {
   const trailers: RequestRecord["trailers"] = [];
   let at = start;

@@ -2,10 +2,8 @@
  * Makes connections full of requests from the grammar of RFC 9112: most are in order, some break a
  * rule at one place, so that what follows is still understood if the rule is not kept.
  */
-import { Dice } from "./dice.ts";
-
-/** How often an alternative that breaks a rule is taken. */
-const FAULT_CHANCE = 0.04;
+import type { Dice } from "./dice.ts";
+import { FAULT_CHANCE, MessageParts } from "./message-parts.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"];
 const ODD_METHODS = ["get", "M-SEARCH", "X", "!#$%&'*+-.^_`|~", "A".repeat(36), "POST"];
@@ -43,37 +41,17 @@ const BAD_TARGETS = [
 const VERSIONS = ["HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2"];
 const BAD_VERSIONS = ["HTTP/2.0", "HTTP/0.9", "http/1.1", "HTTP/1.", "HTTP/11", "HTTP/1.1 ", ""];
 
-const NAMES = ["X-A", "Accept", "Cookie", "x_y", "Te", "Via", "~", "Trailer", "Upgrade", "Range"];
-const BAD_NAMES = ["", "X A", "X:", "X ", " X", "\tX", "X\u00e9", "X(", "X\0"];
-const VALUES = ["b", "", "a, b", '"q\\"uo,te"', "caf\u00e9 \u00ff", "a\tb", "v".repeat(60), "0"];
-const BAD_VALUES = ["\0", "a\rb", "a\nb", "\x7f", "a\r\n b", "a\x0bb", "\x1b"];
-const SPACES = ["", " ", "  ", "\t", " \t "];
-
 const CONNECTIONS = ["close", "keep-alive", "Close", "upgrade", "x, close", "keep-alive, x", ","];
-const CODINGS = ["chunked", "Chunked"];
-const BAD_CODINGS = [
-  "gzip, chunked",
-  "chunked, chunked",
-  "chunked, gzip",
-  "chunked,",
-  "",
-  "xchunked",
-];
-const BAD_LENGTHS = ["", "+1", "-1", "1, 1", "0x1", "1 1", "9007199254740993", "1.0", "\u0661"];
 const EXPECTATIONS = ["100-continue", "100-Continue", "100-continue, 100-continue"];
 const BAD_EXPECTATIONS = ["tea", "100-continue, tea", "100-continue;a"];
 
-const EXTENSIONS = [";a", ";a=b", ' ; a = "b\\"c"', "\t;a;b", ';a=""', ";a=1;b=2"];
-const BAD_EXTENSIONS = [";", " ", ";a=", ';a="b', ";a b", "; =b", ";\u00e9", ";a=\n"];
-const SIZE_FAULTS = ["0x3", "-1", "", "g", " 3", "3 ", "ffffffffffffffff", "3\n"];
-const LINE_ENDS = ["\r\n"];
-const BAD_LINE_ENDS = ["\n", "\r", "\n\r", "\r\r\n", " \r\n", ""];
-
 export class RequestGenerator {
   readonly #dice: Dice;
+  readonly #parts: MessageParts;
 
   constructor(dice: Dice) {
     this.#dice = dice;
+    this.#parts = new MessageParts(dice, "GET / HTTP/1.1\r\nHost: b\r\n\r\n");
   }
 
   /** Everything that a client sends: a few requests, the last one sometimes cut off. */
@@ -101,98 +79,34 @@ export class RequestGenerator {
     return request.replace(/.*/, change);
   }
 
-  /** One of the good ones, and rarely one of the bad ones. */
-  #of(good: readonly string[], bad: readonly string[]): string {
-    return this.#dice.pick(this.#dice.chance(FAULT_CHANCE) ? bad : good);
-  }
-
-  #lineEnd(): string {
-    return this.#dice.chance(0.01) ? this.#dice.pick(BAD_LINE_ENDS) : (LINE_ENDS[0] ?? "");
-  }
-
   #request(): string {
     const dice = this.#dice;
-    const method = this.#of(dice.chance(0.2) ? ODD_METHODS : METHODS, BAD_METHODS);
-    const version = this.#of(VERSIONS, BAD_VERSIONS);
+    const method = this.#parts.of(dice.chance(0.2) ? ODD_METHODS : METHODS, BAD_METHODS);
+    const version = this.#parts.of(VERSIONS, BAD_VERSIONS);
     const before = dice.chance(0.1) ? "\r\n".repeat(dice.between(1, 5)) : "";
-    const { lines, content } = this.#content();
-    lines.push(...dice.many(dice.below(4), () => this.#anyLine()));
+    const { lines, content } = this.#parts.content();
+    lines.push(...dice.many(dice.below(4), () => this.#parts.anyLine()));
     if (version !== "HTTP/1.0" || dice.chance(0.5)) lines.push(this.#host());
-    if (dice.chance(0.2)) lines.push(this.#line("Connection", dice.pick(CONNECTIONS)));
+    if (dice.chance(0.2)) lines.push(this.#parts.line("Connection", dice.pick(CONNECTIONS)));
     if (dice.chance(0.15))
-      lines.push(this.#line("Expect", this.#of(EXPECTATIONS, BAD_EXPECTATIONS)));
+      lines.push(this.#parts.line("Expect", this.#parts.of(EXPECTATIONS, BAD_EXPECTATIONS)));
     if (dice.chance(FAULT_CHANCE)) lines.push(dice.pick(lines.length > 0 ? lines : [""]));
-    const requestLine = `${method} ${this.#target(method)} ${version}${this.#lineEnd()}`;
-    return `${before}${requestLine}${lines.join("")}${this.#lineEnd()}${content}`;
+    const requestLine = `${method} ${this.#target(method)} ${version}${this.#parts.lineEnd()}`;
+    return `${before}${requestLine}${lines.join("")}${this.#parts.lineEnd()}${content}`;
   }
 
   #target(method: string): string {
     const dice = this.#dice;
-    const authority = this.#of(HOSTS, BAD_HOSTS) + dice.pick(PORTS);
+    const authority = this.#parts.of(HOSTS, BAD_HOSTS) + dice.pick(PORTS);
     if (method === "CONNECT" && dice.chance(0.9)) return `${authority.split(":")[0]}:443`;
     if (method === "OPTIONS" && dice.chance(0.3)) return "*";
     const rest = dice.pick(PATHS) + dice.pick(QUERIES);
     const scheme = dice.pick(["http", "HTTP", "https"]);
     if (dice.chance(0.15)) return `${scheme}://${authority}${dice.chance(0.8) ? rest : ""}`;
-    return this.#of([rest], BAD_TARGETS);
+    return this.#parts.of([rest], BAD_TARGETS);
   }
 
   #host(): string {
-    return this.#line("Host", this.#of(HOSTS, BAD_HOSTS) + this.#dice.pick(PORTS));
-  }
-
-  #anyLine(): string {
-    return this.#line(this.#of(NAMES, BAD_NAMES), this.#of(VALUES, BAD_VALUES));
-  }
-
-  #line(name: string, value: string): string {
-    const dice = this.#dice;
-    const spelled = dice.chance(0.3) ? name.toLowerCase() : name;
-    return `${spelled}:${dice.pick(SPACES)}${value}${dice.pick(SPACES)}${this.#lineEnd()}`;
-  }
-
-  #content(): { lines: string[]; content: string } {
-    const dice = this.#dice;
-    const lines: string[] = [];
-    let content = "";
-    const kind = dice.pick(["none", "none", "length", "chunked"]);
-    if (kind === "length") {
-      content = this.#data(dice.below(40));
-      const length = `${dice.chance(0.1) ? "00" : ""}${content.length}`;
-      lines.push(this.#line("Content-Length", this.#of([length], BAD_LENGTHS)));
-      if (dice.chance(0.02)) content += this.#data(3);
-    } else if (kind === "chunked") {
-      content = this.#chunks();
-      lines.push(this.#line("Transfer-Encoding", this.#of(CODINGS, BAD_CODINGS)));
-      if (dice.chance(FAULT_CHANCE)) lines.push(this.#line("Content-Length", "3"));
-    }
-    return { lines, content };
-  }
-
-  #chunks(): string {
-    const dice = this.#dice;
-    const chunks = dice.many(dice.below(4), () => this.#chunk());
-    const trailers = dice.chance(0.3) ? dice.many(dice.between(1, 3), () => this.#anyLine()) : [];
-    return `${chunks.join("")}${this.#sizeLine(0)}${trailers.join("")}${this.#lineEnd()}`;
-  }
-
-  #chunk(): string {
-    const data = this.#data(this.#dice.between(1, 20));
-    return this.#sizeLine(data.length) + data + this.#lineEnd();
-  }
-
-  #sizeLine(size: number): string {
-    const dice = this.#dice;
-    const digits = size.toString(16).padStart(dice.chance(0.1) ? 4 : 1, "0");
-    const spelled = dice.chance(0.3) ? digits.toUpperCase() : digits;
-    const extension = dice.chance(0.2) ? this.#of(EXTENSIONS, BAD_EXTENSIONS) : "";
-    return this.#of([spelled], SIZE_FAULTS) + extension + this.#lineEnd();
-  }
-
-  /** Any bytes, and often such as could be taken for what stands around them. */
-  #data(length: number): string {
-    const dice = this.#dice;
-    if (dice.chance(0.2)) return "0\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\n\r\n".slice(0, length);
-    return String.fromCharCode(...dice.many(length, () => dice.below(256)));
+    return this.#parts.line("Host", this.#parts.of(HOSTS, BAD_HOSTS) + this.#dice.pick(PORTS));
   }
 }

@@ -13,6 +13,7 @@ import { FuzzRun, type FuzzProgress } from "./fuzz.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { proxyHeaderTarget } from "./proxy-header-target.ts";
 import { receiverTarget } from "./receiver-target.ts";
+import { responseTarget } from "./response-target.ts";
 import { TransportTarget } from "./transport-target.ts";
 
 const MINUTES_DEFAULT = 60;
@@ -22,6 +23,7 @@ const SHARES: Readonly<Record<string, number>> = {
   receiver: 3,
   connection: 3,
   transport: 3,
+  response: 1,
   "proxy-header": 0.5,
   forwarded: 0.5,
 };
@@ -52,6 +54,7 @@ const all: readonly FuzzTarget[] = [
   receiverTarget,
   connectionTarget,
   transportTarget,
+  responseTarget,
   proxyHeaderTarget,
   forwardedTarget,
 ];
