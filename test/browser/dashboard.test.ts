@@ -12,7 +12,7 @@ import path from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import axe from "axe-core";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { freePort } from "../../bench/free-port.ts";
 import { NULL_LOG } from "../../src/base/log.ts";
 import { realClock } from "../../src/os/real-clock.ts";
@@ -25,11 +25,9 @@ import {
 } from "../end-to-end/server-process.ts";
 import { PlayedObserved } from "../server/dashboard/played-observed.ts";
 import { ProjectFolder } from "../server/development/project-folder.ts";
-import { findProgram, requireProgram } from "../system-programs.ts";
+import { chromiumProgram, launch, SHOWN_WITHIN_MS } from "./chromium.ts";
 
 const TOKEN = "0123456789abcdef0123";
-/** For a machine that is busy. */
-const SHOWN_WITHIN_MS = 30_000;
 const PICTURES = path.join(PROJECT_FOLDER, ".screenshots");
 const SCREENS = [
   ["laptop", 1280, 800],
@@ -57,8 +55,7 @@ def hang_here():
     time.sleep(600)
 `;
 
-const program =
-  findProgram("chromium-browser") ?? findProgram("google-chrome") ?? requireProgram("chromium");
+const program = chromiumProgram();
 
 if (program !== null) {
   describe("the live page, in a browser", () => {
@@ -448,11 +445,6 @@ async function showTab(page: Page, isShown: boolean): Promise<void> {
     Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
     document.dispatchEvent(new Event("visibilitychange"));
   }, !isShown);
-}
-
-/** The sandbox is not to be had as root nor in most containers; only our pages are opened. */
-function launch(executablePath: string): Promise<Browser> {
-  return chromium.launch({ executablePath, args: ["--no-sandbox"] });
 }
 
 /**

@@ -186,6 +186,34 @@ if (python !== null) {
       assert.ok(text.includes(LEAVE));
     });
 
+    test("of several gateways it chooses among all workers, and asks the right one", async () => {
+      const place = path.join(folder, "several.sock");
+      const own = ["--chdir", APPLICATIONS, "--control-socket", place, "--gateways", "2"];
+      await using server = await startPortico([...own, "--workers", "2", "observed:app"]);
+      const { screens } = await top(
+        [
+          { size: [40, 100] },
+          { await: "gateway 1" },
+          press("s"),
+          { await: "in serve" },
+          press("s"),
+          { await: "gateway 1" },
+          // The other gateway's.
+          press("j"),
+          press("s"),
+          { await: "in serve" },
+          press("q"),
+          { await: null },
+        ],
+        place,
+      );
+      assert.match(screens[0] ?? "", new RegExp(` ${server.pid} .*leader`));
+      const stacks = screens.flatMap((screen) =>
+        screen.includes("in serve") ? (/stack of worker PID (\d+)/.exec(screen)?.[1] ?? []) : [],
+      );
+      assert.equal(new Set(stacks).size, 2, stacks.join());
+    });
+
     test("another one in its place is found", async () => {
       const place = path.join(folder, "next.sock");
       await using first = await startAt(place);

@@ -165,7 +165,8 @@ export const COMMANDS: readonly CommandRecord[] = [
     summary: "change the number of workers",
     help:
       "A number, or a range in which it grows while requests wait, as --workers has them. Holds " +
-      "until the process ends or the next scale. Workers that are too many finish what they have.",
+      "until the process ends or the next scale. Workers that are too many finish what they " +
+      "have. With --gateways it is the number of all together, and never less than gateways.",
     done: "the number holds from now on; workers are being started or ended",
     failed: "it did not answer",
   },

@@ -8,6 +8,8 @@ import { briefCount, briefDuration, briefSize, shown } from "./top-text.ts";
 
 /** A request that takes so long is worth a look. */
 const SLOW_MS = 1_000;
+/** Of one gateway of several. */
+const SILENT = "silent";
 const TITLES = ["PID", "PPID", "PROCESS", "S", "CPU", "MEM", "AGE", "REQ", "DOES"];
 /** Columns of figures; the others are text, and begin at the left. */
 const RIGHT = new Set([0, 1, 4, 5, 6, 7]);
@@ -101,9 +103,12 @@ function cellsOf(found: ProcessSnapshot, depth: number, { unicode }: ScreenStyle
 
 function labelOf({ kind, number, generation, name }: ProcessSnapshot): string {
   switch (kind) {
-    case "gateway":
+    case "leader":
     case "guardian":
       return kind;
+    case "gateway":
+      // Of several each has a number.
+      return number === null ? kind : `gateway ${number}`;
     case "zygote":
       return `zygote ${generation ?? ""}`;
     case "worker":
@@ -124,14 +129,15 @@ function doing({ kind, state, busy, systemState, generation }: ProcessSnapshot):
   }
   if (kind === "zygote") return `generation ${generation ?? ""}: ${shown(state ?? "")}`;
   if (kind === "worker" && state === "ready") return "idle";
+  if (kind === "gateway" && state === SILENT) return "does not answer";
   return shown(state ?? "");
 }
 
-function toneOf({ systemState, busy, kind }: ProcessSnapshot): Tone {
-  if (systemState === "Z") return "bad";
+function toneOf({ systemState, busy, kind, state }: ProcessSnapshot): Tone {
+  if (systemState === "Z" || (kind === "gateway" && state === SILENT)) return "bad";
   if (busy.some(({ ageMs }) => ageMs >= SLOW_MS)) return "warning";
   if (busy.length > 0) return "good";
-  return kind === "worker" || kind === "gateway" ? "plain" : "faint";
+  return ["worker", "gateway", "leader"].includes(kind) ? "plain" : "faint";
 }
 
 function aligned(cells: readonly string[], widths: readonly number[]): string {

@@ -8,7 +8,7 @@ import type {
   Snapshot,
   TrafficPoint,
 } from "../../server/observation/snapshot.ts";
-import { type Line, paint, type ScreenStyle, span } from "./top-line.ts";
+import { type Line, paint, type ScreenStyle, type Span, span } from "./top-line.ts";
 import { processRows } from "./top-process-rows.ts";
 import { briefCount, briefDuration, briefSize, latency, shown, sparkline } from "./top-text.ts";
 
@@ -73,6 +73,7 @@ function headLines({ snapshot, history }: TopView, size: ScreenSize, style: Scre
       span(`portico ${shown(status.version)}  ${shown(status.application)}`, "strong"),
       span(`  ${shown(status.state)}`, status.state === "serving" ? "good" : "warning"),
       span(`  up ${briefDuration(atMs - status.startedAtMs)}`),
+      ...gatewaySpans(status),
     ],
     [
       span(`req/s ${briefCount(latest?.requests ?? 0)}`, "strong"),
@@ -82,15 +83,29 @@ function headLines({ snapshot, history }: TopView, size: ScreenSize, style: Scre
       span(`  p99 ${latency(latest?.p99Us ?? null)}  queue p99 ${queueLatency(latest)}`),
     ],
     sparkLine(history, size, style),
-    ...listenerLines(snapshot.listeners),
+    ...listenerLines(snapshot.listeners, Number.isFinite(size.rows)),
     [
       span(`descriptors ${descriptors.used ?? "-"} of ${descriptors.limit ?? "any number"}`),
+      span(ofGateway(descriptors.gateway)),
       span(`  zombies ${zombies === 0 ? "none" : zombies}`, zombies === 0 ? "plain" : "bad"),
       span(`  connections ${connections.open}${phases.length === 0 ? "" : ": "}`),
       span(phases.join(", ")),
     ],
     [],
   ];
+}
+
+/** How many there are, where there are several, and which of them are left out. */
+function gatewaySpans({ gateways = [] }: Snapshot["status"]): Span[] {
+  if (gateways.length === 0) return [];
+  const silent = gateways.flatMap(({ index, state }) => (state === null ? [index] : []));
+  const count = span(`  gateways ${gateways.length}`);
+  if (silent.length === 0) return [count];
+  return [count, span(`  gateway ${silent.join(", ")} does not answer, and is left out`, "bad")];
+}
+
+function ofGateway(gateway: number | undefined): string {
+  return gateway === undefined ? "" : ` (gateway ${gateway})`;
 }
 
 function queueLatency(latest: TrafficPoint | null): string {
@@ -112,19 +127,27 @@ function sparkLine(
   ];
 }
 
-function listenerLines(listeners: readonly ListenerSnapshot[]): Line[] {
-  const lines = listeners.slice(0, LISTENERS_MAX).map((listener): Line => {
-    const { address, descriptor, queued, effectiveBacklog, backlog } = listener;
+/** @param isCut of those of several gateways only the fullest are shown */
+function listenerLines(all: readonly ListenerSnapshot[], isCut: boolean): Line[] {
+  const areOfSeveral = all.some(({ gateway }) => gateway !== undefined);
+  const listeners = areOfSeveral && isCut ? all.toSorted(byQueue) : all;
+  const shownMax = areOfSeveral && !isCut ? Infinity : LISTENERS_MAX;
+  const lines = listeners.slice(0, shownMax).map((listener): Line => {
+    const { address, descriptor, queued, effectiveBacklog, backlog, gateway } = listener;
     const by = descriptor === null ? "" : ` (descriptor ${descriptor})`;
     const bound = effectiveBacklog === backlog ? "" : `, ${backlog} asked for`;
     const tone = queued !== null && queued > effectiveBacklog / 2 ? "bad" : "plain";
     return [
-      span(`listening ${shown(address)}${by}  `),
+      span(`listening ${shown(address)}${by}${ofGateway(gateway)}  `),
       span(`to accept ${queued ?? "-"} of ${effectiveBacklog}${bound}`, tone),
     ];
   });
   const more = listeners.length - lines.length;
   return more <= 0 ? lines : [...lines, [span(`and ${more} more`, "faint")]];
+}
+
+function byQueue(one: ListenerSnapshot, other: ListenerSnapshot): number {
+  return (other.queued ?? 0) - (one.queued ?? 0);
 }
 
 function sections(view: TopView, room: number, style: ScreenStyle): Line[] {
@@ -181,8 +204,10 @@ function fitted({ heading, rows, kept }: Section, given: number): Line[] {
 }
 
 function connectionSection(shownConnections: readonly ConnectionSnapshot[]): Section {
+  const areOfSeveral = shownConnections.some(({ gateway }) => gateway !== undefined);
   const cells = shownConnections.map((connection) => [
     `${shown(connection.remote)} > ${shown(connection.local)}`,
+    ...(areOfSeveral ? [String(connection.gateway ?? "-")] : []),
     connection.descriptor === null ? "-" : String(connection.descriptor),
     shown(connection.phase),
     briefDuration(connection.ageMs),
@@ -192,7 +217,19 @@ function connectionSection(shownConnections: readonly ConnectionSnapshot[]): Sec
     briefSize(connection.unsentBytes),
     shown(connection.request ?? ""),
   ]);
-  const titles = ["CONNECTION", "FD", "PHASE", "AGE", "REQ", "IN", "OUT", "UNSENT", "REQUEST"];
+  const by = areOfSeveral ? ["GATEWAY"] : [];
+  const titles = [
+    "CONNECTION",
+    ...by,
+    "FD",
+    "PHASE",
+    "AGE",
+    "REQ",
+    "IN",
+    "OUT",
+    "UNSENT",
+    "REQUEST",
+  ];
   const [heading = "", ...rows] = table([titles, ...cells]);
   return {
     heading: [span(heading, "strong")],

@@ -30,9 +30,6 @@ export function refuseWithSeveral(options: Options): void {
         "--metrics 127.0.0.1:9100",
     );
   }
-  if (options.dashboard !== null) {
-    refuse("--dashboard", "each gateway would show its own part only");
-  }
 }
 
 /** @throws {OperatorError} exit status 1: this system has no such sockets */

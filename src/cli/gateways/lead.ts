@@ -15,6 +15,7 @@ import { Leader, type LeaderSettings } from "../../server/gateways/leader.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
 import { errorLogLevel, openAccessLog } from "../access-log-settings.ts";
 import { controlSocket, gatewayCommands } from "../control-settings.ts";
+import { dashboard } from "../dashboard-settings.ts";
 import { ErrorLog } from "../error-log.ts";
 import { plainHttpSettings, type Run } from "../gateway-settings.ts";
 import { metricsSettings } from "../observation-settings.ts";
@@ -60,15 +61,16 @@ export async function lead(run: Run, env: NodeJS.ProcessEnv, context: LeadContex
   const settings = { ...leaderSettings(led, system, context.configText), metrics };
   const leader = new Leader(transport, settings, log, new PatientClock(realClock));
   const { gateways: workersMin, gracefulTimeoutMs, drainDelayMs } = options;
+  const bounds = { drainDelayMs, gracefulTimeoutMs, workersMin };
+  const commands = gatewayCommands(leader, options, bounds, () => stopAndExit(leader));
+  const { isSuccessor } = system;
+  leader.control = controlSocket(commands, options, { env, isSuccessor }, log);
+  leader.dashboard = await dashboard(options, leader.observation, commands, isSuccessor, log);
   handleSignals(leader, log, {
     workersMin,
     workersMax: WORKERS_MAX,
     reopenLogs: () => reopenLogs(leader, errorLog, accessLog, log),
   });
-  const bounds = { drainDelayMs, gracefulTimeoutMs, workersMin };
-  const commands = gatewayCommands(leader, options, bounds, () => stopAndExit(leader));
-  const { isSuccessor } = system;
-  leader.control = controlSocket(commands, options, { env, isSuccessor }, log);
   const application = await leader.start().catch((error: unknown) => {
     if (leader.stopping) return null;
     throw error;
@@ -122,7 +124,7 @@ function startUpFacts(run: Run, leader: Leader, application: LoadedApplication):
     reference,
     application,
     addresses: leader.addresses,
-    dashboard: null,
+    dashboard: leader.dashboard?.url ?? null,
     gatewayPid: process.pid,
     gateways: options.gateways,
     transport: "epoll",

@@ -20,12 +20,12 @@ export const PROCESSES_OPTIONS = {
     max: 64,
     summary: "processes that speak HTTP and own the connections",
     help:
-      "One is enough until it fills its CPU: see [performance.md](performance.md). Each further " +
-      "one has a zygote and a part of --workers, so the import is in memory once for each. " +
-      "Workers are divided exactly; where that leaves a rest, the first gateways have one more. " +
-      "--queue-max, --connections-max and --response-buffer-total are divided as well; " +
-      "--connections-per-address-max counts in each gateway by itself, so that one address may " +
-      "have up to so many in each. Not with --reload, --transport node, --dashboard, or " +
+      "One is enough until it fills its CPU: see [performance.md](performance.md). Each " +
+      "further one has a zygote and a part of --workers, so the import is in memory once for " +
+      "each. Workers are divided exactly; where that leaves a rest, the first gateways have " +
+      "one more. --queue-max, --connections-max and --response-buffer-total are divided as " +
+      "well; --connections-per-address-max counts in each gateway by itself, so that one " +
+      "address may have up to so many in each. Not with --reload, --transport node, or " +
       "--metrics at a path of the site. nginx `worker_processes`.",
     since: "0.1.0",
   },

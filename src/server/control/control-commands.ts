@@ -12,8 +12,7 @@ import { ObserveCommand, stack } from "./observe-command.ts";
 
 /** The part of the gateway that commands reach. */
 export interface ControlledGateway {
-  /** null where it cannot be looked at: it is several processes. */
-  readonly observation: Observed | null;
+  readonly observation: Observed;
   status(): GatewayStatus | Promise<GatewayStatus>;
   reload(): Promise<ReloadOutcome>;
   scale(range: WorkerRange): void;
@@ -65,8 +64,9 @@ export function controlCommands(
   gateway: ControlledGateway,
   settings: ControlCommandSettings,
 ): ControlCommands {
+  const observe = new ObserveCommand(gateway.observation);
   return new Map<string, ControlCommand>([
-    ["observe", observeCommand(gateway.observation)],
+    ["observe", (call) => observe.run(call)],
     ["stack", (call) => stack(gateway, call)],
     ["status", async () => done(await gateway.status())],
     ["reload", (call) => reload(gateway, settings, call)],
@@ -79,15 +79,6 @@ export function controlCommands(
       }),
     ],
   ]);
-}
-
-function observeCommand(observation: Observed | null): ControlCommand {
-  if (observation === null) {
-    return () =>
-      refused("this portico has several gateways, and only one alone can be looked into");
-  }
-  const observe = new ObserveCommand(observation);
-  return (call) => observe.run(call);
 }
 
 /** @returns the answer to a command that is in no table */

@@ -62,7 +62,7 @@ export class ObserveCommand {
     while (!ended.aborted) {
       if (hasTakenAll()) {
         untakenMs = 0;
-        const snapshot = this.#observed.snapshot(shown);
+        const snapshot = await this.#observed.snapshot(shown);
         const history = this.#observed.history().filter(({ atMs }) => atMs > toldUntilMs);
         toldUntilMs = history.at(-1)?.atMs ?? toldUntilMs;
         progress({ snapshot, history } satisfies ObservedMoment);

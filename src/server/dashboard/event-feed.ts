@@ -5,7 +5,7 @@
  * Owns who looks, and the one timer, which runs only while somebody does. Knows no HTTP: a viewer
  * is something that takes text.
  */
-import type { Observed } from "../observation/snapshot.ts";
+import type { Observed, Snapshot } from "../observation/snapshot.ts";
 
 /** The part of a response that a viewer is. */
 export interface Viewer {
@@ -45,6 +45,8 @@ export class EventFeed {
   readonly #onBroken: (error: unknown) => void;
   readonly #watches = new Map<Viewer, Watch>();
   #timer: NodeJS.Timeout | null = null;
+  /** Whether several gateways are being asked, for everybody who looks. */
+  #isLooking = false;
 
   /**
    * @param onBroken takes what is thrown while a snapshot is made, of a mistake of ours: whoever
@@ -69,8 +71,9 @@ export class EventFeed {
     const watch: Watch = { sentUntilMs: -Infinity, missed: 0 };
     this.#watches.set(viewer, watch);
     viewer.write(frame("welcome", this.#welcome));
-    this.#sendTo(new Map([[viewer, watch]]));
-    this.#timer ??= setInterval(() => this.#sendToAll(), INTERVAL_MS).unref();
+    const shown = this.#show(new Map([[viewer, watch]]));
+    shown?.catch((error: unknown) => this.#giveUp(error));
+    this.#timer ??= setInterval(() => this.#showAll(), INTERVAL_MS).unref();
   }
 
   remove(viewer: Viewer): void {
@@ -87,21 +90,42 @@ export class EventFeed {
     }
   }
 
-  #sendToAll(): void {
+  #showAll(): void {
+    if (this.#isLooking) return;
     try {
-      this.#sendTo(this.#watches);
+      const shown = this.#show(this.#watches);
+      if (shown === null) return;
+      this.#isLooking = true;
+      void shown
+        .catch((error: unknown) => this.#giveUp(error))
+        .finally(() => (this.#isLooking = false));
     } catch (error) {
-      this.#onBroken(error);
-      this.close();
+      this.#giveUp(error);
     }
   }
 
+  #giveUp(error: unknown): void {
+    this.#onBroken(error);
+    this.close();
+  }
+
+  /** @returns null where that is done; several gateways have to be asked first */
+  #show(watches: ReadonlyMap<Viewer, Watch>): Promise<void> | null {
+    const taken = this.#observed.snapshot(CONNECTIONS_SHOWN_MAX);
+    if (taken instanceof Promise) {
+      return taken.then((snapshot) => this.#sendTo(watches, snapshot));
+    }
+    this.#sendTo(watches, taken);
+    return null;
+  }
+
   /** Everybody gets the same text, made once. */
-  #sendTo(watches: ReadonlyMap<Viewer, Watch>): void {
-    const snapshot = this.#observed.snapshot(CONNECTIONS_SHOWN_MAX);
+  #sendTo(watches: ReadonlyMap<Viewer, Watch>, snapshot: Snapshot): void {
     const lastMs = snapshot.latest?.atMs ?? -Infinity;
     const text = frame("snapshot", snapshot);
     for (const [viewer, watch] of watches) {
+      // Who has left while gateways were asked takes nothing more.
+      if (!this.#watches.has(viewer)) continue;
       if (viewer.writableLength > UNSENT_MAX_BYTES) {
         if (++watch.missed > MISSED_MAX) viewer.destroy();
         continue;

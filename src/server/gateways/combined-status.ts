@@ -20,6 +20,8 @@ export interface PartStatus {
   readonly index: number;
   readonly pid: number;
   readonly status: GatewayStatus | null;
+  /** Whether it was not asked, since it does not serve yet. */
+  readonly isStarting?: boolean;
 }
 
 /** Figures are sums; each generation is named with its gateway. */
@@ -40,11 +42,11 @@ export function combinedStatus(leader: LeaderStatus, parts: readonly PartStatus[
   };
 }
 
-function partOf({ index, pid, status }: PartStatus): GatewayPart {
+function partOf({ index, pid, status, isStarting = false }: PartStatus): GatewayPart {
   return {
     index,
     pid,
-    state: status?.state ?? null,
+    state: status?.state ?? (isStarting ? "starting" : null),
     startedAtMs: status?.startedAtMs ?? null,
     connections: status?.connections ?? null,
     waiting: status?.queue.waiting ?? null,

@@ -28,6 +28,13 @@ export interface GroupSettings {
   readonly interpreter: PythonInterpreter;
 }
 
+/** Something that has happened to gateways, for whoever looks on. */
+export interface GroupChange {
+  readonly kind: "started" | "rollback" | "scale" | "gateway-lost";
+  /** One line for a person. */
+  readonly text: string;
+}
+
 /** A gateway that gives no sign of life for so long is killed: its connections hang. */
 const SILENT_MAX_MS = 30_000;
 
@@ -45,6 +52,9 @@ export class GatewayGroup implements GatewayProcessEvents {
   readonly #pauses: readonly RespawnPause[];
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #standIns: StandIns;
+  readonly #onChange: (change: GroupChange) => void;
+  /** Generations that were taken back: each gateway tells of it. */
+  #takenBack = 0;
   #places: readonly GroupPlace[] = [];
   #files: readonly FileIdentity[] = [];
   /** What a gateway that is ready waits for before it accepts. */
@@ -52,8 +62,14 @@ export class GatewayGroup implements GatewayProcessEvents {
   #isServing = false;
   #isEnding = false;
 
-  constructor(settings: GroupSettings, log: Log, clock: Clock) {
+  constructor(
+    settings: GroupSettings,
+    onChange: (change: GroupChange) => void,
+    log: Log,
+    clock: Clock,
+  ) {
     this.#settings = settings;
+    this.#onChange = onChange;
     this.workers = settings.workers;
     this.#log = log;
     this.#clock = clock;
@@ -122,6 +138,9 @@ export class GatewayGroup implements GatewayProcessEvents {
     for (const process of this.alive) {
       void process.ask("scale", this.#workersOf(process.index));
     }
+    const { min, max } = range;
+    const workers = min === max ? `${min} workers` : `${min} to ${max} workers`;
+    this.#onChange({ kind: "scale", text: `${workers} in all gateways together` });
   }
 
   /**
@@ -180,6 +199,11 @@ export class GatewayGroup implements GatewayProcessEvents {
   }
 
   onTakenBack(from: GatewayProcess, generation: number, why: string): void {
+    if (generation > this.#takenBack) {
+      const text = `generation ${generation} was taken back: ${why}`;
+      this.#onChange({ kind: "rollback", text });
+    }
+    this.#takenBack = Math.max(this.#takenBack, generation);
     for (const process of this.accepting) {
       if (process !== from) void process.ask("take-back", { generation, why });
     }
@@ -221,6 +245,7 @@ export class GatewayGroup implements GatewayProcessEvents {
       pid,
       how,
     });
+    this.#onChange({ kind: "gateway-lost", text: `gateway ${index} (PID ${pid}) ${how}` });
     this.#leave(index, this.#clock.nowMs() - ended.bornAtMs);
   }
 
@@ -258,7 +283,9 @@ export class GatewayGroup implements GatewayProcessEvents {
     await letAccept(replacement);
     if (!replacement.isAccepting) return;
     this.#standIns.comeBack(index);
-    this.#log.info("the gateway in its place serves", { gateway: index, pid: replacement.pid });
+    const { pid } = replacement;
+    this.#log.info("the gateway in its place serves", { gateway: index, pid });
+    this.#onChange({ kind: "started", text: `gateway ${index} (PID ${pid}) serves in its place` });
   }
 
   /** Waits until nothing is done to all others together, in which this one would be missing. */

@@ -17,13 +17,17 @@ import type { WorkerRange } from "../../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
 import type { ToldFamily } from "../observation/metric-family.ts";
+import type { ObservedPart, PartWanted } from "../observation/observed-part.ts";
 import type { StackResult } from "../observation/snapshot.ts";
 
 /** The environment variable by which a process learns that it is one of several gateways. */
 export const GATEWAY_VARIABLE = "PORTICO_GATEWAY";
 /** The stream to the leader, in the gateway. */
 export const LEADER_DESCRIPTOR = 3;
-/** One line: a status with many workers, a traceback, or the figures of 50 routes. */
+/**
+ * One line: a status with many workers, a traceback, the figures of 50 routes, or ten minutes of
+ * seconds, which are 5 MiB where each has requests of every duration that is told apart.
+ */
 export const MESSAGE_MAX_BYTES = 8_388_608;
 
 /**
@@ -72,6 +76,8 @@ export interface Questions {
   readonly status: [null, GatewayStatus];
   /** Figures of this moment, none without `--metrics`; null where they cannot be read. */
   readonly metrics: [null, readonly ToldFamily[] | null];
+  /** What there is to see of it; null where it cannot be looked at. */
+  readonly observe: [PartWanted, ObservedPart | null];
   /** Python's stack of one of its workers; null where that cannot be read. */
   readonly stack: [{ readonly pid: number }, StackResult | null];
   /** Answered by whoever's event loop turns. */

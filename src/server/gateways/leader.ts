@@ -15,6 +15,7 @@ import type { ReloadOutcome } from "../../workers/supervisor-status.ts";
 import type { WorkerRange } from "../../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
 import type { ControlSocket } from "../control/control-socket.ts";
+import type { Dashboard } from "../dashboard/dashboard.ts";
 import { type GatewayEvent, type GatewayState, nextGatewayState } from "../gateway-state.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
 import type { MetricsAtAddress } from "../observation/gateway-metrics.ts";
@@ -24,9 +25,10 @@ import { listeningUrl } from "../listening-url.ts";
 import { Succession, type SuccessionSettings } from "../succession.ts";
 import type { Surroundings } from "../surroundings.ts";
 import type { ListeningPlace } from "../takeover.ts";
-import { combinedStatus } from "./combined-status.ts";
-import { GatewayGroup, type GroupSettings } from "./gateway-group.ts";
+import { combinedStatus, type LeaderStatus } from "./combined-status.ts";
+import { GatewayGroup, type GroupChange, type GroupSettings } from "./gateway-group.ts";
 import { GroupMetrics } from "./group-metrics.ts";
+import { GroupObservation } from "./group-observation.ts";
 import { reloadTogether } from "./group-reload.ts";
 import { type GroupPlace, listeningPlaces, openPlace } from "./listening-places.ts";
 
@@ -55,11 +57,12 @@ const STATUS_TIMEOUT_MS = 2_000;
 const STACK_TIMEOUT_MS = 4_000;
 
 export class Leader {
-  /** Nobody sees the requests of all. */
-  readonly observation = null;
+  readonly observation: GroupObservation;
   state: GatewayState = "starting";
   /** Where it can be asked and told; null where it cannot. */
   control: ControlSocket | null = null;
+  /** Where people look at it; null where they do not. */
+  dashboard: Dashboard | null = null;
   readonly #transport: Transport;
   readonly #settings: LeaderSettings;
   readonly #log: Log;
@@ -87,7 +90,18 @@ export class Leader {
     this.#startedAtMs = clock.epochMs();
     this.#surroundings = settings.surroundings;
     this.#succession = new Succession(settings.succession, this, settings.surroundings, log);
-    this.#group = new GatewayGroup(settings.group, log, clock);
+    this.observation = new GroupObservation(
+      {
+        gateways: () => this.#group.alive,
+        status: () => this.#ownStatus(),
+        sockets: () => this.#places.map(({ listeners }) => listeners),
+        stack: (pid) => this.stack(pid),
+      },
+      settings.backlog,
+      clock,
+    );
+    const onChange = ({ kind, text }: GroupChange): void => this.observation.mark(kind, text);
+    this.#group = new GatewayGroup(settings.group, onChange, log, clock);
     const { metrics } = settings;
     if (metrics !== null) {
       const figures = new GroupMetrics(this.#group, this.#startedAtMs);
@@ -114,17 +128,20 @@ export class Leader {
       this.#surroundings.onBound(this.places().map(({ listener }) => listener));
       this.#sweep.start();
       const controlFile = (await this.control?.open()) ?? null;
+      const dashboardFile = (await this.dashboard?.open()) ?? null;
       const ownFiles = (): FileIdentity[] => {
         const files = this.places().map(({ listener }) => (listener.shared ? null : listener.file));
-        return [...files, controlFile].filter((file) => file !== null);
+        return [...files, controlFile, dashboardFile].filter((file) => file !== null);
       };
       this.#group.inherit(ownFiles());
       const loaded = await this.#group.start(this.#places);
       await this.#group.accept();
       this.#metrics?.start();
       if (this.state === "starting") this.#take("started");
+      this.observation.mark("started", this.#statusLine());
       await this.#surroundings.onServing(this.#statusLine());
       await this.control?.takeOver();
+      this.dashboard?.takeOver();
       // Those of a predecessor are this process's by now.
       this.#group.inherit(ownFiles());
       return loaded;
@@ -188,23 +205,11 @@ export class Leader {
 
   /** What all say together; one that does not answer in time is named and not counted. */
   async status(): Promise<GatewayStatus> {
-    const { version, reference } = this.#settings;
     const parts = this.#group.alive.map(async (gateway) => {
       const status = await gateway.ask("status", null, STATUS_TIMEOUT_MS);
       return { index: gateway.index, pid: gateway.pid, status };
     });
-    return combinedStatus(
-      {
-        version,
-        pid: process.pid,
-        application: reference,
-        startedAtMs: this.#startedAtMs,
-        state: this.state,
-        addresses: this.#addresses,
-        workers: this.#group.workers,
-      },
-      await Promise.all(parts),
-    );
+    return combinedStatus(this.#ownStatus(), await Promise.all(parts));
   }
 
   /** Python's stack of one of the workers, as it is now: asked of the gateway that has it. */
@@ -232,6 +237,7 @@ export class Leader {
     this.#handedOver = true;
     // The sockets' files are the successor's, whatever becomes of this process.
     this.#group.inherit([]);
+    this.dashboard?.close();
     this.#metrics?.close();
     await this.stop();
     return true;
@@ -282,12 +288,13 @@ export class Leader {
     const failed = outcome.kind === "failed" ? `; the last reload failed: ${outcome.why}` : "";
     if (this.isServing) this.#surroundings.onReloaded(this.#statusLine() + failed);
     if (outcome.kind === "serving") {
-      this.#log.info("the new generation serves in all gateways", {
-        generation: outcome.generation,
-      });
+      const { generation } = outcome;
+      this.#log.info("the new generation serves in all gateways", { generation });
+      this.observation.mark("reload", `generation ${generation} serves in all gateways`);
     } else if (outcome.kind === "failed") {
       const { generation, why } = outcome;
       this.#log.error("the new generation serves in no gateway", { generation, why });
+      this.observation.mark("reload-failed", `generation ${generation} failed: ${why}`);
     }
     return outcome;
   }
@@ -313,6 +320,19 @@ export class Leader {
     this.#log.info("stopped");
   }
 
+  #ownStatus(): LeaderStatus {
+    const { version, reference } = this.#settings;
+    return {
+      version,
+      pid: process.pid,
+      application: reference,
+      startedAtMs: this.#startedAtMs,
+      state: this.state,
+      addresses: this.#addresses,
+      workers: this.#group.workers,
+    };
+  }
+
   #statusLine(): string {
     return `serves ${this.#settings.reference} by ${this.#settings.group.gateways} gateways`;
   }
@@ -333,6 +353,7 @@ export class Leader {
 
   /** @param boundMs what the gateways get to end by themselves; 0 kills them */
   async #end(boundMs: number): Promise<void> {
+    this.dashboard?.close();
     this.control?.close();
     await this.#group.untilEnded(boundMs);
     this.#metrics?.close();

@@ -61,6 +61,7 @@ export class LedGateway {
     this.#actions = actions;
     this.#log = log;
     this.#files = offer.files;
+    gateway.observation.becomePart();
     this.#answers = this.#answersOf();
   }
 
@@ -105,6 +106,7 @@ export class LedGateway {
       "are-you-there": () => null,
       status: () => gateway.status(),
       metrics: () => this.#look(() => gateway.metrics?.tell() ?? []),
+      observe: (wanted) => this.#look(() => gateway.observation.part(wanted)),
       stack: ({ pid }) => this.#look(() => gateway.stack(pid)),
       prepare: ({ generation }) => this.#prepare(generation),
       decide: async ({ objection }) => {
@@ -118,7 +120,7 @@ export class LedGateway {
         return null;
       },
       scale: (range) => {
-        gateway.scale(range);
+        gateway.observation.withoutMark(() => gateway.scale(range));
         return null;
       },
       "reopen-logs": () => {

@@ -10,9 +10,30 @@ import type { ConnectionSnapshot, ConnectionsSnapshot } from "./snapshot.ts";
 /** Whoever has a request now comes before whoever has moved so many bytes. */
 const PRESENT_REQUEST_BYTES = 1_024;
 
+/** A connection that may be among the busiest, with what it is compared by. */
+export interface RankedConnection {
+  /** What it has carried since the look before, in bytes, and more for a present request. */
+  readonly activity: number;
+  readonly shown: ConnectionSnapshot;
+}
+
+/** What several gateways can be compared by. */
+export interface RankedConnections extends Omit<ConnectionsSnapshot, "shown"> {
+  /** The busiest first; bounded. */
+  readonly busiest: readonly RankedConnection[];
+}
+
 interface Ranked {
   readonly connection: ServedConnection;
   readonly activity: number;
+}
+
+/** As {@link rankConnections}, for whoever compares them with no others. */
+export function observeConnections(
+  ...args: Parameters<typeof rankConnections>
+): ConnectionsSnapshot {
+  const { open, byPhase, busiest } = rankConnections(...args);
+  return { open, byPhase, shown: busiest.map(({ shown }) => shown) };
 }
 
 /**
@@ -20,12 +41,12 @@ interface Ranked {
  * @param nowMs    by the clock that says when they began
  * @param notes    whether what has been carried so far is not to count the next time
  */
-export function observeConnections(
+export function rankConnections(
   connections: Iterable<ServedConnection>,
   shownMax: number,
   nowMs: number,
   notes: boolean,
-): ConnectionsSnapshot {
+): RankedConnections {
   const byPhase: Record<string, number> = {};
   const heap: Ranked[] = [];
   let open = 0;
@@ -43,8 +64,10 @@ export function observeConnections(
       pushDown(heap);
     }
   }
-  const busiest = heap.toSorted((one, other) => other.activity - one.activity);
-  return { open, byPhase, shown: busiest.map(({ connection }) => describe(connection, nowMs)) };
+  const busiest = heap
+    .toSorted((one, other) => other.activity - one.activity)
+    .map(({ connection, activity }) => ({ activity, shown: describe(connection, nowMs) }));
+  return { open, byPhase, busiest };
 }
 
 /** The least active is on top, and the first to go. */

@@ -9,25 +9,17 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Listener } from "../../net/transport.ts";
 import { descriptorUse } from "../../os/descriptors.ts";
-import { acceptQueue } from "../../os/tcp-info.ts";
 import type { StackAnswer } from "../../workers/worker-stack.ts";
 import type { ServedConnection } from "../connection-context.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
-import { listeningUrl } from "../listening-url.ts";
-import { observeConnections } from "./busiest-connections.ts";
+import { observeConnections, rankConnections } from "./busiest-connections.ts";
 import type { ExchangeStatistics } from "./exchange-statistics.ts";
-import { shownText } from "./observed-text.ts";
+import { observeListener } from "./observed-listener.ts";
+import { ObservedMarks } from "./observed-marks.ts";
+import type { ObservedPart, PartWanted } from "./observed-part.ts";
 import { ProcessTree } from "./process-tree.ts";
 import type { RecentErrors } from "./recent-errors.ts";
-import type {
-  ConnectionsSnapshot,
-  ListenerSnapshot,
-  MarkSnapshot,
-  Observed,
-  Snapshot,
-  StackResult,
-  TrafficPoint,
-} from "./snapshot.ts";
+import type { MarkSnapshot, Observed, Snapshot, StackResult, TrafficPoint } from "./snapshot.ts";
 
 /** Who hears of exchanges, for whoever looks. */
 export interface ObservedExchanges {
@@ -52,7 +44,6 @@ export interface ObservedGateway {
   };
 }
 
-const MARKS_MAX = 100;
 /**
  * What connections have carried is counted from the look before; one that follows so soon counts
  * from the same.
@@ -66,7 +57,8 @@ export class Observation implements Observed {
   readonly #exchanges: ObservedExchanges;
   readonly #clock: Clock;
   readonly #processes = new ProcessTree();
-  readonly #marks: MarkSnapshot[] = [];
+  readonly #marks = new ObservedMarks();
+  #isMarkedElsewhere = false;
   #notedAtMs = -Infinity;
 
   constructor(
@@ -87,8 +79,14 @@ export class Observation implements Observed {
 
   /** Something has happened to the server. */
   mark(kind: MarkSnapshot["kind"], text: string): void {
-    this.#marks.push({ atMs: this.#clock.epochMs(), kind, text: shownText(text) });
-    if (this.#marks.length > MARKS_MAX) this.#marks.shift();
+    if (!this.#isMarkedElsewhere) this.#marks.add(this.#clock.epochMs(), kind, text);
+  }
+
+  /** Does what is done to all gateways, and is marked by who does it. */
+  withoutMark(action: () => void): void {
+    this.#isMarkedElsewhere = true;
+    action();
+    this.#isMarkedElsewhere = false;
   }
 
   /** Called several times a second: what is read once a second is read when it is due. */
@@ -105,12 +103,35 @@ export class Observation implements Observed {
       atMs,
       status: withoutRequests(status),
       processes: this.#processes.look(status, this.#clock.nowMs()),
-      listeners: this.#gateway.server.listeners.map((listener) => this.#listener(listener)),
-      connections: this.#connections(shownMax),
+      listeners: this.#gateway.server.listeners.map((listener) =>
+        observeListener(listener, this.#backlog),
+      ),
+      connections: observeConnections(...this.#connections(shownMax)),
       descriptors: descriptorUse(),
       latest: statistics.history.latest(atMs),
       errors: errors.latest(),
-      marks: [...this.#marks],
+      marks: this.#marks.latest(),
+    };
+  }
+
+  /** From now on what {@link Observation.part} needs is kept. */
+  becomePart(): void {
+    this.#exchanges.statistics.history.keepCounts();
+  }
+
+  /** What others' are added to, where this is one gateway of several. */
+  part({ shownMax, fromMs, untilMs }: PartWanted): ObservedPart {
+    this.#gateway.server.tellExchanges();
+    const { statistics, errors } = this.#exchanges;
+    const status = this.#gateway.status();
+    return {
+      status: withoutRequests(status),
+      processes: this.#processes.look(status, this.#clock.nowMs()),
+      connections: rankConnections(...this.#connections(shownMax)),
+      descriptors: descriptorUse(),
+      errors: errors.latest(),
+      marks: this.#marks.latest(),
+      seconds: statistics.history.seconds(this.#clock.epochMs(), fromMs, untilMs),
     };
   }
 
@@ -124,23 +145,12 @@ export class Observation implements Observed {
     return answer.kind === "stack" ? { ...answer, pid } : answer;
   }
 
-  #connections(shownMax: number): ConnectionsSnapshot {
+  #connections(shownMax: number): Parameters<typeof rankConnections> {
     const nowMs = this.#clock.nowMs();
     const notes = nowMs - this.#notedAtMs >= NOTE_INTERVAL_MIN_MS;
     if (notes) this.#notedAtMs = nowMs;
     const { connections } = this.#gateway.server;
-    return observeConnections(connections, shownMax, this.#gateway.server.nowMs, notes);
-  }
-
-  #listener({ address, descriptor, effectiveBacklog }: Listener): ListenerSnapshot {
-    const queue = descriptor === null ? null : acceptQueue(descriptor);
-    return {
-      address: listeningUrl(address),
-      descriptor,
-      backlog: this.#backlog,
-      effectiveBacklog: queue?.queuedMax ?? effectiveBacklog,
-      queued: queue?.queued ?? null,
-    };
+    return [connections, shownMax, this.#gateway.server.nowMs, notes];
   }
 }
 

@@ -17,9 +17,9 @@ import type { ProcessSnapshot, RequestSnapshot } from "./snapshot.ts";
 
 /** Requests that are listed of one worker, and of all of them. */
 const BUSY_MAX = 64;
-const BUSY_TOTAL_MAX = 700;
+export const BUSY_TOTAL_MAX = 700;
 /** Of the processes that others have started, in all. */
-const OTHERS_MAX = 256;
+export const OTHERS_MAX = 256;
 /** Processes that are asked for their children: a file to be read for each thread of theirs. */
 const PARENTS_MAX = 200;
 /** However many look on, they are asked about once a second: that costs more than all the rest. */
@@ -41,6 +41,14 @@ const SYSTEM: ProcessSource = { facts: processFacts, children: childrenOf };
 
 /** What the gateway knows of a process, beside its number. */
 type Known = Pick<ProcessSnapshot, "kind"> & Partial<ProcessSnapshot>;
+
+/** A gateway that tells nothing of itself now. */
+export interface QuietGateway {
+  readonly pid: number;
+  /** From 0. */
+  readonly number: number;
+  readonly state: string;
+}
 
 interface Look {
   readonly atMs: number;
@@ -67,14 +75,7 @@ export class ProcessTree {
    * @returns parents before their children
    */
   look(status: GatewayStatus, nowMs: number): ProcessSnapshot[] {
-    if (nowMs >= this.#childrenKeptUntilMs) {
-      this.#children.clear();
-      this.#childrenKeptUntilMs = nowMs + CHILDREN_KEPT_MS;
-    }
-    const source: ProcessSource = {
-      facts: (pid) => this.#source.facts(pid),
-      children: (pid) => this.#childrenOf(pid),
-    };
+    const source = this.#begin(nowMs);
     const gateway = source.facts(status.pid);
     const view = new View(source, systemNowMs(source, status, gateway));
     view.add(status.pid, gateway, {
@@ -85,6 +86,49 @@ export class ProcessTree {
     for (const generation of status.generations) addGeneration(view, generation);
     // The gateway has no other children of its own.
     view.addOthersOf(status.pid, null);
+    return this.#finish(view, nowMs);
+  }
+
+  /**
+   * The leader of several gateways, with what has been started besides those that tell of
+   * themselves; under one that does not, whatever the system tells.
+   *
+   * @param nowMs monotonic
+   * @param telling PIDs of gateways that are left out, with all that is theirs
+   * @returns parents before their children
+   */
+  lookAtLeader(
+    { pid, state }: Pick<GatewayStatus, "pid" | "state">,
+    gateways: readonly QuietGateway[],
+    telling: readonly number[],
+    nowMs: number,
+  ): ProcessSnapshot[] {
+    const source = this.#begin(nowMs);
+    const leader = source.facts(pid);
+    const view = new View(source, systemNowMs(source, { generations: [] }, leader));
+    const ageMs = Math.round(process.uptime() * 1_000);
+    view.add(pid, leader, { kind: "leader", state, ageMs });
+    for (const { pid: known, number, state: how } of gateways) {
+      view.addKnown(known, { kind: "gateway", number, state: how });
+      view.addOthersOf(known, null);
+    }
+    view.leaveOut(telling);
+    view.addOthersOf(pid, null);
+    return this.#finish(view, nowMs);
+  }
+
+  #begin(nowMs: number): ProcessSource {
+    if (nowMs >= this.#childrenKeptUntilMs) {
+      this.#children.clear();
+      this.#childrenKeptUntilMs = nowMs + CHILDREN_KEPT_MS;
+    }
+    return {
+      facts: (pid) => this.#source.facts(pid),
+      children: (pid) => this.#childrenOf(pid),
+    };
+  }
+
+  #finish(view: View, nowMs: number): ProcessSnapshot[] {
     this.#reckonShares(view, nowMs);
     return view.processes.map((found, index) => {
       const share = this.#shares.get(view.keys[index] ?? "");
@@ -160,6 +204,11 @@ class View {
     });
   }
 
+  /** Somebody else tells of these. */
+  leaveOut(pids: readonly number[]): void {
+    for (const pid of pids) this.#seen.add(pid);
+  }
+
   addKnown(pid: number, known: Known): void {
     this.add(pid, this.#source.facts(pid), known);
   }
@@ -205,7 +254,7 @@ class View {
  */
 function systemNowMs(
   source: ProcessSource,
-  { generations }: GatewayStatus,
+  { generations }: Pick<GatewayStatus, "generations">,
   gateway: ProcessFacts | null,
 ): number | null {
   for (const { pid, ageMs } of generations.flatMap(({ workers }) => workers)) {

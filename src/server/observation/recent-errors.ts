@@ -7,7 +7,7 @@ import type { ExchangeListener } from "../exchange-listener.ts";
 import { shownText } from "./observed-text.ts";
 import type { ErrorSnapshot } from "./snapshot.ts";
 
-const KEPT_MAX = 50;
+export const ERRORS_MAX = 50;
 const SERVER_ERROR_MIN = 500;
 const US_PER_MS = 1_000;
 
@@ -29,7 +29,7 @@ export class RecentErrors implements ExchangeListener {
       workerPid: record.workerPid,
       durationUs,
     };
-    this.#next = (this.#next + 1) % KEPT_MAX;
+    this.#next = (this.#next + 1) % ERRORS_MAX;
   }
 
   /** The newest first. */

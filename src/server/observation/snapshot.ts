@@ -4,6 +4,10 @@
  *
  * Times of day are in ms since 1970-01-01T00:00:00Z, durations in ms unless a name says otherwise.
  * Text may come from a client or from the application: whoever shows it escapes it.
+ *
+ * Where there are several gateways (`--gateways`), this is what they are together, and what belongs
+ * to one of them has its number from 0 as `gateway`. Which there are, and which do not answer, is
+ * in {@link GatewayStatus.gateways}.
  */
 import type { GatewayStatus } from "../gateway-status.ts";
 
@@ -28,14 +32,18 @@ export interface ProcessSnapshot {
   readonly pid: number;
   /** null where the system does not tell. */
   readonly ppid: number | null;
-  readonly kind: "gateway" | "guardian" | "zygote" | "worker" | "other";
+  /** A `leader` is there where there are several gateways. */
+  readonly kind: "leader" | "gateway" | "guardian" | "zygote" | "worker" | "other";
   /** The program's, as the system has it; null where it does not tell. */
   readonly name: string | null;
-  /** Of the code; null for the gateway. */
+  /** Of the code; null for gateways and their leader. */
   readonly generation: number | null;
-  /** Of a worker, as `portico status` numbers it; null for others. */
+  /** Of a worker, or of one gateway of several, as `portico status` numbers it; else null. */
   readonly number: number | null;
-  /** The gateway's, generation's or worker's own word for it; null for others. */
+  /**
+   * The gateway's, generation's or worker's own word for it; null for others. A gateway that does
+   * not answer its leader is `silent`.
+   */
   readonly state: string | null;
   /** As proc(5) has it: R, S, D, Z, ...; null where the system does not tell. */
   readonly systemState: string | null;
@@ -67,6 +75,8 @@ export interface ListenerSnapshot {
   readonly effectiveBacklog: number;
   /** Connections that wait to be accepted (`TCP_INFO`); null where the kernel does not tell. */
   readonly queued: number | null;
+  /** Not there where all gateways accept from it, as the only one does. */
+  readonly gateway?: number;
 }
 
 export interface ConnectionsSnapshot {
@@ -90,9 +100,12 @@ export interface ConnectionSnapshot {
   readonly unsentBytes: number;
   /** The present request; null while there is none. */
   readonly request: string | null;
+  readonly gateway?: number;
 }
 
+/** Of several gateways, those of the one that is nearest to its limit. */
 export interface DescriptorsSnapshot {
+  readonly gateway?: number;
   readonly used: number | null;
   readonly limit: number | null;
 }
@@ -131,7 +144,14 @@ export interface ErrorSnapshot {
 /** Something that happened to the server, as opposed to one request. */
 export interface MarkSnapshot {
   readonly atMs: number;
-  readonly kind: "started" | "reload" | "rollback" | "reload-failed" | "scale" | "worker-lost";
+  readonly kind:
+    | "started"
+    | "reload"
+    | "rollback"
+    | "reload-failed"
+    | "scale"
+    | "worker-lost"
+    | "gateway-lost";
   /** One line for a person. */
   readonly text: string;
 }
@@ -143,9 +163,15 @@ export type StackResult =
 
 /** What the live page and the terminal view look at, and what they may change. */
 export interface Observed {
-  /** @param shownMax connections that are listed, of the busiest */
-  snapshot(shownMax: number): Snapshot;
-  /** The seconds of the last ten minutes, the oldest first. */
+  /**
+   * @param shownMax connections that are listed, of the busiest
+   * @returns later where several gateways have to be asked; bounded in time
+   */
+  snapshot(shownMax: number): Snapshot | Promise<Snapshot>;
+  /**
+   * The seconds of the last ten minutes, the oldest first; those of several gateways as they were
+   * told for the last snapshot.
+   */
   history(): readonly TrafficPoint[];
   /** Python's stack of one of the workers, as it is now; bounded in time and length. */
   stack(pid: number): Promise<StackResult>;

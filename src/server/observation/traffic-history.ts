@@ -3,8 +3,9 @@
  * carried. The present second is gathered in two histograms; of those that are over only a row of
  * numbers is kept. Bounded, and without allocation but for whoever reads it. The time is told.
  */
-import { QuantileHistogram } from "./quantile-histogram.ts";
+import { type BucketCounts, NO_COUNTS, QuantileHistogram } from "./quantile-histogram.ts";
 import type { TrafficPoint } from "./snapshot.ts";
+import type { TrafficSecond } from "./traffic-second.ts";
 
 /** Seconds that are remembered. */
 export const HISTORY_SECONDS = 600;
@@ -21,6 +22,14 @@ export interface TrafficGauges {
 }
 
 const NO_GAUGES: TrafficGauges = { waiting: 0, connections: 0 };
+
+/** What the quantiles of a second were read from. */
+interface SecondCounts {
+  readonly durations: BucketCounts;
+  readonly queueTimes: BucketCounts;
+}
+
+const EMPTY: SecondCounts = { durations: NO_COUNTS, queueTimes: NO_COUNTS };
 
 /** Places of the numbers in a row. */
 const AT_SECOND = 0;
@@ -52,6 +61,16 @@ export class TrafficHistory {
   #clientErrors = 0;
   #receivedBytes = 0;
   #sentBytes = 0;
+  /** As the rows, each in its row's place; null where nobody adds them to another gateway's. */
+  #counts: SecondCounts[] | null = null;
+
+  /**
+   * From now on the counts of each second are kept as well, for {@link TrafficHistory.seconds}. A
+   * bucket is 16 bytes: a MiB or two for ten busy minutes, 9 MiB where every bucket is used.
+   */
+  keepCounts(): void {
+    this.#counts ??= [];
+  }
 
   /**
    * An exchange is over.
@@ -108,6 +127,22 @@ export class TrafficHistory {
     return Array.from({ length: this.#filled }, (_, index) => this.#point(first + index));
   }
 
+  /**
+   * The seconds that are over and begin in that time, the oldest first, to be added to those of
+   * other gateways: without quantiles where their counts were not kept.
+   *
+   * @param untilMs is not among them any more
+   */
+  seconds(epochMs: number, fromMs: number, untilMs: number): TrafficSecond[] {
+    this.advance(epochMs);
+    const first = this.#next - this.#filled;
+    const all = Array.from({ length: this.#filled }, (_, index): TrafficSecond => ({
+      ...this.#sums(first + index),
+      ...(this.#counts?.[placeOf(first + index)] ?? EMPTY),
+    }));
+    return all.filter(({ atMs }) => atMs >= fromMs && atMs < untilMs);
+  }
+
   /** The present second becomes a row; the next one begins. */
   #close(): void {
     const { waiting, connections } = this.gauges();
@@ -125,6 +160,12 @@ export class TrafficHistory {
     rows[at + SENT] = this.#sentBytes;
     rows[at + WAITING] = waiting;
     rows[at + CONNECTIONS] = connections;
+    if (this.#counts !== null) {
+      const isEmpty = this.#durations.count === 0;
+      this.#counts[this.#next] = isEmpty
+        ? EMPTY
+        : { durations: this.#durations.counts(), queueTimes: this.#queueTimes.counts() };
+    }
     this.#next = (this.#next + 1) % HISTORY_SECONDS;
     this.#filled = Math.min(this.#filled + 1, HISTORY_SECONDS);
     this.#second++;
@@ -138,23 +179,37 @@ export class TrafficHistory {
 
   /** @param index may be below 0, which counts from the end */
   #point(index: number): TrafficPoint {
-    const at = ((index + HISTORY_SECONDS) % HISTORY_SECONDS) * ROW;
-    const value = (place: number): number => this.#rows[at + place] as number;
     return {
-      atMs: value(AT_SECOND) * MS_PER_SECOND,
-      requests: value(REQUESTS),
-      serverErrors: value(SERVER_ERRORS),
-      clientErrors: value(CLIENT_ERRORS),
-      p50Us: orNull(value(P50)),
-      p90Us: orNull(value(P90)),
-      p99Us: orNull(value(P99)),
-      queueP99Us: orNull(value(QUEUE_P99)),
-      receivedBytes: value(RECEIVED),
-      sentBytes: value(SENT),
-      waiting: value(WAITING),
-      connections: value(CONNECTIONS),
+      ...this.#sums(index),
+      requests: this.#value(index, REQUESTS),
+      p50Us: orNull(this.#value(index, P50)),
+      p90Us: orNull(this.#value(index, P90)),
+      p99Us: orNull(this.#value(index, P99)),
+      queueP99Us: orNull(this.#value(index, QUEUE_P99)),
     };
   }
+
+  /** What can be added to what was counted elsewhere in the same second. */
+  #sums(index: number): Omit<TrafficSecond, keyof SecondCounts> {
+    return {
+      atMs: this.#value(index, AT_SECOND) * MS_PER_SECOND,
+      serverErrors: this.#value(index, SERVER_ERRORS),
+      clientErrors: this.#value(index, CLIENT_ERRORS),
+      receivedBytes: this.#value(index, RECEIVED),
+      sentBytes: this.#value(index, SENT),
+      waiting: this.#value(index, WAITING),
+      connections: this.#value(index, CONNECTIONS),
+    };
+  }
+
+  #value(index: number, place: number): number {
+    return this.#rows[placeOf(index) * ROW + place] as number;
+  }
+}
+
+/** Of a row, in the ring. */
+function placeOf(index: number): number {
+  return (index + HISTORY_SECONDS) % HISTORY_SECONDS;
 }
 
 function orNull(value: number): number | null {

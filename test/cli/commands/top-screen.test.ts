@@ -268,3 +268,56 @@ test("rows are shared out: a part at least for each, and what is over to those i
   assert.deepEqual(shareOut([100, 100, 100, 100], 0), [0, 0, 0, 0]);
   assert.deepEqual(shareOut([5, 6, 7, 8], Infinity), [5, 6, 7, 8]);
 });
+
+describe("several gateways", () => {
+  const gateway = { state: "serving", startedAtMs: 1, connections: 1, waiting: 0, workers: 1 };
+  const several: Snapshot = {
+    ...SNAPSHOT,
+    status: {
+      ...SNAPSHOT.status,
+      gateways: [
+        { ...gateway, index: 0, pid: 4711, state: "serving" },
+        { ...gateway, index: 1, pid: 4811, state: null },
+      ],
+    },
+    processes: [
+      { ...PROCESS, kind: "leader", pid: 4700 },
+      { ...PROCESS, ppid: 4700, number: 0 },
+      { ...PROCESS, pid: 4811, ppid: 4700, number: 1, state: "silent" },
+    ],
+    listeners: [0, 1, 2, 3].map((index) => ({
+      address: "http://127.0.0.1:8000",
+      descriptor: 20 + index,
+      backlog: 2_048,
+      effectiveBacklog: 2_048,
+      queued: index,
+      gateway: index,
+    })),
+    descriptors: { used: 100, limit: 1_000, gateway: 1 },
+    connections: { open: 1, byPhase: { idle: 1 }, shown: [{ ...CONNECTION, gateway: 1 }] },
+  };
+  const all = { columns: Infinity, rows: Infinity };
+  const linesOf = (snapshot: Snapshot, size = all): string[] =>
+    renderTop({ ...VIEW, snapshot, selectedPid: null }, size, PLAIN);
+
+  test("have a leader, numbers, and what does not answer is said", () => {
+    const lines = linesOf(several);
+    assert.match(lines[0] ?? "", / {2}gateways 2 {2}gateway 1 does not answer, and is left out$/);
+    const rows = lines.filter((line) => / leader | gateway \d /.test(line)).slice(-3);
+    assert.match(rows[0] ?? "", /^ 4700 +1 leader /);
+    assert.match(rows[1] ?? "", /^ 4711 4700 \\ gateway 0 .* serving$/);
+    assert.match(rows[2] ?? "", /^ 4811 4700 \\ gateway 1 .* does not answer$/);
+    assert.ok(lines.some((line) => line.startsWith("descriptors 100 of 1000 (gateway 1) ")));
+    const [heading = "", connection = ""] = lines.slice(
+      lines.findIndex((line) => line.startsWith(" CONNECTION")),
+    );
+    assert.equal(connection.charAt(heading.indexOf("GATEWAY")), "1");
+  });
+
+  test("on a screen the fullest sockets are shown, in a list all", () => {
+    const queues = (lines: readonly string[]): (string | undefined)[] =>
+      lines.flatMap((line) => /^listening .* to accept (\d)/.exec(line)?.[1] ?? []);
+    assert.deepEqual(queues(linesOf(several, SMALL)), ["3", "2", "1"]);
+    assert.deepEqual(queues(linesOf(several)), ["0", "1", "2", "3"]);
+  });
+});

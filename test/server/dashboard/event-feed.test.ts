@@ -153,6 +153,62 @@ describe("the events of the live page", () => {
     assert.equal(broken.length, 1);
   });
 
+  describe("where several gateways have to be asked first", () => {
+    let asked: ((snapshot: Snapshot) => void)[];
+    const settle = async (): Promise<void> => {
+      for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    };
+    const answerAll = async (): Promise<void> => {
+      for (const resolve of asked.splice(0)) resolve(snapshot);
+      await settle();
+    };
+    let snapshot: Snapshot;
+
+    beforeEach(() => {
+      asked = [];
+      snapshot = observed.snapshot(5);
+      mock.method(
+        observed,
+        "snapshot",
+        () => new Promise<Snapshot>((resolve) => asked.push(resolve)),
+      );
+    });
+
+    test("come when these have answered; meanwhile nobody asks again", async () => {
+      const viewer = new FakeViewer();
+      feed.add(viewer);
+      assert.deepEqual(viewer.names(), ["welcome"]);
+      await answerAll();
+      assert.deepEqual(viewer.names(), ["points", "snapshot"]);
+      pass(1_000);
+      pass(3_000);
+      assert.equal(asked.length, 1);
+      await answerAll();
+      assert.deepEqual(viewer.names(), ["snapshot"]);
+      pass(1_000);
+      assert.equal(asked.length, 1);
+    });
+
+    test("are not for who has left meanwhile", async () => {
+      const [gone, still] = [new FakeViewer(), new FakeViewer()];
+      for (const viewer of [gone, still]) feed.add(viewer);
+      feed.remove(gone);
+      await answerAll();
+      assert.deepEqual([gone.names(), still.names().at(-1)], [["welcome"], "snapshot"]);
+    });
+
+    test("end where they cannot be asked", async () => {
+      const viewer = new FakeViewer();
+      feed.add(viewer);
+      await answerAll();
+      const mistake = new Error("played");
+      mock.method(observed, "snapshot", () => Promise.reject(mistake));
+      pass(1_000);
+      await settle();
+      assert.deepEqual([broken, viewer.state], [[mistake], "ended"]);
+    });
+  });
+
   test("hold whatever clients write inside of their lines", () => {
     observed.openConnections = 5;
     const viewer = new FakeViewer();

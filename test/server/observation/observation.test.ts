@@ -6,6 +6,7 @@ import type { GatewayStatus } from "../../../src/server/gateway-status.ts";
 import { ExchangeStatistics } from "../../../src/server/observation/exchange-statistics.ts";
 import { Observation, type ObservedGateway } from "../../../src/server/observation/observation.ts";
 import { RecentErrors } from "../../../src/server/observation/recent-errors.ts";
+import { pointOf } from "../../../src/server/observation/traffic-second.ts";
 import type { StackAnswer } from "../../../src/workers/worker-stack.ts";
 import { MemoryStream } from "../../net/memory-stream.ts";
 import { MemoryListener } from "../../net/memory-transport.ts";
@@ -149,4 +150,26 @@ test("what workers have to do is with the processes, and nowhere else", () => {
 test("a stack has its process's number, a refusal its reason", async () => {
   assert.deepEqual(await observation.stack(7), { kind: "stack", pid: 7, text: "Thread" });
   assert.deepEqual(await observation.stack(1), { kind: "refused", why: "no" });
+});
+
+test("one of several tells the same, with what the others' can be added to", () => {
+  observation.becomePart();
+  connections = [connection(1).served, connection(2).served];
+  observation.mark("worker-lost", "by itself");
+  observation.withoutMark(() => observation.mark("scale", "as all others"));
+  observation.sweep();
+  exchanges.statistics.add(accessRecord({ startedAtEpochMs: BEGAN_AT_MS, durationUs: 2_000 }));
+  passedMs = 2_100;
+  const wanted = { shownMax: 1, fromMs: 0, untilMs: BEGAN_AT_MS + 1_000 };
+  const part = observation.part(wanted);
+  const snapshot = observation.snapshot(1);
+  assert.deepEqual(part.status, snapshot.status);
+  assert.deepEqual(part.marks, snapshot.marks);
+  assert.deepEqual(
+    part.marks.map(({ kind }) => kind),
+    ["worker-lost"],
+  );
+  const { open, busiest } = part.connections;
+  assert.deepEqual([open, busiest.map(({ shown }) => shown)], [2, snapshot.connections.shown]);
+  assert.deepEqual(part.seconds.map(pointOf), observation.history().slice(0, 1));
 });

@@ -103,6 +103,39 @@ test("children are looked for once a second, and what has their number meanwhile
   assert.deepEqual(others(1_000), [5001]);
 });
 
+test("of several gateways the leader sees those that tell nothing, and what is under them", () => {
+  const [leader, telling, silent, starting] = [4_000, GATEWAY, 4_100, 4_200];
+  put(leader, 1, { name: "node" });
+  put(telling, leader);
+  put(silent, leader);
+  put(starting, leader);
+  put(4_101, silent);
+  put(4_102, 4_101);
+  // Nobody has waited for it yet.
+  put(4_300, leader, { state: "Z" });
+  const found = tree().lookAtLeader(
+    { pid: leader, state: "serving" },
+    [
+      { pid: silent, number: 1, state: "silent" },
+      { pid: starting, number: 2, state: "starting" },
+    ],
+    [telling],
+    0,
+  );
+  assert.deepEqual(
+    found.map(({ kind, pid, ppid, number, state }) => [kind, pid, ppid, number, state]),
+    [
+      ["leader", leader, 1, null, "serving"],
+      ["gateway", silent, leader, 1, "silent"],
+      ["other", 4_101, silent, null, null],
+      ["other", 4_102, 4_101, null, null],
+      ["gateway", starting, leader, 2, "starting"],
+      ["other", 4_300, leader, null, null],
+    ],
+  );
+  assert.equal(found[5]?.systemState, "Z");
+});
+
 test("what an application starts without end is listed up to a bound", () => {
   for (let pid = 10_000; pid < 12_000; pid++) put(pid, 4713);
   assert.ok(tree().look(BUSY, 0).length < 300);

@@ -5,6 +5,7 @@ import {
   HISTORY_SECONDS,
   TrafficHistory,
 } from "../../../src/server/observation/traffic-history.ts";
+import { pointOf } from "../../../src/server/observation/traffic-second.ts";
 
 const START_MS = 1_800_000_000_000;
 
@@ -92,4 +93,26 @@ test("where the clock is set, or stood still, history begins anew", () => {
       [jumpMs],
     );
   }
+});
+
+test("seconds whose counts are kept have the same points; those asked for are told", () => {
+  const { history: traffic, gauges } = history();
+  traffic.keepCounts();
+  gauges.connections = 3;
+  // More than are kept, so that the ring has gone round.
+  for (let second = 0; second < HISTORY_SECONDS + 100; second++) {
+    for (let us = 1; us <= second % 7; us++) {
+      traffic.add(START_MS + second * 1_000, 200 + 100 * us, us * 1_000, us, 10, 20);
+    }
+    traffic.advance(START_MS + (second + 1) * 1_000);
+  }
+  const endMs = START_MS + (HISTORY_SECONDS + 100) * 1_000;
+  const points = traffic.points(endMs);
+  assert.equal(points.length, HISTORY_SECONDS);
+  assert.deepEqual(traffic.seconds(endMs, 0, Infinity).map(pointOf), points);
+  const some = traffic.seconds(endMs, endMs - 5_000, endMs - 2_000);
+  assert.deepEqual(
+    some.map(({ atMs }) => endMs - atMs),
+    [5_000, 4_000, 3_000],
+  );
 });

@@ -12,6 +12,7 @@ export class Actions {
   readonly #fewer = byId("fewer") as HTMLButtonElement;
   readonly #more = byId("more") as HTMLButtonElement;
   #range: WorkerRange | null = null;
+  #fewest = 1;
 
   /** @param tell what came of it, in a line */
   constructor(link: ServerLink, tell: (text: string) => void) {
@@ -26,11 +27,13 @@ export class Actions {
     setShown(byId("actions"), areAllowed);
   }
 
-  update(range: WorkerRange): void {
+  /** @param fewest that there can be: one, or one for each gateway */
+  update(range: WorkerRange, fewest: number): void {
+    this.#fewest = fewest;
     this.#range = range;
     const { min, max } = range;
     setText(byId("range"), min === max ? String(min) : `${min}–${max}`);
-    this.#fewer.disabled = max <= 1;
+    this.#fewer.disabled = max <= fewest;
   }
 
   async #onReload(): Promise<void> {
@@ -51,7 +54,7 @@ export class Actions {
     const { min, max } = this.#range;
     const shifted = max + by;
     const wanted = { min: min === max ? shifted : Math.min(min, shifted), max: shifted };
-    this.update(wanted);
+    this.update(wanted, this.#fewest);
     const { ok, content } = await this.#link.ask("/scale", wanted);
     if (!ok) this.#tell(`That did not work: ${String(content["why"])}`);
   }

@@ -4,7 +4,7 @@
 import type { ConnectionSnapshot, ConnectionsSnapshot } from "../../observation/snapshot.ts";
 import { byId, element, setText } from "./elements.ts";
 import { KeyedRows, type Row } from "./keyed-rows.ts";
-import { formatAge, formatBytes, formatCount, UNKNOWN } from "./numbers.ts";
+import { formatAge, formatBytes, formatCount, ofGateway, UNKNOWN } from "./numbers.ts";
 
 type PhaseCount = readonly [phase: string, count: number];
 
@@ -50,7 +50,8 @@ function makePhase([phase]: PhaseCount): Row<PhaseCount> {
   };
 }
 
-function makeRow({ remote, local, descriptor }: ConnectionSnapshot): Row<ConnectionSnapshot> {
+function makeRow(connection: ConnectionSnapshot): Row<ConnectionSnapshot> {
+  const { remote, local, descriptor, gateway } = connection;
   const [shape, phase] = [element("span.shape"), element("span")];
   const numbers = {
     age: cell("number", "age"),
@@ -65,7 +66,7 @@ function makeRow({ remote, local, descriptor }: ConnectionSnapshot): Row<Connect
   const root = element(
     "tr",
     cell("address", null, remote),
-    cell("address", "to", local),
+    cell("address", "to", local + ofGateway(gateway)),
     cell("number", "FD", descriptor === null ? UNKNOWN : String(descriptor)),
     phaseCell,
     ...Object.values(numbers),
@@ -74,19 +75,16 @@ function makeRow({ remote, local, descriptor }: ConnectionSnapshot): Row<Connect
   root.setAttribute("role", "row");
   return {
     root,
-    update(connection) {
-      shape.dataset["shape"] = PHASE_SHAPES[connection.phase] ?? "quiet";
-      setText(phase, connection.phase);
-      setText(numbers.age, formatAge(connection.ageMs));
-      setText(numbers.requests, formatCount(connection.requests));
-      setText(numbers.received, formatBytes(connection.receivedBytes));
-      setText(numbers.sent, formatBytes(connection.sentBytes));
-      setText(
-        numbers.unsent,
-        connection.unsentBytes === 0 ? "" : formatBytes(connection.unsentBytes),
-      );
-      setText(request, connection.request ?? "");
-      request.title = connection.request ?? "";
+    update(changed) {
+      shape.dataset["shape"] = PHASE_SHAPES[changed.phase] ?? "quiet";
+      setText(phase, changed.phase);
+      setText(numbers.age, formatAge(changed.ageMs));
+      setText(numbers.requests, formatCount(changed.requests));
+      setText(numbers.received, formatBytes(changed.receivedBytes));
+      setText(numbers.sent, formatBytes(changed.sentBytes));
+      setText(numbers.unsent, changed.unsentBytes === 0 ? "" : formatBytes(changed.unsentBytes));
+      setText(request, changed.request ?? "");
+      request.title = changed.request ?? "";
     },
   };
 }

@@ -90,7 +90,7 @@ function draw(shown: Snapshot): void {
       : `${formatCount(shown.latest?.requests ?? 0)}/s · ${status.application} · Portico`;
   setText(byId("application"), status.application);
   drawSummary(shown);
-  actions.update(status.workers);
+  actions.update(status.workers, status.gateways?.length ?? 1);
   vitals.update(shown);
   charts.update(history.points, shown.marks);
   setText(byId("traffic-heading"), charts.title);
@@ -110,6 +110,7 @@ function drawSummary({ atMs, status }: Snapshot): void {
     element("span.state", shape, status.state),
     ...(serving === undefined ? [] : [element("span", `generation ${serving.number}`)]),
     element("span", `PID ${status.pid}`),
+    ...gatewayFacts(status),
     element("span", `up ${formatAge(atMs - status.startedAtMs)}`),
     element("span.version", `version ${status.version}`),
   ];
@@ -117,6 +118,17 @@ function drawSummary({ atMs, status }: Snapshot): void {
   if (summary.textContent !== facts.map(({ textContent }) => textContent).join("")) {
     summary.replaceChildren(...facts);
   }
+}
+
+/** How many there are, where there are several, and how many of them are left out. */
+function gatewayFacts({ gateways = [] }: Snapshot["status"]): HTMLElement[] {
+  if (gateways.length === 0) return [];
+  const silent = gateways.filter(({ state }) => state === null);
+  if (silent.length === 0) return [element("span", `${gateways.length} gateways`)];
+  const shape = element("span.shape");
+  shape.dataset["shape"] = "gone";
+  const numbers = silent.map(({ index }) => index).join(", ");
+  return [element("span.state", shape, `gateway ${numbers} does not answer, and is left out`)];
 }
 
 function onState(state: LinkState): void {

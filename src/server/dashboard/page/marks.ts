@@ -13,6 +13,7 @@ export const MARK_GLYPHS: Readonly<Record<MarkSnapshot["kind"], string>> = {
   "reload-failed": "✕",
   scale: "↕",
   "worker-lost": "▼",
+  "gateway-lost": "▽",
 };
 
 /** The list of marks, the newest first. */

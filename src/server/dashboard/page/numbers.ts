@@ -73,6 +73,11 @@ export function formatMinute(epochMs: number): string {
   return formatTime(epochMs).slice(0, -3);
 }
 
+/** ` · gateway 1`, behind what belongs to one of several; nothing where there is one alone. */
+export function ofGateway(gateway: number | undefined): string {
+  return gateway === undefined ? "" : ` · gateway ${gateway}`;
+}
+
 function withUnit(value: number, unit: string): string {
   const digits = value > 0 && value < 9.95 ? 1 : 0;
   return `${value.toFixed(digits)}${NO_BREAK_SPACE}${unit}`;

@@ -12,6 +12,8 @@ const TASKS_SHOWN_MAX = 4;
 /** A request of this age is worth a look. */
 const SLOW_MS = 5_000;
 const ZOMBIE = "Z";
+/** States of what does nothing any more, as far as can be seen. */
+const GONE: ReadonlySet<string> = new Set(["exited", "ended", "silent"]);
 
 export class ProcessTable {
   readonly #rows: KeyedRows<TreeNode>;
@@ -132,7 +134,8 @@ function drawGuides(branch: HTMLElement, lines: readonly string[]): void {
 
 function nameOf({ kind, number, name }: ProcessSnapshot): string {
   if (kind === "other") return name ?? "process";
-  return kind === "worker" && number !== null ? `worker ${number}` : kind;
+  // Of several gateways each has a number; the only one has none.
+  return number === null ? kind : `${kind} ${number}`;
 }
 
 function noteOf({ kind, generation }: ProcessSnapshot): string {
@@ -146,7 +149,7 @@ function stateOf({ state, systemState, busy, kind }: ProcessSnapshot): string {
 }
 
 function shapeOf({ state, systemState, busy, kind }: ProcessSnapshot): string {
-  if (systemState === ZOMBIE || state === "exited" || state === "ended") return "gone";
+  if (systemState === ZOMBIE || GONE.has(state ?? "")) return "gone";
   if (busy.length > 0) return "busy";
   switch (state) {
     case "serving":

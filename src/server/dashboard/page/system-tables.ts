@@ -4,7 +4,7 @@
 import type { ListenerSnapshot, Snapshot } from "../../observation/snapshot.ts";
 import { byId, element, setText } from "./elements.ts";
 import { KeyedRows, type Row } from "./keyed-rows.ts";
-import { formatAge, formatBytes, formatCount, UNKNOWN } from "./numbers.ts";
+import { formatAge, formatBytes, formatCount, ofGateway, UNKNOWN } from "./numbers.ts";
 
 /** A queue or a supply that is so nearly used up is shown as trouble. */
 const ALARM_SHARE = 0.8;
@@ -20,7 +20,8 @@ interface Fact {
 const FACTS: readonly Fact[] = [
   {
     label: "Descriptors",
-    text: ({ descriptors: { used, limit } }) => `${formatCount(used)} of ${formatCount(limit)}`,
+    text: ({ descriptors: { used, limit, gateway } }) =>
+      `${formatCount(used)} of ${formatCount(limit)}${ofGateway(gateway)}`,
     share: ({ descriptors: { used, limit } }) => (used === null || !limit ? null : used / limit),
   },
   {
@@ -72,14 +73,20 @@ export class SystemTables {
   }
 }
 
-function makeListener({ address }: ListenerSnapshot): Row<ListenerSnapshot> {
+function makeListener({ address, gateway }: ListenerSnapshot): Row<ListenerSnapshot> {
   const [descriptor, queue, backlog] = [element("td.number"), element("td"), element("td.number")];
   const [queued, meter] = [element("span"), makeMeter()];
   queue.append(queued, meter.root);
   descriptor.dataset["label"] = "descriptor";
   queue.dataset["label"] = "accept queue";
   backlog.dataset["label"] = "backlog";
-  const root = element("tr", element("td.address", address), descriptor, queue, backlog);
+  const root = element(
+    "tr",
+    element("td.address", address + ofGateway(gateway)),
+    descriptor,
+    queue,
+    backlog,
+  );
   root.setAttribute("role", "row");
   for (const cell of root.children) cell.setAttribute("role", "cell");
   return {

@@ -48,6 +48,14 @@ test("bytes, counts and shares", () => {
   );
 });
 
+test("what belongs to one gateway of several says so", () => {
+  assert.deepEqual([undefined, 0, 12].map(numbers.ofGateway), [
+    "",
+    " · gateway 0",
+    " · gateway 12",
+  ]);
+});
+
 test("times of day have two digits each", () => {
   assert.match(numbers.formatTime(1_800_000_000_000), /^\d\d:\d\d:\d\d$/);
   assert.match(numbers.formatMinute(1_800_000_000_000), /^\d\d:\d\d$/);
