@@ -1,6 +1,8 @@
 /** `portico top` and the live page of several gateways show them as one program. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -250,6 +252,28 @@ describe("the live page of several gateways", () => {
     await using later = await LiveEvents.open(`${url}events`, BEARER);
     await later.until("a look", () => true);
     assert.equal(later.requests, 2 * REQUESTS);
+  });
+
+  test("is refused where somebody is already, and nothing is left", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const address = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const own = ["--gateways", "2", "--workers", "2", "--control-socket", "off"];
+    const args = [...own, "--dashboard", address, "--chdir", APPLICATIONS, "observed:app"];
+    const { status, stderr } = await runPortico(args);
+    other.close();
+    assert.equal(status, 1);
+    assert.match(stderr, /^portico: cannot listen on 127\.0\.0\.1:\d+: .* with --dashboard\n$/m);
+  });
+
+  test("on a Unix socket is gone also after kill -9 of the leader", async () => {
+    const file = path.join(folder, "page.sock");
+    await using server = await start("--dashboard", `unix:${file}`);
+    assert.ok(existsSync(file));
+    server.signal("SIGKILL");
+    // It asserts that no process is left.
+    await server.stop();
+    assert.ok(!existsSync(file));
   });
 
   test("is handed to the successor", async () => {
