@@ -4,7 +4,7 @@
  */
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
-import type { Log, LogLevel } from "../base/log.ts";
+import type { Log } from "../base/log.ts";
 import type { Options } from "../options/registry.ts";
 import { LogFile, type LogOutput, openStandardOutput } from "../os/log-output.ts";
 import { realClock } from "../os/real-clock.ts";
@@ -16,12 +16,6 @@ import { columnFormat, type LineFormat, lineFormat } from "../server/access-log/
 const STANDARD_OUTPUT_NAMES: ReadonlySet<string> = new Set(["-", "/dev/stdout"]);
 /** For a program that reads, where nothing else is said. */
 const DEFAULT_FORMAT = "timed";
-
-/** What `--quiet` leaves of `--log-level`. */
-export function errorLogLevel(options: Options): LogLevel {
-  const isTooMuch = options.logLevel === "info" || options.logLevel === "debug";
-  return options.quiet && isTooMuch ? "warn" : options.logLevel;
-}
 
 /**
  * @param env of this process: whether its user wants colours

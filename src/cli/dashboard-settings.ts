@@ -1,11 +1,9 @@
 /**
- * From options to the live page. Owns what is refused, and that the application does not get to
- * know the token.
+ * From options to the live page. Owns what is refused.
  */
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { environmentName } from "../options/option-spec.ts";
-import { type Options, optionSpec } from "../options/registry.ts";
+import type { Options } from "../options/registry.ts";
 import { realClock } from "../os/real-clock.ts";
 import type { ControlCommands } from "../server/control/control-commands.ts";
 import type { Dashboard } from "../server/dashboard/dashboard.ts";
@@ -34,10 +32,4 @@ export async function dashboard(
     throw new OperatorError(EXIT_STATUS.usage, `--dashboard: ${objection}`);
   }
   return new Dashboard({ address, observed, commands, token, clock: realClock, isSuccessor }, log);
-}
-
-/** What the application may see of the environment. */
-export function withoutDashboardToken(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const { [environmentName(optionSpec("dashboardToken"))]: _, ...rest } = env;
-  return rest;
 }

@@ -5,12 +5,19 @@
 import { closeSync, statSync, writeSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
+import type { Log, LogLevel } from "../base/log.ts";
+import type { Options } from "../options/registry.ts";
 import {
   duplicateStandardError,
   redirectStandardError,
   reopenStandardError,
 } from "../os/error-log.ts";
+
+/** What `--quiet` leaves of `--log-level`. */
+export function errorLogLevel(options: Options): LogLevel {
+  const isTooMuch = options.logLevel === "info" || options.logLevel === "debug";
+  return options.quiet && isTooMuch ? "warn" : options.logLevel;
+}
 
 export class ErrorLog {
   /** Absolute: it is opened again, also by processes that run in another folder. */

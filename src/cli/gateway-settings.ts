@@ -35,6 +35,7 @@ import { RecentErrors } from "../server/observation/recent-errors.ts";
 import { RequestTracer } from "../server/traces/request-tracer.ts";
 import type { WorkerRange } from "../workers/worker-scaling.ts";
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
+import type { ZygoteAhead } from "../workers/zygote-process.ts";
 import { developmentSettings } from "./development-settings.ts";
 import { readEdgeRules } from "./edge-policy-settings.ts";
 import { readErrorPage } from "./error-page-file.ts";
@@ -43,6 +44,7 @@ import { workingFolder } from "./working-folder.ts";
 import { readinessTarget, workerLife } from "./worker-settings.ts";
 import type { SystemSettings } from "./system-settings.ts";
 import type { Traces } from "./trace-settings.ts";
+import { zygoteCommand } from "./zygote-ahead.ts";
 import { readBelievedFields, readHostPatterns, readNetworks } from "./proxy-settings.ts";
 
 /** What a run is made of, once the command line has been understood. */
@@ -78,6 +80,7 @@ export function gatewaySettings(
   transport: Transport,
   env: NodeJS.ProcessEnv,
   system: SystemSettings,
+  zygoteAhead: ZygoteAhead | null,
   logs: RequestLogs,
 ): GatewaySettings {
   const { options } = run;
@@ -107,11 +110,8 @@ export function gatewaySettings(
         life,
         readiness: readinessTarget(options.readyPath),
         zygote: {
-          python: run.interpreter.command,
-          program: run.pythonProgram,
-          reference: run.reference,
-          folder: run.folder,
-          env: { ...env, ...options.env },
+          ...zygoteCommand(run, env),
+          ahead: zygoteAhead,
           pythonpath: options.pythonpath.map((entry) => path.resolve(startFolder, entry)),
           rootPath: options.rootPath,
           version: run.version,

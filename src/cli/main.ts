@@ -7,10 +7,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
-import { createLog, type Log } from "../base/log.ts";
+import { createLog } from "../base/log.ts";
 import { nearestName } from "../base/nearest-name.ts";
-import { PatientClock } from "../base/patient-clock.ts";
-import { RefusalReport } from "../handlers/refusal-report.ts";
 import { openTransport } from "../net/open-transport.ts";
 import { helpText } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
@@ -18,29 +16,18 @@ import { workersForCpus } from "../os/cpu-count.ts";
 import { raiseDescriptorLimit } from "../os/descriptors.ts";
 import { realClock } from "../os/real-clock.ts";
 import { openStandardError } from "../os/standard-error.ts";
-import type { AccessLog } from "../server/access-log/access-log.ts";
-import { Gateway } from "../server/gateway.ts";
 import { readOffer } from "../server/gateways/gateway-messages.ts";
-import { listeningUrl } from "../server/listening-url.ts";
 import { findPython, type PythonInterpreter } from "../workers/python-interpreter.ts";
-import { errorLogLevel, openAccessLog } from "./access-log-settings.ts";
+import { applicationEnvironment, withoutDashboardToken } from "./application-environment.ts";
 import { commandOf, parseCommandArguments } from "./commands/command-arguments.ts";
 import { commandHelp } from "./commands/command-help.ts";
 import { COMMANDS, type CommandRecord, commandNamed } from "./commands/command-records.ts";
-import { runCommand } from "./commands/run-command.ts";
 import { StandardOutput } from "./commands/standard-output.ts";
-import { controlSocket, gatewayCommands } from "./control-settings.ts";
-import { dashboard, withoutDashboardToken } from "./dashboard-settings.ts";
-import { ErrorLog } from "./error-log.ts";
-import { warnOfReaders } from "./development-settings.ts";
-import { gatewaySettings, type Run } from "./gateway-settings.ts";
+import { ErrorLog, errorLogLevel } from "./error-log.ts";
+import type { Run } from "./gateway-settings.ts";
 import { workingFolder } from "./working-folder.ts";
-import { parseWorkerRange, WORKERS_MAX } from "./worker-settings.ts";
-import { metricsSettings } from "./observation-settings.ts";
-import { handleSignals, stopAndExit } from "./signals.ts";
-import { startUpReport } from "./start-up-report.ts";
-import { applicationEnvironment, takeSystemSettings } from "./system-settings.ts";
-import { openTraces } from "./trace-settings.ts";
+import { parseWorkerRange } from "./worker-settings.ts";
+import { startZygoteAhead } from "./zygote-ahead.ts";
 
 /** Standard error as a file; null where it is what the program was started with. */
 let errorLog: ErrorLog | null = null;
@@ -133,72 +120,20 @@ function readWorkers(options: Run["options"]): Run["workers"] {
 }
 
 /**
- * Serves until a signal, or somebody over the control socket, says otherwise.
- *
- * @param env what the application may see of the environment
+ * As the only gateway. The interpreter is started as soon as there is something for it to speak to,
+ * and gets itself ready while what serves is imported.
  */
-async function serve(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
+async function serveAlone(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const { options } = run;
   if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
   if (options.errorLog !== null) errorLog = ErrorLog.open(options.errorLog);
-  const level = errorLogLevel(options);
-  const log = createLog(openStandardError(), realClock, level, options.logFormat);
-  const accessLog = openAccessLog(options, process.env, log);
-  process.on("exit", () => accessLog?.end());
-  const system = takeSystemSettings(options, process.env, log, accessLog);
-  process.on("exit", () => system.surroundings.onExit());
+  const log = createLog(openStandardError(), realClock, errorLogLevel(options), options.logFormat);
   const transport = openTransport(options.transport, log);
   raiseDescriptorLimit(log);
-  const settings = gatewaySettings(run, transport, env, system, {
-    refusals: new RefusalReport(log, realClock),
-    access: accessLog,
-    metrics: await metricsSettings(options),
-    traces: await openTraces(options, process.env, run.version, log),
-  });
-  const gateway = new Gateway(transport, settings, log, new PatientClock(realClock));
-  const stop = (): void => stopAndExit(gateway);
-  const { isSuccessor } = system;
-  const commands = gatewayCommands(gateway, options, settings, stop);
-  gateway.control = controlSocket(commands, options, { env, isSuccessor }, log);
-  gateway.dashboard = await dashboard(options, gateway.observation, commands, isSuccessor, log);
-  handleSignals(gateway, log, {
-    workersMax: WORKERS_MAX,
-    reopenLogs: () => reopenLogs(gateway, accessLog, log),
-  });
-  const application = await gateway.start().catch((error: unknown) => {
-    if (gateway.stopping) return null;
-    throw error;
-  });
-  if (application === null && gateway.stopping) return;
-  const { listeners } = gateway.server;
-  if (options.reload) warnOfReaders(listeners, log);
-  const facts = {
-    version: run.version,
-    reference: run.reference,
-    application,
-    addresses: listeners.map(({ address }) => listeningUrl(address)),
-    metrics: gateway.metrics?.url ?? null,
-    dashboard: gateway.dashboard?.url ?? null,
-    gatewayPid: process.pid,
-    transport: transport.name,
-    workers: run.workers.range,
-    workerClass: settings.supervisor.generation.life.workerClass,
-    threads: settings.supervisor.generation.life.threads,
-    workersReason: run.workers.reason,
-    backlog: options.backlog,
-    effectiveBacklog: Math.min(...listeners.map((listener) => listener.effectiveBacklog)),
-    interpreter: run.interpreter,
-  };
-  if (!options.quiet) process.stdout.write(startUpReport(facts));
-  errorLog?.started();
-}
-
-/** USR1: the files were moved away, and new ones are to be made in their place. */
-function reopenLogs(gateway: Gateway, accessLog: AccessLog | null, log: Log): void {
-  if (errorLog === null && accessLog?.isFile !== true)
-    log.info("there is no --error-log and no --access-log to open anew");
-  accessLog?.reopen();
-  if (errorLog?.reopen(log) === true) gateway.supervisor.reopenLogs();
+  const zygoteAhead = startZygoteAhead(run, transport, env);
+  process.on("exit", () => zygoteAhead?.close());
+  const { serve } = await import("./serve.ts");
+  await serve(run, env, { log, errorLog, transport, zygoteAhead });
 }
 
 /**
@@ -217,7 +152,10 @@ async function carryOut(
     return EXIT_STATUS.clean;
   }
   const viewer = { env: process.env, uid: process.geteuid?.() ?? 0 };
-  if (record.name !== "top") return runCommand(record, args, viewer, output);
+  if (record.name !== "top") {
+    const { runCommand } = await import("./commands/run-command.ts");
+    return runCommand(record, args, viewer, output);
+  }
   const { runTop } = await import("./commands/top.ts");
   return runTop(args, viewer, { input: process.stdin, terminal: process.stdout, output });
 }
@@ -278,7 +216,7 @@ async function prepareAndServe(
     const { lead } = await import("./gateways/lead.ts");
     await lead(run, shownEnv, { configText, onErrorLog: (opened) => (errorLog = opened) });
   } else {
-    await serve(run, shownEnv);
+    await serveAlone(run, shownEnv);
   }
 }
 

@@ -7,20 +7,15 @@ import type { Log } from "../base/log.ts";
 import { type BindAddress, parseBindAddress } from "../net/bind-address.ts";
 import { isDefault, type Options } from "../options/registry.ts";
 import { openOrphanReaper } from "../os/orphans.ts";
-import {
-  passedSockets,
-  successorEnvironment,
-  withoutServiceVariables,
-} from "../os/passed-sockets.ts";
+import { passedSockets, successorEnvironment } from "../os/passed-sockets.ts";
 import { PidFile } from "../os/pid-file.ts";
 import { resolveIdentity } from "../os/privileges.ts";
 import { openServiceManager } from "../os/service-manager.ts";
 import type { AccessLog } from "../server/access-log/access-log.ts";
-import { GATEWAY_VARIABLE } from "../server/gateways/gateway-messages.ts";
 import { Inheritance } from "../server/inheritance.ts";
 import type { SuccessionSettings } from "../server/succession.ts";
 import { type GatewaySurroundings, Surroundings } from "../server/surroundings.ts";
-import { type OwnCommand, TAKEOVER_VARIABLE } from "../server/takeover.ts";
+import type { OwnCommand } from "../server/takeover.ts";
 import { refuseSharedAddresses } from "./asked-addresses.ts";
 import { workingFolder } from "./working-folder.ts";
 
@@ -33,13 +28,6 @@ export interface SystemSettings {
   readonly isSuccessor: boolean;
   readonly surroundings: GatewaySurroundings;
   readonly succession: SuccessionSettings;
-}
-
-/** What the application may see of the environment: not what others say to this process alone. */
-export function applicationEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const personal: readonly string[] = [TAKEOVER_VARIABLE, GATEWAY_VARIABLE];
-  const entries = Object.entries(withoutServiceVariables(env));
-  return Object.fromEntries(entries.filter(([name]) => !personal.includes(name)));
 }
 
 /**

@@ -2,7 +2,6 @@
  * The gateway's view of one zygote: the Python process that has imported the application and forks
  * the workers. Speaks the control conversation of docs/worker-protocol.md; decides nothing.
  */
-import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { EXIT_STATUS, type ExitStatus, OperatorError } from "../base/errors.ts";
 import type { LogFormat } from "../base/log.ts";
@@ -10,6 +9,7 @@ import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
 import type { FileIdentity } from "../net/unix-socket-file.ts";
 import type { StackPlace } from "./worker-stack.ts";
+import { type ZygoteAhead, type ZygoteCommand, ZygoteProcess } from "./zygote-process.ts";
 
 /** One control line at most; a traceback is the longest thing that comes. */
 const CONTROL_LINE_MAX_BYTES = 4_194_304;
@@ -20,13 +20,9 @@ const ANSWER_MAX_MS = 3_000;
 
 export type WorkerClass = "process" | "thread" | "request";
 
-export interface ZygoteSettings {
-  readonly python: string;
-  /** The folder `portico_worker`. */
-  readonly program: string;
-  readonly reference: string;
-  readonly folder: string;
-  readonly env: NodeJS.ProcessEnv;
+export interface ZygoteSettings extends ZygoteCommand {
+  /** For the first zygote; null where it is started when it is needed. */
+  readonly ahead: ZygoteAhead | null;
   readonly pythonpath: readonly string[];
   readonly rootPath: string;
   readonly version: string;
@@ -93,7 +89,7 @@ export class Zygote implements ByteStreamHandler {
   readonly #events: ZygoteEvents;
   readonly #now: () => number;
   readonly #python: string;
-  readonly #child: ChildProcess;
+  readonly #process: ZygoteProcess;
   readonly #control: ByteStream;
   readonly #exited: Promise<string>;
   #unread: Buffer = Buffer.alloc(0);
@@ -112,28 +108,19 @@ export class Zygote implements ByteStreamHandler {
     this.#events = events;
     this.#now = now;
     this.#python = settings.python;
-    const { child, control } = transport.spawn(
-      settings.python,
-      [settings.program, "zygote", settings.reference],
-      { cwd: settings.folder, env: settings.env },
-    );
-    this.#child = child;
-    this.#control = control;
-    control.handler = this;
+    this.#process = settings.ahead?.take() ?? new ZygoteProcess(transport, settings);
+    this.#control = this.#process.control;
+    this.#process.listen(this);
     const timer = setTimeout(() => this.#startTimedOut(settings), settings.startTimeoutMs);
     void this.#loaded.promise.then(
       () => clearTimeout(timer),
       () => clearTimeout(timer),
     );
-    this.#exited = new Promise((resolve) => {
-      child.once("exit", (status, signal) => {
-        resolve(signal === null ? `exited with status ${status}` : `was ended by ${signal}`);
-      });
-      child.once("error", (error) => {
-        const failure = notStarted(error, settings);
-        this.#loaded.reject(failure);
-        resolve(`could not be started (${failure.message})`);
-      });
+    this.#exited = this.#process.ended.then((end) => {
+      if ("description" in end) return end.description;
+      const failure = notStarted(end.error, settings);
+      this.#loaded.reject(failure);
+      return `could not be started (${failure.message})`;
     });
     void this.#exited.then((description) => this.#gone(description));
     this.#say({
@@ -157,7 +144,7 @@ export class Zygote implements ByteStreamHandler {
   }
 
   get pid(): number | null {
-    return this.#child.pid ?? null;
+    return this.#process.child.pid ?? null;
   }
 
   /** @throws {OperatorError} exit status 2, 3 or 4: the application was not loaded */
@@ -293,17 +280,9 @@ export class Zygote implements ByteStreamHandler {
     this.kill();
   }
 
-  /** Ends the process group, which the zygote leads: with it goes what the import has started. */
+  /** Ends it, and what the import has started. */
   kill(): void {
-    const { pid, exitCode, signalCode } = this.#child;
-    // The number of a process that is gone may be somebody else's by now.
-    if (pid === undefined || exitCode !== null || signalCode !== null) return;
-    try {
-      process.kill(-pid, "SIGKILL");
-    } catch {
-      // It has not become a leader yet, or could not.
-      this.#child.kill("SIGKILL");
-    }
+    this.#process.kill();
   }
 
   #say(message: object): void {

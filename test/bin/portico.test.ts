@@ -71,7 +71,7 @@ function real(path: string): string | null {
   }
 }
 
-const CHECKOUT_MAIN = "program/src/cli/start.ts";
+const CHECKOUT_MAIN = "program/src/cli/start.js";
 
 for (const version of ["v24.12.0", "v24.13.1", "v25.2.0", "v26.10.0", "v100.0.0"]) {
   test(`the system's Node.js ${version} is new enough`, () => {

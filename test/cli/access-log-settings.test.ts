@@ -6,7 +6,8 @@ import { afterEach, beforeEach, test } from "node:test";
 
 import { EXIT_STATUS, OperatorError } from "../../src/base/errors.ts";
 import { createLog, NULL_LOG } from "../../src/base/log.ts";
-import { accessLogPlace, errorLogLevel, openAccessLog } from "../../src/cli/access-log-settings.ts";
+import { accessLogPlace, openAccessLog } from "../../src/cli/access-log-settings.ts";
+import { errorLogLevel } from "../../src/cli/error-log.ts";
 import type { Options } from "../../src/options/registry.ts";
 import { resolveOptions } from "../../src/options/resolve.ts";
 import { accessRecord } from "../server/access-log/records.ts";

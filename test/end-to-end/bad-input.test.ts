@@ -1,10 +1,12 @@
 /** Operators' mistakes and clients' garbage: the table of bad input, each with its outcome. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { APPLICATIONS, type Exercise, get, startExercise, TRANSPORTS } from "./exercise.ts";
+import { statusOf } from "./process-tree.ts";
 import { RawClient, rawRequest } from "./raw-client.ts";
 import { runPortico } from "./server-process.ts";
 
@@ -95,6 +97,24 @@ describe("an operator's mistake is one clear line", () => {
     assert.equal(end.status, 1);
     assert.match(end.stderr, new RegExp(`^portico: .*127\\.0\\.0\\.1:${exercise.port}`));
     assert.equal(end.stderr.trimEnd().split("\n").length, 1);
+  });
+
+  test("a port in use: the interpreter that was started ahead is gone, too", async () => {
+    await using exercise = await startExercise("epoll", ["--workers", "1"]);
+    const [python, pidFile] = [path.join(folder, "python"), path.join(folder, "pid")];
+    const lines = ["#!/bin/sh", `echo $$ > '${pidFile}'`, `exec python3 "$@"`, ""];
+    writeFileSync(python, lines.join("\n"), { mode: 0o755 });
+    const bind = ["--bind", `127.0.0.1:${exercise.port}`];
+    const end = await runPortico([...bind, "--chdir", folder, "--python", python, "hello:app"]);
+    assert.equal(end.status, 1, end.stderr);
+    // On a busy machine it may have been ended before it wrote anything.
+    if (!existsSync(pidFile)) return;
+    const pid = Number(readFileSync(pidFile, "utf8"));
+    const goneByMs = performance.now() + 5_000;
+    while (!["Z", undefined].includes(statusOf(pid)?.state)) {
+      assert.ok(performance.now() < goneByMs, `PID ${pid} is still there`);
+      await pause(20);
+    }
   });
 });
 

@@ -55,6 +55,7 @@ function settingsOf(shape: Shape): SupervisorSettings {
         python: "python3",
         program: "portico_worker",
         reference: "shop:app",
+        ahead: null,
         folder: "/",
         env: {},
         pythonpath: [],

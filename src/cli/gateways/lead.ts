@@ -1,6 +1,6 @@
 /**
  * The program as the leader of several gateways (`--gateways`): from options and signals to
- * `src/server/gateways/leader.ts`, as `src/cli/main.ts` does it for one gateway.
+ * `src/server/gateways/leader.ts`, as `src/cli/serve.ts` does it for one gateway.
  */
 import { createLog, type Log } from "../../base/log.ts";
 import { PatientClock } from "../../base/patient-clock.ts";
@@ -13,15 +13,16 @@ import { openStandardError } from "../../os/standard-error.ts";
 import type { AccessLog } from "../../server/access-log/access-log.ts";
 import { Leader, type LeaderSettings } from "../../server/gateways/leader.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
-import { errorLogLevel, openAccessLog } from "../access-log-settings.ts";
+import { openAccessLog } from "../access-log-settings.ts";
+import { applicationEnvironment } from "../application-environment.ts";
 import { controlSocket, gatewayCommands } from "../control-settings.ts";
 import { dashboard } from "../dashboard-settings.ts";
-import { ErrorLog } from "../error-log.ts";
+import { ErrorLog, errorLogLevel } from "../error-log.ts";
 import { plainHttpSettings, type Run } from "../gateway-settings.ts";
 import { metricsSettings } from "../observation-settings.ts";
 import { handleSignals, stopAndExit } from "../signals.ts";
 import { type StartUpFacts, startUpReport } from "../start-up-report.ts";
-import { applicationEnvironment, takeSystemSettings } from "../system-settings.ts";
+import { takeSystemSettings } from "../system-settings.ts";
 import { workerLife, WORKERS_MAX } from "../worker-settings.ts";
 import { refuseWithSeveral, requireOwnSockets, workersOfAll } from "./gateways-settings.ts";
 

@@ -20,8 +20,8 @@ import {
 import { LedGateway } from "../../server/gateways/led-gateway.ts";
 import { LedSurroundings } from "../../server/gateways/led-surroundings.ts";
 import { MessageStream } from "../../server/gateways/message-stream.ts";
-import { errorLogLevel, openAccessLog } from "../access-log-settings.ts";
-import { ErrorLog } from "../error-log.ts";
+import { openAccessLog } from "../access-log-settings.ts";
+import { ErrorLog, errorLogLevel } from "../error-log.ts";
 import { gatewaySettings, type Run } from "../gateway-settings.ts";
 import { successionSettings } from "../system-settings.ts";
 import { openTraces } from "../trace-settings.ts";
@@ -97,7 +97,7 @@ async function serveBesideOthers(
     succession: successionSettings(options, process.env),
   };
   const ownRun = { ...run, options, workers: { range: offer.workers, reason: "its part" } };
-  const settings = gatewaySettings(ownRun, transport, env, system, {
+  const settings = gatewaySettings(ownRun, transport, env, system, null, {
     refusals: new RefusalReport(log, realClock),
     access: accessLog,
     metrics: options.metrics === null ? null : { kind: "leader" },

@@ -1,0 +1,99 @@
+/**
+ * The interpreter's process before anybody has spoken to it: started, and watched for its end.
+ *
+ * It imports what it needs of its own first, and waits for the first line
+ * (docs/worker-protocol.md): so it can be started ahead, while the gateway is still being loaded.
+ */
+import type { ChildProcess } from "node:child_process";
+import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
+import { NULL_HANDLER } from "../net/null-handler.ts";
+import type { Transport } from "../net/transport.ts";
+
+/** It is told something first; before that it has one line to say at most. */
+const EARLY_MAX_BYTES = 65_536;
+
+/** How the process is started. */
+export interface ZygoteCommand {
+  readonly python: string;
+  /** The folder `portico_worker`. */
+  readonly program: string;
+  /** Of the application; shown in lists of processes. */
+  readonly reference: string;
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** An error where it was not started. */
+export type ZygoteEnd = { readonly description: string } | { readonly error: Error };
+
+export class ZygoteProcess {
+  readonly child: ChildProcess;
+  readonly control: ByteStream;
+  readonly ended: Promise<ZygoteEnd>;
+  /** What it has said before anybody listened, such as that it is too old. */
+  #early: Buffer = Buffer.alloc(0);
+
+  constructor(transport: Transport, { python, program, reference, folder, env }: ZygoteCommand) {
+    const { child, control } = transport.spawn(python, [program, "zygote", reference], {
+      cwd: folder,
+      env,
+    });
+    this.child = child;
+    this.control = control;
+    control.handler = { ...NULL_HANDLER, onBytes: (bytes, end) => this.#keep(bytes, end) };
+    this.ended = new Promise((resolve) => {
+      child.once("exit", (status, signal) => {
+        const how = signal === null ? `exited with status ${status}` : `was ended by ${signal}`;
+        resolve({ description: how });
+      });
+      child.once("error", (error) => resolve({ error }));
+    });
+  }
+
+  /** Whoever speaks with it from now on; hears at once what was said before. */
+  listen(handler: ByteStreamHandler): void {
+    this.control.handler = handler;
+    const early = this.#early;
+    this.#early = Buffer.alloc(0);
+    if (early.length > 0) handler.onBytes(early, early.length);
+  }
+
+  #keep(bytes: Buffer, end: number): void {
+    this.#early = Buffer.concat([this.#early, bytes.subarray(0, end)]);
+    if (this.#early.length > EARLY_MAX_BYTES) this.kill();
+  }
+
+  /** Ends the process group, which the zygote leads: with it goes what the import has started. */
+  kill(): void {
+    const { pid, exitCode, signalCode } = this.child;
+    // The number of a process that is gone may be somebody else's by now.
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // It has not become a leader yet, or could not.
+      this.child.kill("SIGKILL");
+    }
+  }
+}
+
+/** A process for the first zygote, to be taken once. */
+export class ZygoteAhead {
+  #process: ZygoteProcess | null;
+
+  constructor(process: ZygoteProcess) {
+    this.#process = process;
+  }
+
+  /** null where it was taken before. */
+  take(): ZygoteProcess | null {
+    const taken = this.#process;
+    this.#process = null;
+    return taken;
+  }
+
+  /** Ends it where nobody has taken it. */
+  close(): void {
+    this.take()?.kill();
+  }
+}

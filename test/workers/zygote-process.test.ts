@@ -1,0 +1,78 @@
+/** The interpreter's process before anybody speaks to it, played by a stream in memory. */
+import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { EventEmitter } from "node:events";
+import { beforeEach, test } from "node:test";
+import type { SpawnedProcess, SpawnOptions } from "../../src/net/transport.ts";
+import { ZygoteAhead, ZygoteProcess } from "../../src/workers/zygote-process.ts";
+import { MemoryStream } from "../net/memory-stream.ts";
+import { MemoryTransport } from "../net/memory-transport.ts";
+import { NULL_HANDLER } from "../../src/net/null-handler.ts";
+
+class PlayedChild extends EventEmitter {
+  readonly pid = undefined;
+  exitCode: number | null = null;
+  readonly signalCode = null;
+}
+
+class Transport extends MemoryTransport {
+  readonly child = new PlayedChild();
+  readonly control = new MemoryStream();
+  started: unknown = null;
+
+  override spawn(
+    command?: string,
+    args: readonly string[] = [],
+    options?: SpawnOptions,
+  ): SpawnedProcess {
+    this.started = { command, args, options };
+    return { child: this.child as unknown as ChildProcess, control: this.control };
+  }
+}
+
+const COMMAND = { python: "py", program: "/p", reference: "a:b", folder: "/f", env: { A: "1" } };
+let transport: Transport;
+let process: ZygoteProcess;
+
+beforeEach(() => {
+  transport = new Transport();
+  process = new ZygoteProcess(transport, COMMAND);
+});
+
+test("it is started in the application's folder, with its environment", () => {
+  assert.deepEqual(transport.started, {
+    command: "py",
+    args: ["/p", "zygote", "a:b"],
+    options: { cwd: "/f", env: { A: "1" } },
+  });
+});
+
+test("what it says before anybody listens is heard first, and once", () => {
+  transport.control.deliver(Buffer.from("too "));
+  transport.control.deliver(Buffer.from("old\n"));
+  const heard: string[] = [];
+  process.listen({
+    ...NULL_HANDLER,
+    onBytes: (bytes, end) => void heard.push(bytes.toString("utf8", 0, end)),
+  });
+  assert.deepEqual(heard, ["too old\n"]);
+  transport.control.deliver(Buffer.from("more\n"));
+  assert.deepEqual(heard, ["too old\n", "more\n"]);
+});
+
+test("how it ended is known, also to who asks later", async () => {
+  transport.child.emit("exit", 2, null);
+  assert.deepEqual(await process.ended, { description: "exited with status 2" });
+});
+
+test("one that could not be started has an error", async () => {
+  const error = new Error("ENOENT");
+  transport.child.emit("error", error);
+  assert.deepEqual(await process.ended, { error });
+});
+
+test("one that was started ahead is taken once", () => {
+  const ahead = new ZygoteAhead(process);
+  assert.equal(ahead.take(), process);
+  assert.equal(ahead.take(), null);
+});
