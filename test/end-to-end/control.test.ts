@@ -353,7 +353,8 @@ describe("standard output that takes nothing", () => {
 
   function into(script: string, ...argv: string[]): Promise<FinishedProcess> {
     const FIFO = path.join(folder, `fifo ${argv.join(" ").replaceAll("/", "_")}`);
-    const env = { RUNTIME_DIRECTORY: runtime, FIFO };
+    // Other tests have servers of their own meanwhile.
+    const env = { PORTICO_CONTROL_SOCKET: runtime, FIFO };
     return runToEnd("/bin/sh", ["-c", script, "sh", PORTICO, ...argv], { env });
   }
 
