@@ -52,10 +52,14 @@ function numberMember(name: string): (value: number | null) => string {
   };
 }
 
-/** The last one is remembered: busy servers are asked for the same again and again. */
+/**
+ * The last one is remembered: busy servers are asked for the same again and again. Where each
+ * request has another target, putting it in one piece would cost more than it saves.
+ */
 function targetMembers(): (record: AccessRecord) => string {
   let last: Pick<AccessRecord, "method" | "path" | "query" | "status"> | null = null;
   let members = "";
+  let isOnePiece = false;
   return ({ method, path, query, status }) => {
     const isSame =
       last?.path === path &&
@@ -64,7 +68,13 @@ function targetMembers(): (record: AccessRecord) => string {
       last.status === status;
     if (!isSame) {
       last = { method, path, query, status };
-      members = membersText({ method, path, query, status }, '"');
+      members =
+        `","method":${jsonOf(method)},"path":${jsonOf(path)},` +
+        `"query":${jsonOf(query)},"status":${status}`;
+      isOnePiece = false;
+    } else if (!isOnePiece) {
+      members = Buffer.from(members, "latin1").toString("latin1");
+      isOnePiece = true;
     }
     return members;
   };

@@ -119,6 +119,32 @@ describe("formats", () => {
     assert.equal(formatOf("json").readsResponseFields, false);
   });
 
+  test("what is remembered of requests is never another one's", () => {
+    const remembering = formatOf("json");
+    const others = [
+      {},
+      { method: "POST" },
+      { path: "/other" },
+      { path: '/"\\\xff', query: "" },
+      { status: 404 },
+      { method: null, path: null, query: null, status: 400 },
+    ];
+    for (const one of others) {
+      for (const other of others) {
+        for (const values of [one, one, one, other, other, one]) {
+          const line = remembering.line(accessRecord(values));
+          assert.equal(line, formatOf("json").line(accessRecord(values)));
+          const { method, path, query, status } = accessRecord(values);
+          const read = JSON.parse(line) as Record<string, unknown>;
+          assert.deepEqual(
+            [read["method"], read["path"], read["query"], read["status"]],
+            [method, path, query, status],
+          );
+        }
+      }
+    }
+  });
+
   test("what a client repeats is put together once, and anew when it says something else", () => {
     for (const text of ["%(h)s %({a}i)s %(s)s %({a}i)s", "json"]) {
       const { line } = formatOf(text);
