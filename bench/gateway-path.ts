@@ -16,6 +16,7 @@ import type { ByteStream, ByteStreamHandler } from "../src/net/byte-stream.ts";
 import { NULL_HANDLER } from "../src/net/null-handler.ts";
 import type { SocketAddress } from "../src/os/socket-address.ts";
 import type { ConnectionContext } from "../src/server/connection-context.ts";
+import { IdleConnection, type IdleConnectionOwner } from "../src/server/idle-connection.ts";
 import { HttpConnection } from "../src/server/connection.ts";
 import { ownEndpoints } from "../src/server/connection-origin.ts";
 import type { ExchangeLogging } from "../src/server/exchange-log.ts";
@@ -83,7 +84,7 @@ export interface PathSettings {
 }
 
 /** Connections that each send the same request again and again, and one worker. */
-export class GatewayPath implements ConnectionContext {
+export class GatewayPath implements ConnectionContext, IdleConnectionOwner {
   readonly settings: ConnectionContext["settings"] = {
     request: {
       requestLineLimitBytes: 8_192,
@@ -162,11 +163,20 @@ export class GatewayPath implements ConnectionContext {
     for (let count = 0; count < connections; count++) {
       const client = new CountingStream();
       this.clients.push(client);
-      client.handler = new HttpConnection(this, client, ownEndpoints(client));
+      const { headerTimeoutMs } = this.settings;
+      const idle = new IdleConnection(this, client, ownEndpoints(client), headerTimeoutMs);
+      client.handler = this.onWoken(idle);
     }
   }
 
   onClosed(): void {}
+
+  /** Never: time stands still. */
+  onRested(): void {}
+
+  onWoken(idle: IdleConnection): HttpConnection {
+    return new HttpConnection(this, idle);
+  }
 
   /** One request on each connection, in one turn, and the answers to all. */
   turn(): void {

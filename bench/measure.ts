@@ -35,8 +35,11 @@ const MIB = 2 ** 20;
 const IDLE_REQUEST = headOf(fieldsOf(4), "");
 /** For requests that are still on their way when a warm-up is cut short. */
 const WARM_UP_SETTLE_MS = 100;
-/** For what opening connections, or collecting garbage, leaves to be done. */
-const IDLE_SETTLE_MS = 500;
+/**
+ * For what opening connections, or collecting garbage, leaves to be done; and until a connection
+ * counts as idle (`src/server/connection.ts`).
+ */
+const IDLE_SETTLE_MS = 1_500;
 const ARRIVALS_CLIENT = path.join(import.meta.dirname, "arrivals-client.ts");
 
 const run = promisify(execFile);

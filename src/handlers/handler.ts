@@ -66,8 +66,6 @@ export interface ConnectionHandler {
   readonly othersWait: boolean;
   /** When a request that is not taken now should come again; at least 1. */
   readonly retryAfterSeconds: number;
-  /** Gives back what is kept for a repeated header section. */
-  forget(): void;
   /**
    * Begins to answer. The sink is called in later turns only.
    *

@@ -84,11 +84,6 @@ class PythonConnection implements ConnectionHandler {
     );
   }
 
-  forget(): void {
-    this.#section = null;
-    this.#template = null;
-  }
-
   #templateFor(request: HandledRequest): EnvironTemplate {
     const { section, authority } = request.head;
     if (authority !== null || request.trailers.length > 0) return this.#makeTemplate(request);

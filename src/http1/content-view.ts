@@ -27,9 +27,4 @@ export class ContentView implements ContentEvent {
     this.end = unread.position;
     return this;
   }
-
-  /** Lets go of the memory. */
-  forget(): void {
-    this.bytes = NO_BYTES;
-  }
 }

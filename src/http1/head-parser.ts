@@ -95,15 +95,6 @@ export class HeadParser {
     return this.#scanFields(bytes, start, end) ? this.#readSection(bytes, start) : null;
   }
 
-  /** Between two heads: gives back what is kept of the last one, so that nothing of it is left. */
-  forget(): void {
-    invariant(this.#scanned === 0, "what is forgotten is not being parsed");
-    this.#repeated.forget();
-    this.#offsets = [];
-    this.#target = null;
-    this.#rawTarget = "";
-  }
-
   /** The method of the head that is being parsed or was refused; null where it is not known. */
   get method(): string | null {
     return this.#phase === "method" ? null : this.#method;

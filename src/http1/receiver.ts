@@ -149,17 +149,6 @@ export class RequestReceiver {
     }
   }
 
-  /**
-   * Gives back the memory in which the last head is remembered, where nothing of a next one has
-   * arrived: a connection that is idle for long does not need it.
-   */
-  forget(): void {
-    if (!this.idle) return;
-    this.#parser.forget();
-    this.#chunked = null;
-    this.#content.forget();
-  }
-
   /** The response is complete: the next request may be taken. */
   nextCycle(): void {
     this.#state = nextState(this.#state, EVENT.responseEnd);

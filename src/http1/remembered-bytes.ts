@@ -38,13 +38,6 @@ export class RememberedBytes {
     bytes.copy(this.#bytes, 0, start, end);
   }
 
-  /** Gives the memory back. */
-  forget(): void {
-    this.length = 0;
-    this.#bytes = null;
-    this.#view = null;
-  }
-
   /**
    * Whether the remembered bytes `[from..to)` stand at `bytes[at..]`.
    *

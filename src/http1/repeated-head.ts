@@ -36,14 +36,6 @@ export class RepeatedHead {
     this.#bytes.remember(bytes, start, end);
   }
 
-  /** Lets go of it all: the next head is parsed. */
-  forget(): void {
-    this.target = null;
-    this.section = null;
-    this.lineLength = 0;
-    this.#bytes.forget();
-  }
-
   /**
    * Whether the remembered bytes `[from..to)` stand at `bytes[at..]`.
    *

@@ -46,6 +46,8 @@ export interface ConnectionContext extends ScreeningSettings {
   /** The server is being stopped: answers close their connections. */
   readonly draining: boolean;
   onClosed(connection: ServedConnection): void;
+  /** It has had nothing to do for a while, and an idle one has taken its stream back. */
+  onRested(connection: ServedConnection, idle: ServedConnection): void;
 }
 
 /** What a server does with its connections, whatever they wait for. */

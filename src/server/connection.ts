@@ -10,7 +10,7 @@
  * time passes: the server sweeps over all connections with the present time.
  */
 import { ProtocolError } from "../base/errors.ts";
-import type { ConnectionHandler, Endpoints } from "../handlers/handler.ts";
+import type { ConnectionHandler } from "../handlers/handler.ts";
 import { RequestReceiver } from "../http1/receiver.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { CONTINUE } from "../http1/response.ts";
@@ -19,7 +19,7 @@ import type { AnswerFailure, AnswerSink } from "../workers/application-request.t
 import { AnswerOutlet, type OutletOwner } from "./answer-outlet.ts";
 import { AnswerSource } from "./answer-source.ts";
 import { ClientInput } from "./client-input.ts";
-import { ConnectionActivity, type ConnectionPhase } from "./connection-activity.ts";
+import type { ConnectionActivity, ConnectionPhase } from "./connection-activity.ts";
 import type { ConnectionContext, ServedConnection } from "./connection-context.ts";
 import { ContentIntake } from "./content-intake.ts";
 import { ExchangeLog } from "./exchange-log.ts";
@@ -31,16 +31,18 @@ import {
   withAddedFields,
   type WrittenAnswer,
 } from "./gateway-answer.ts";
+import type { IdleConnection } from "./idle-connection.ts";
 import { Lingering } from "./lingering.ts";
 import { OwnFields } from "./own-fields.ts";
 import { ReceivedRequest } from "./received-request.ts";
 import { type FramedRequest, ResponseWriter } from "./response-writer.ts";
 import { Screening } from "./screening.ts";
 
-/** For so long a client may repeat itself at no cost; then its connection takes less memory. */
-const REMEMBERED_MS = 1_000;
+/** For so long a client may repeat itself at no cost; then its connection is an idle one. */
+const REST_AFTER_MS = 1_000;
 /** What a connection that is one too many gets to ask how the gateway is, which is answered. */
 const ONE_TOO_MANY_MS = 1_000;
+const LATE = "the request did not arrive in time";
 /** Stands for the method of a request that cannot be read: one whose answers have content. */
 const UNKNOWN_METHOD = "GET";
 
@@ -48,18 +50,19 @@ export class HttpConnection
   implements ByteStreamHandler, AnswerSink, OutletOwner, ServedConnection
 {
   readonly activity: ConnectionActivity;
-  phase: ConnectionPhase = "head";
+  phase: ConnectionPhase;
   head: RequestHead | null = null;
   readonly #context: ConnectionContext;
   readonly #stream: ByteStream;
+  readonly #idle: IdleConnection;
   readonly #screening: Screening;
   readonly #receiver: RequestReceiver;
   readonly #requests: ConnectionHandler;
   readonly #response: ResponseWriter;
   readonly #outlet: AnswerOutlet;
   #deadlineMs: number;
-  /** When an idle connection gives back what it keeps for a repeated head. */
-  #forgetAtMs = Infinity;
+  /** When an idle connection gives back what it keeps for the next request. */
+  #restAtMs = Infinity;
   /** When the present exchange has taken too long in all. */
   #exchangeEndsMs = Infinity;
   #isOneTooMany = false;
@@ -75,15 +78,20 @@ export class HttpConnection
   /** Where exchanges are logged, of a client that is busy. */
   #exchangeLog: ExchangeLog | null = null;
 
-  constructor(context: ConnectionContext, stream: ByteStream, endpoints: Endpoints) {
+  /** @param idle whose stream it takes over, and gives back */
+  constructor(context: ConnectionContext, idle: IdleConnection) {
+    const { activity, endpoints } = idle;
+    const { stream } = activity;
     this.#context = context;
+    this.#idle = idle;
     this.#stream = stream;
-    this.activity = new ConnectionActivity(stream, context.nowMs);
+    this.activity = activity;
+    this.phase = idle.phase;
+    this.#deadlineMs = idle.deadlineMs;
     this.#screening = new Screening(context, endpoints);
     this.#receiver = new RequestReceiver(context.settings.request);
     this.#outlet = new AnswerOutlet(stream, context.settings.outlet, context.heldMemory, this);
     this.#response = new ResponseWriter(this.#outlet, context.headWriter, context.scratch);
-    this.#deadlineMs = context.nowMs + context.settings.headerTimeoutMs;
     this.#requests = context.handler.openConnection(endpoints);
     this.#input = new ClientInput(stream);
     this.#response.ownFields = OwnFields.of(context.settings, this.#screening, this.#source);
@@ -119,9 +127,9 @@ export class HttpConnection
 
   sweep(): void {
     const now = this.#context.nowMs;
-    if (now >= this.#forgetAtMs) this.#forget();
+    if (now >= this.#restAtMs && this.#rest()) return;
     if (now >= this.#deadlineMs) this.#onDeadline();
-    if (this.phase === "content" && this.#intake?.tooSlow(now) === true) this.#refuseLate();
+    if (this.phase === "content" && this.#intake?.tooSlow(now) === true) this.#refuse(408, LATE);
     if (now >= this.#exchangeEndsMs) this.#onExchangeTooLong();
     // A reset gives the kernel's memory back as well, which a slow reader would hold on to.
     if (this.#outlet.look(now, this.#requests.othersWait)) this.#stream.reset();
@@ -139,10 +147,7 @@ export class HttpConnection
 
   onEnd(): void {
     this.#inputEnded = true;
-    if (this.phase === "lingering") {
-      this.#closeOnceSent();
-      return;
-    }
+    if (this.phase === "lingering") return this.#closeOnceSent();
     this.#receiver.receiveEnd();
     this.#advance();
   }
@@ -284,7 +289,7 @@ export class HttpConnection
 
   #beginRequest(head: RequestHead): void {
     const { settings, errorPages } = this.#context;
-    this.#forgetAtMs = Infinity;
+    this.#restAtMs = Infinity;
     this.head = head;
     this.activity.requests++;
     this.#beginExchange();
@@ -380,16 +385,17 @@ export class HttpConnection
   /** A client is idle from the moment at which it has its answer. */
   #awaitNext(): void {
     this.#enter("idle", this.#context.settings.keepAliveTimeoutMs ?? 0);
-    this.#forgetAtMs = this.#context.nowMs + REMEMBERED_MS;
+    this.#restAtMs = this.#context.nowMs + REST_AFTER_MS;
   }
 
-  #forget(): void {
-    this.#forgetAtMs = Infinity;
-    if (this.#exchangeLog?.isUnderWay !== true) this.#exchangeLog = null;
-    this.#receiver.forget();
-    this.#intake?.forget();
-    this.#screening.forget();
-    this.#requests.forget();
+  /** @returns whether another handler has the stream now */
+  #rest(): boolean {
+    const isQuiet = this.isIdle() && !this.#inputEnded && this.#receiver.bufferedBytes === 0;
+    if (!isQuiet || this.#exchangeLog?.isUnderWay === true) return false;
+    this.#outlet.release();
+    this.#idle.rest(this.#deadlineMs);
+    this.#context.onRested(this, this.#idle);
+    return true;
   }
 
   #nextCycle(): void {
@@ -432,10 +438,6 @@ export class HttpConnection
     this.#answerAndClose(answer, { method: requestMethod ?? UNKNOWN_METHOD, versionMinor: 1 });
   }
 
-  #refuseLate(): void {
-    this.#refuse(408, "the request did not arrive in time");
-  }
-
   #answerAndClose(answer: WrittenAnswer, request: FramedRequest): void {
     this.#response.begin(request, false, answer.status, answer.contentLength, this.#request);
     this.#response.answer(withAddedFields(answer, this.#screening.admission), true);
@@ -476,17 +478,14 @@ export class HttpConnection
     // Whoever has not begun a request is not owed an answer. Where one is still leaving, the write
     // timeout is what bounds it.
     if (this.phase === "head" && this.#isOneTooMany) this.#refuse(503, null);
-    else if (this.phase === "head" && !this.#receiver.idle) this.#refuseLate();
+    else if (this.phase === "head" && !this.#receiver.idle) this.#refuse(408, LATE);
     else this.#closeOnceSent();
   }
 
   #onExchangeTooLong(): void {
     this.#exchangeEndsMs = Infinity;
-    if (this.phase === "head" || this.phase === "content") this.#refuseLate();
-    else if (this.phase === "answer") this.#giveUpAnswer();
-  }
-
-  #giveUpAnswer(): void {
+    if (this.phase === "head" || this.phase === "content") this.#refuse(408, LATE);
+    if (this.phase !== "answer") return;
     const head = this.head;
     this.#source.cancel();
     if (head === null || this.#response.begun) this.close();

@@ -82,11 +82,6 @@ export class ContentIntake {
     return this.#content?.take() ?? null;
   }
 
-  /** Between two contents: gives back the memory that the next one would have had. */
-  forget(): void {
-    if (this.#content === null) this.#memory = null;
-  }
-
   /** Gives the file of the present content back. Idempotent. */
   drop(): void {
     this.#content?.release();

@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { AdmissionRule } from "../handlers/admission.ts";
-import type { RequestHandler } from "../handlers/handler.ts";
+import type { Endpoints, RequestHandler } from "../handlers/handler.ts";
 import type { ProvenanceReader } from "../handlers/provenance.ts";
 import type { ErrorPages } from "../http/error-page.ts";
 import { ResponseHeadWriter } from "../http1/response.ts";
@@ -30,6 +30,7 @@ import {
 import type { ExchangeLogging } from "./exchange-log.ts";
 import { FailureReport } from "./failure-report.ts";
 import { HeldMemory } from "./held-memory.ts";
+import { IdleConnection, type IdleConnectionOwner } from "./idle-connection.ts";
 import { ProxiedConnection, type ProxiedConnectionOwner } from "./proxied-connection.ts";
 import type { ScreeningSettings } from "./screening.ts";
 
@@ -61,7 +62,7 @@ const DRAIN_IDLE_MS = 500;
 /** How often deadlines are looked at; every timeout is late by at most twice this. */
 export const SWEEP_INTERVAL_MS = 250;
 
-export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
+export class HttpServer implements ConnectionContext, ProxiedConnectionOwner, IdleConnectionOwner {
   readonly settings: HttpServerSettings;
   readonly handler: RequestHandler;
   readonly provenance: ProvenanceReader;
@@ -212,15 +213,22 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
-  onProxyHeader(
-    connection: ProxiedConnection,
-    header: ProxyHeader | null,
-  ): ByteStreamHandler | null {
+  onWoken(idle: IdleConnection): ByteStreamHandler {
+    const connection = new HttpConnection(this, idle);
+    this.#replace(idle, connection);
+    return connection;
+  }
+
+  onRested(connection: ServedConnection, idle: ServedConnection): void {
+    this.#replace(connection, idle);
+  }
+
+  onProxyHeader(connection: ProxiedConnection, header: ProxyHeader | null): boolean {
     const { stream } = connection;
-    const successor = this.#serve(stream, relayedOrigin(stream, header, this.provenance));
+    const isServed = this.#serve(stream, relayedOrigin(stream, header, this.provenance));
     // What is not served is closed, and reports it to the connection that it has had so far.
-    if (successor !== null) this.#connections.delete(connection);
-    return successor;
+    if (isServed) this.#connections.delete(connection);
+    return isServed;
   }
 
   #accept(stream: ByteStream): void {
@@ -232,7 +240,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
     if (tooMany && turnedAway >= connectionsMax) {
       stream.close();
     } else if (tooMany) {
-      this.#turnAway(new HttpConnection(this, stream, ownEndpoints(stream)), null, isProxied);
+      this.#turnAway(this.#newConnection(stream, ownEndpoints(stream)), null, isProxied);
     } else if (isProxied) {
       const connection = new ProxiedConnection(this, stream, proxyProtocol, headerTimeoutMs);
       this.#connections.set(connection, null);
@@ -241,25 +249,37 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner {
     }
   }
 
-  /** @returns null where the stream has been closed instead, since its address has too many */
-  #serve(stream: ByteStream, origin: ConnectionOrigin): HttpConnection | null {
+  /** @returns false where the stream has been closed instead, since its address has too many */
+  #serve(stream: ByteStream, origin: ConnectionOrigin): boolean {
     const { endpoints, countedHost } = origin;
     let place: AddressPlace | null = null;
     if (this.#addresses !== null && countedHost !== null) {
       place = this.#addresses.enter(countedHost);
       if (place === null) {
         stream.close();
-        return null;
+        return false;
       }
     }
-    const connection = new HttpConnection(this, stream, endpoints);
+    const connection = this.#newConnection(stream, endpoints);
     if (place?.isOneTooMany === true) this.#turnAway(connection, place, false);
     else this.#connections.set(connection, place);
-    return connection;
+    return true;
+  }
+
+  #newConnection(stream: ByteStream, endpoints: Endpoints): IdleConnection {
+    return new IdleConnection(this, stream, endpoints, this.settings.headerTimeoutMs);
+  }
+
+  /** The same connection, served by another object. */
+  #replace(one: ServedConnection, other: ServedConnection): void {
+    const place = this.#connections.get(one) ?? null;
+    this.#connections.delete(one);
+    this.#connections.set(other, place);
   }
 
   /** @param isProxied whether something else than a request comes first */
-  #turnAway(connection: HttpConnection, place: AddressPlace | null, isProxied: boolean): void {
+  #turnAway(idle: IdleConnection, place: AddressPlace | null, isProxied: boolean): void {
+    const connection = new HttpConnection(this, idle);
     this.#connections.set(connection, place);
     this.#turnedAway.add(connection);
     connection.turnAway(this.health === null || isProxied);

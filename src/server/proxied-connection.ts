@@ -31,12 +31,9 @@ export interface ProxiedConnectionOwner {
    * closed.
    *
    * @param header null where there is none, and need not be
-   * @returns who handles the stream now, and gets the bytes behind the header; null if it is closed
+   * @returns whether there is another handler, which gets the bytes behind the header
    */
-  onProxyHeader(
-    connection: ProxiedConnection,
-    header: ProxyHeader | null,
-  ): ByteStreamHandler | null;
+  onProxyHeader(connection: ProxiedConnection, header: ProxyHeader | null): boolean;
   onClosed(connection: ServedConnection): void;
 }
 
@@ -88,8 +85,8 @@ export class ProxiedConnection implements ByteStreamHandler, ServedConnection {
       this.stream.close();
       return;
     }
-    const successor = this.#take(this.#reader.receiveEnd());
-    if (!this.stream.closed) successor?.onEnd();
+    const isHandedOver = this.#take(this.#reader.receiveEnd());
+    if (isHandedOver && !this.stream.closed) this.stream.handler.onEnd();
   }
 
   onDrain(): void {}
@@ -98,14 +95,14 @@ export class ProxiedConnection implements ByteStreamHandler, ServedConnection {
     this.#owner.onClosed(this);
   }
 
-  /** @returns who has taken the stream over, if somebody has */
-  #take(result: ProxyHeaderResult): ByteStreamHandler | null {
+  /** @returns whether somebody else has the stream now */
+  #take(result: ProxyHeaderResult): boolean {
     switch (result.kind) {
       case "need-data":
-        return null;
+        return false;
       case "violation":
         this.#abort(result.code);
-        return null;
+        return false;
       case "header":
         return this.#handOver(result.header, result.rest);
       case "absent":
@@ -115,10 +112,10 @@ export class ProxiedConnection implements ByteStreamHandler, ServedConnection {
     }
   }
 
-  #handOver(header: ProxyHeader | null, rest: Buffer): ByteStreamHandler | null {
-    const successor = this.#owner.onProxyHeader(this, header);
-    if (rest.length > 0) successor?.onBytes(rest, rest.length);
-    return successor;
+  #handOver(header: ProxyHeader | null, rest: Buffer): boolean {
+    const isHandedOver = this.#owner.onProxyHeader(this, header);
+    if (isHandedOver && rest.length > 0) this.stream.handler.onBytes(rest, rest.length);
+    return isHandedOver;
   }
 
   #abort(code: ProxyViolationCode): void {

@@ -44,12 +44,6 @@ export class Screening {
     return provenance;
   }
 
-  /** Gives back what is kept for a repeated header section. */
-  forget(): void {
-    this.#section = null;
-    this.#provenance = null;
-  }
-
   /** The request is over. */
   end(): void {
     this.admission = null;

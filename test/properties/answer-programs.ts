@@ -146,8 +146,6 @@ export class ProgramHandler implements RequestHandler, ConnectionHandler {
   readonly othersWait = false;
   readonly retryAfterSeconds = 1;
 
-  forget(): void {}
-
   /** All requests that were handed over, in order. */
   readonly requests: AnsweredRequest[] = [];
   readonly #programFor: typeof programFor;

@@ -14,6 +14,8 @@ import { anyConnection } from "./request-arbitrary.ts";
 
 /** Longer than every timeout of the fixture. */
 const LONG_MS = 120_000;
+/** After so long an idle connection gives its stream back, and nothing has timed out. */
+const REST_MS = 1_100;
 const SWEEPS_TO_THE_END = 20;
 const TURNS_BETWEEN_SWEEPS = 100;
 
@@ -38,6 +40,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 24, arbitrary: fc.constant({ answered: true } as const) },
   { weight: 9, arbitrary: fc.record({ passedMs: fc.nat(15_000) }) },
   { weight: 3, arbitrary: fc.constant({ passedMs: LONG_MS }) },
+  { weight: 3, arbitrary: fc.constant({ passedMs: REST_MS }) },
   { weight: 9, arbitrary: fc.record({ taken: fc.nat(300) }) },
   { weight: 3, arbitrary: fc.constant({ ended: true } as const) },
   { weight: 3, arbitrary: fc.constant({ draining: true } as const) },
@@ -66,14 +69,14 @@ class EventfulConnection {
     else if ("taken" in next) client.drain(next.taken);
     else if ("ended" in next) this.#end();
     else if ("draining" in next) fixture.draining = true;
-    else if ("closed" in next) fixture.connection.close();
+    else if ("closed" in next) fixture.served.close();
     else client.break();
     client.turn();
   }
 
   pass(milliseconds: number): void {
     this.fixture.nowMs += milliseconds;
-    if (!this.fixture.client.closed) this.fixture.connection.sweep();
+    if (!this.fixture.client.closed) this.fixture.served.sweep();
     this.fixture.client.turn();
   }
 

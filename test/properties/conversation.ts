@@ -10,7 +10,8 @@ import { ResponseHeadWriter } from "../../src/http1/response.ts";
 import { ownEndpoints } from "../../src/server/connection-origin.ts";
 import { HeldMemory } from "../../src/server/held-memory.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
-import type { ConnectionContext } from "../../src/server/connection-context.ts";
+import type { ConnectionContext, ServedConnection } from "../../src/server/connection-context.ts";
+import { IdleConnection, type IdleConnectionOwner } from "../../src/server/idle-connection.ts";
 import { FAILURES } from "../../src/server/failure-answer.ts";
 import { FailureReport } from "../../src/server/failure-report.ts";
 import { readReference, type ReferenceReading } from "../fuzz/reference-parser.ts";
@@ -59,7 +60,7 @@ export interface Conversation {
 }
 
 /** A connection whose client and clock are the test's. */
-export class ConversationFixture implements ConnectionContext {
+export class ConversationFixture implements ConnectionContext, IdleConnectionOwner {
   readonly settings: ConnectionContext["settings"];
   readonly handler = new ProgramHandler();
   readonly headWriter = new ResponseHeadWriter(SERVER);
@@ -75,7 +76,9 @@ export class ConversationFixture implements ConnectionContext {
   nowMs = 0;
   draining = false;
   readonly client = new MemoryStream();
-  readonly connection: HttpConnection;
+  /** The last one; while the client is idle for long, another has its stream. */
+  connection: HttpConnection;
+  served: ServedConnection;
   closedReports = 0;
 
   constructor(request: RequestLimits, { pipelinedLimitBytes, slow }: ClientManner) {
@@ -83,11 +86,24 @@ export class ConversationFixture implements ConnectionContext {
     this.settings = { ...SETTINGS, request, pipelinedLimitBytes, outlet };
     this.headWriter.setDate(DATE_MS);
     if (slow) this.client.takeAtMost(0);
-    this.connection = new HttpConnection(this, this.client, ownEndpoints(this.client));
+    const { headerTimeoutMs } = this.settings;
+    const idle = new IdleConnection(this, this.client, ownEndpoints(this.client), headerTimeoutMs);
+    this.connection = new HttpConnection(this, idle);
+    this.served = this.connection;
   }
 
   onClosed(): void {
     this.closedReports++;
+  }
+
+  onRested(_connection: ServedConnection, idle: ServedConnection): void {
+    this.served = idle;
+  }
+
+  onWoken(idle: IdleConnection): HttpConnection {
+    this.connection = new HttpConnection(this, idle);
+    this.served = this.connection;
+    return this.connection;
   }
 }
 

@@ -14,7 +14,12 @@ import { HeldMemory } from "../../src/server/held-memory.ts";
 import type { ExchangeLogging } from "../../src/server/exchange-log.ts";
 import { FailureReport } from "../../src/server/failure-report.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
-import type { ConnectionContext, ConnectionSettings } from "../../src/server/connection-context.ts";
+import type {
+  ConnectionContext,
+  ConnectionSettings,
+  ServedConnection,
+} from "../../src/server/connection-context.ts";
+import { IdleConnection, type IdleConnectionOwner } from "../../src/server/idle-connection.ts";
 import type { ScreeningSettings } from "../../src/server/screening.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { PlayedHandler } from "./played-handler.ts";
@@ -70,7 +75,7 @@ export class RecordingLog implements Log {
   debug(): void {}
 }
 
-export class ConnectionFixture implements ConnectionContext {
+export class ConnectionFixture implements ConnectionContext, IdleConnectionOwner {
   readonly settings: ConnectionSettings;
   readonly handler = new PlayedHandler();
   readonly headWriter = new ResponseHeadWriter(null);
@@ -86,7 +91,9 @@ export class ConnectionFixture implements ConnectionContext {
   nowMs = 0;
   draining = false;
   readonly client = new MemoryStream();
-  readonly connection: HttpConnection;
+  /** The last one; while the client is idle for long, another has its stream. */
+  connection: HttpConnection;
+  #served: ServedConnection;
   closedReports = 0;
 
   constructor(
@@ -99,11 +106,24 @@ export class ConnectionFixture implements ConnectionContext {
     this.health = health;
     this.admissionRules = admissionRules;
     this.settings = { ...SETTINGS, ...settings };
-    this.connection = new HttpConnection(this, this.client, ownEndpoints(this.client));
+    const { headerTimeoutMs } = this.settings;
+    const idle = new IdleConnection(this, this.client, ownEndpoints(this.client), headerTimeoutMs);
+    this.connection = new HttpConnection(this, idle);
+    this.#served = this.connection;
   }
 
   onClosed(): void {
     this.closedReports++;
+  }
+
+  onRested(_connection: ServedConnection, idle: ServedConnection): void {
+    this.#served = idle;
+  }
+
+  onWoken(idle: IdleConnection): HttpConnection {
+    this.connection = new HttpConnection(this, idle);
+    this.#served = this.connection;
+    return this.connection;
   }
 
   /** What the client has got. */
@@ -122,7 +142,7 @@ export class ConnectionFixture implements ConnectionContext {
 
   sweepAt(nowMs: number): void {
     this.nowMs = nowMs;
-    this.connection.sweep();
+    this.#served.sweep();
     this.client.turn();
   }
 }

@@ -73,8 +73,6 @@ export class PlayedHandler implements RequestHandler, ConnectionHandler {
   readonly othersWait = false;
   readonly retryAfterSeconds = 7;
 
-  forget(): void {}
-
   readonly endpoints: Endpoints[] = [];
   readonly answers: PlayedAnswer[] = [];
   /** Too much is under way: nothing more is taken. */

@@ -173,8 +173,6 @@ export class RespondHandler implements RequestHandler, ConnectionHandler {
   readonly othersWait = false;
   readonly retryAfterSeconds = 1;
 
-  forget(): void {}
-
   readonly #waiting: (() => void)[] = [];
 
   openConnection(): ConnectionHandler {

@@ -12,7 +12,8 @@ import { ownEndpoints } from "../../src/server/connection-origin.ts";
 import { HeldMemory } from "../../src/server/held-memory.ts";
 import { FailureReport } from "../../src/server/failure-report.ts";
 import { HttpConnection } from "../../src/server/connection.ts";
-import type { ConnectionContext } from "../../src/server/connection-context.ts";
+import type { ConnectionContext, ServedConnection } from "../../src/server/connection-context.ts";
+import { IdleConnection, type IdleConnectionOwner } from "../../src/server/idle-connection.ts";
 import { CUTS, LIMITS } from "../http1/cut-and-replay.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { SCREENING, SETTINGS } from "./connection-fixture.ts";
@@ -34,10 +35,13 @@ const FIRST_ANSWER =
   `Date: ${DATE}\r\nServer: ${SERVER}\r\n\r\nhello\n`;
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
+/** After so long an idle connection gives its stream back. */
+const REST_MS = 1_100;
+
 const SILENT = { error() {}, warn() {}, info() {}, debug() {} };
 
 /** A connection to the applications of `respond-programs.ts`, with a clock that stands still. */
-class RespondFixture implements ConnectionContext {
+class RespondFixture implements ConnectionContext, IdleConnectionOwner {
   readonly settings: ConnectionContext["settings"];
   readonly handler = new RespondHandler();
   readonly headWriter = new ResponseHeadWriter(SERVER);
@@ -50,7 +54,9 @@ class RespondFixture implements ConnectionContext {
   readonly log = SILENT;
   readonly failures = new FailureReport(SILENT);
   readonly exchangeLogging = null;
-  readonly nowMs = 0;
+  nowMs = 0;
+  wakings = 0;
+  #served: ServedConnection;
   readonly draining = false;
   readonly client = new MemoryStream();
 
@@ -63,7 +69,30 @@ class RespondFixture implements ConnectionContext {
         ? SCREENING.admissionRules
         : [new AllowedHosts(hosts), ...SCREENING.admissionRules];
     this.headWriter.setDate(DATE_MS);
-    this.client.handler = new HttpConnection(this, this.client, ownEndpoints(this.client));
+    const { headerTimeoutMs } = this.settings;
+    this.#served = new IdleConnection(
+      this,
+      this.client,
+      ownEndpoints(this.client),
+      headerTimeoutMs,
+    );
+  }
+
+  onWoken(idle: IdleConnection): HttpConnection {
+    this.wakings++;
+    const connection = new HttpConnection(this, idle);
+    this.#served = connection;
+    return connection;
+  }
+
+  onRested(_connection: ServedConnection, idle: ServedConnection): void {
+    this.#served = idle;
+  }
+
+  /** So much time passes that an idle connection gives its stream back. */
+  rest(): void {
+    this.nowMs += REST_MS;
+    this.#served.sweep();
   }
 
   onClosed(): void {}
@@ -133,6 +162,19 @@ for (const vector of vectors) {
 
   test(`respond ${vector.name}, behind another request`, () => {
     check(vector, FIRST, FIRST_ANSWER);
+  });
+
+  test(`respond ${vector.name}, some time after another request`, () => {
+    const fixture = replay(vector, [Buffer.from(FIRST)]);
+    fixture.rest();
+    fixture.deliver(vector.bytes.subarray(0, vector.bytes.length - vector.sentAfterContinue));
+    if (vector.sentAfterContinue > 0) {
+      fixture.deliver(vector.bytes.subarray(-vector.sentAfterContinue));
+    }
+    assert.equal(fixture.wakings, 2, "it was an idle connection in between");
+    const received = withoutRequestIds(fixture.client.received.toString("latin1"));
+    assert.equal(received, FIRST_ANSWER + vector.expected.toString("latin1"));
+    assert.equal(fixture.ending, vector.connection);
   });
 
   if (vector.sentAfterContinue > 0) {

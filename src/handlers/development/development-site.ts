@@ -174,10 +174,6 @@ class DevelopmentConnection implements ConnectionHandler {
     return this.#application.retryAfterSeconds;
   }
 
-  forget(): void {
-    this.#application.forget();
-  }
-
   handle(request: HandledRequest, sink: AnswerSink): PendingAnswer | null {
     return this.#site.handle(request, sink, this.#application);
   }

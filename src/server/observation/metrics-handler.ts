@@ -111,10 +111,6 @@ class MetricsConnection implements ConnectionHandler {
     return this.#next?.retryAfterSeconds ?? 1;
   }
 
-  forget(): void {
-    this.#next?.forget();
-  }
-
   handle(request: HandledRequest, sink: AnswerSink): PendingAnswer | null {
     const answer = this.#metrics.answer(request, sink);
     if (answer !== null) return answer;
