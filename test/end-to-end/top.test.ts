@@ -189,7 +189,7 @@ if (python !== null) {
     test("of several gateways it chooses among all workers, and asks the right one", async () => {
       const place = path.join(folder, "several.sock");
       const own = ["--chdir", APPLICATIONS, "--control-socket", place, "--gateways", "2"];
-      await using server = await startPortico([...own, "--workers", "2", "observed:app"]);
+      await using several = await startPortico([...own, "--workers", "2", "observed:app"]);
       const { screens } = await top(
         [
           { size: [40, 100] },
@@ -207,7 +207,7 @@ if (python !== null) {
         ],
         place,
       );
-      assert.match(screens[0] ?? "", new RegExp(` ${server.pid} .*leader`));
+      assert.match(screens[0] ?? "", new RegExp(` ${several.pid} .*leader`));
       const stacks = screens.flatMap((screen) =>
         screen.includes("in serve") ? (/stack of worker PID (\d+)/.exec(screen)?.[1] ?? []) : [],
       );
