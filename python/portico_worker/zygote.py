@@ -27,6 +27,7 @@ from portico_worker import (
     error_log,
     error_records,
     first_request,
+    gateway_descriptors,
     guardian,
     loading,
     source_files,
@@ -53,6 +54,7 @@ def main(control_descriptor: int) -> None:
     """Runs the zygote on the control socket until the gateway closes it."""
     control = socket.socket(fileno=control_descriptor)
     control.set_inheritable(False)
+    gateway_descriptors.close_certificates(control_descriptor + 1)
     gateway = os.getppid()
     leads_group = False
     with contextlib.suppress(OSError):

@@ -174,7 +174,11 @@ class ZygoteCase(unittest.TestCase):
         (self.folder / name).write_text(textwrap.dedent(text))
 
     def start(
-        self, reference: str = "application:app", python: str = sys.executable, **more: Any
+        self,
+        reference: str = "application:app",
+        python: str = sys.executable,
+        inherited: tuple[int, ...] = (),
+        **more: Any,
     ) -> subprocess.Popen[bytes]:
         """Starts a zygote; `self.control` is the gateway's end of its control socket."""
         control, theirs = socket.socketpair()
@@ -184,7 +188,7 @@ class ZygoteCase(unittest.TestCase):
             zygote = subprocess.Popen(
                 command(theirs.fileno(), reference, python),
                 cwd=self.folder,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *inherited],
                 stderr=errors,
             )
         # In the opposite order: only the end of both makes the zygote end.
