@@ -47,6 +47,10 @@ describe("--gateways 2 --metrics", () => {
     await using exercise = await startExercise("epoll", [...ARGS, "--backlog", "77"]);
     const { server, port } = exercise;
     const target = metricsTarget(server);
+    assert.match(
+      server.stdout,
+      new RegExp(`^  metrics +http://127\\.0\\.0\\.1:${target}/metrics$`, "m"),
+    );
     await send(port);
     await rawRequest(port, post("/echo", "1234567"));
     await rawRequest(port, get("/status?code=503"));
@@ -70,6 +74,7 @@ describe("--gateways 2 --metrics", () => {
     assert.deepEqual(Object.keys(started).toSorted(), ["0", "1", "leader"]);
     for (const process of ["leader", "gateway", "zygote", "worker"]) {
       assert.ok(metrics.value("portico_resident_memory_bytes", { process }) > 1_000_000);
+      assert.ok(metrics.value("portico_cpu_seconds_total", { process }) > 0);
     }
     assert.equal(metrics.value("portico_build_info"), 1);
     assert.equal((await scrape(target, "/hello")).status, 404);

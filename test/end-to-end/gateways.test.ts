@@ -24,7 +24,7 @@ const REQUESTS = 24;
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT"] as const;
 
 describe("what cannot be meant is one line, and status 2", () => {
-  const refused: readonly [args: readonly string[], line: RegExp][] = [
+  const refused: readonly [args: readonly string[], line: RegExp, env?: object][] = [
     [["--workers", "2", "--gateways", "4"], /--workers 2: --gateways 4 needs at least 4 workers/],
     [["--reload"], /--reload: not with --gateways 2, since/],
     [["--transport", "node"], /--transport node: not with --gateways 2, since/],
@@ -33,12 +33,16 @@ describe("what cannot be meant is one line, and status 2", () => {
     [["--dashboard", "0.0.0.0:0"], /--dashboard: other machines can reach 0\.0\.0\.0:0, so/],
     // What only a gateway looks at is said by the leader, once.
     [["--error-page", "/nowhere.html"], /--error-page \/nowhere\.html/],
+    [["--trace", "on"], /OTEL_BSP_MAX_QUEUE_SIZE=0: exp/, { OTEL_BSP_MAX_QUEUE_SIZE: "0" }],
+    [["--trace", "on"], /OTEL_TRACES_SAMPLER=all: exp/, { OTEL_TRACES_SAMPLER: "all" }],
     [["--gateways", "65"], /--gateways: expected a whole number, 1 to 64/],
   ];
-  for (const [args, line] of refused) {
-    test(args.join(" "), async () => {
+  for (const [args, line, env = {}] of refused) {
+    test([...args, ...Object.keys(env)].join(" "), async () => {
       const gateways = args.includes("--gateways") ? [] : ["--gateways", "2"];
-      const { status, stderr } = await runPortico([...gateways, ...args, ...HELLO]);
+      const { status, stderr } = await runPortico([...gateways, ...args, ...HELLO], {
+        env: { ...env },
+      });
       assert.equal(status, 2, stderr);
       assert.match(stderr, line);
       assert.equal(stderr.trimEnd().split("\n").length, 1);

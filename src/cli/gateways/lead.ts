@@ -125,6 +125,7 @@ function startUpFacts(run: Run, leader: Leader, application: LoadedApplication):
     reference,
     application,
     addresses: leader.addresses,
+    metrics: leader.metricsUrl,
     dashboard: leader.dashboard?.url ?? null,
     gatewayPid: process.pid,
     gateways: options.gateways,

@@ -7,13 +7,14 @@
  * much for all that were there before.
  */
 import { residentBytes } from "../../os/process-memory.ts";
+import { ownCpuMs } from "../observation/cpu-times.ts";
 import {
   type MetricSample,
   type NumberMeaning,
   tellNumbers,
   type ToldFamily,
 } from "../observation/metric-family.ts";
-import { RESIDENT_MEMORY, START_TIME } from "../observation/process-metrics.ts";
+import { CPU_TIME, RESIDENT_MEMORY, START_TIME } from "../observation/process-metrics.ts";
 import { combinedMetrics, counted, type PartMetrics, succeeded } from "./combined-metrics.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
 
@@ -112,6 +113,7 @@ export class GroupMetrics {
     const memory = residentBytes(process.pid);
     return [
       tellNumbers(RESIDENT_MEMORY, memory === null ? [] : [one(memory, { process: "leader" })]),
+      tellNumbers(CPU_TIME, [one(ownCpuMs() / MS_PER_S, { process: "leader" })]),
       tellNumbers(START_TIME, [one(this.#startedAtMs / MS_PER_S)]),
       tellNumbers(
         GATEWAYS,

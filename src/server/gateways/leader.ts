@@ -168,6 +168,11 @@ export class Leader {
     return this.#addresses;
   }
 
+  /** Where a person finds the metrics; null where they are not told. */
+  get metricsUrl(): string | null {
+    return this.#metrics?.url ?? null;
+  }
+
   /** Whether its gateways accept, and nobody has asked it to stop. */
   get isServing(): boolean {
     return this.state === "serving";

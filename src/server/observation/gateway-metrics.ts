@@ -25,7 +25,7 @@ import type { ExchangeStatistics } from "./exchange-statistics.ts";
 import { tellAll } from "./metric-families.ts";
 import type { ToldFamily } from "./metric-family.ts";
 import { MetricsHandler } from "./metrics-handler.ts";
-import { METRICS_PATH, type MetricsHttpSettings, MetricsServer } from "./metrics-server.ts";
+import { type MetricsHttpSettings, MetricsServer } from "./metrics-server.ts";
 import type {
   AcceptQueueFigures,
   MetricsReading,
@@ -117,11 +117,9 @@ export class GatewayMetrics implements MetricsSource {
   /** Where a person finds them; null where they are told to a leader alone. */
   get url(): string | null {
     const settings = this.#settings;
-    if (settings.kind === "leader") return null;
-    const isOwn = settings.kind === "address";
-    const [listener] = isOwn ? this.listeners : this.#gateway.server.listeners;
-    if (listener === undefined) return null;
-    return pageUrl(listener.address, isOwn ? METRICS_PATH : settings.path);
+    if (settings.kind !== "path") return this.#server?.url ?? null;
+    const [listener] = this.#gateway.server.listeners;
+    return listener === undefined ? null : pageUrl(listener.address, settings.path);
   }
 
   /** Where it listens, as it was asked for. */

@@ -9,6 +9,7 @@ import type { BindAddress } from "../../net/bind-address.ts";
 import type { Listener, Transport } from "../../net/transport.ts";
 import { formatAddress } from "../../os/socket-address.ts";
 import { HttpServer, type HttpServerSettings } from "../http-server.ts";
+import { pageUrl } from "../listening-url.ts";
 import type { ListeningPlace } from "../takeover.ts";
 import { MetricsHandler } from "./metrics-handler.ts";
 import type { MetricsText } from "./metrics-text.ts";
@@ -48,6 +49,12 @@ export class MetricsServer {
 
   get listeners(): readonly Listener[] {
     return this.#server.listeners;
+  }
+
+  /** Where a person finds them; null while it does not listen. */
+  get url(): string | null {
+    const [listener] = this.listeners;
+    return listener === undefined ? null : pageUrl(listener.address, METRICS_PATH);
   }
 
   /** Where it listens, as it was asked for. */

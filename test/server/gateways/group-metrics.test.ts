@@ -63,6 +63,7 @@ test("sums of all, and the leader's own", async () => {
   assert.equal(await played.value("portico_reloads_total"), 50);
   assert.equal(await played.value("portico_gateways", { state: "serving" }), 2);
   assert.equal(await played.value("portico_start_time_seconds", { gateway: "leader" }), 1.5);
+  assert.ok(((await played.value("portico_cpu_seconds_total", { process: "leader" })) ?? 0) > 0);
 });
 
 test("one that is silent keeps what it has counted, and is left out of the rest", async () => {
