@@ -33,7 +33,7 @@ export interface Measurement {
 
 const MIB = 2 ** 20;
 const IDLE_REQUEST = headOf(fieldsOf(4), "");
-/** For requests that are still on their way when a warm-up is cut short. */
+/** For requests that are still on their way when a warm-up is over. */
 const WARM_UP_SETTLE_MS = 100;
 /**
  * For what opening connections, or collecting garbage, leaves to be done; and until a connection

@@ -21,7 +21,7 @@ const MIXED: Work = {
     slowPath: "/200",
     slowOneIn: 10,
     requestsPerSecond: 60,
-    seconds: 4,
+    seconds: 12,
   },
   entrants: [
     entrant("portico", { workers: 4 }),
