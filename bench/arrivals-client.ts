@@ -15,7 +15,7 @@ import type { ArrivalsLoad } from "./work.ts";
 /** More than the arrivals can ever need at once, unless the server answers nothing. */
 const CONNECTIONS_MAX = 512;
 const ANSWER_TIMEOUT_MS = 10_000;
-/** One after the other, before the clock runs: what this process does for the first time is slow. */
+/** One after the other, before the clock runs: what is done for the first time is slow. */
 const WARM_UP_REQUESTS = 200;
 
 export type ArrivalsOrder = Omit<ArrivalsLoad, "kind"> & {
