@@ -66,12 +66,13 @@ class Dumps(ZygoteCase):
         self.assertEqual(self.number, expected)
 
     def test_c_code_that_holds_the_interpreter_is_shown(self) -> None:
-        for name in ("held_in_c", "matching"):
+        # The first worker ends when its channel does; a number of its own has each.
+        for worker, name in enumerate(("held_in_c", "matching")):
             with self.subTest(name):
-                _, end = self.fork(1)
+                _, end = self.fork(worker)
                 end.send(f"/{name}")
                 until("the call", (self.folder / name).exists)
-                self.dump(1)
+                self.dump(worker)
                 until("the stack", lambda name=name: f" in {name}\n" in self.stderr())
                 self.assertRegex(self.stderr(), rf'hanging\.py", line \d+ in {name}\n')
                 # And it goes on.
