@@ -66,7 +66,7 @@ class Dumps(ZygoteCase):
         self.assertEqual(self.number, expected)
 
     def test_c_code_that_holds_the_interpreter_is_shown(self) -> None:
-        # The first worker ends when its channel does; a number of its own has each.
+        # Each has a number of its own: the first one ends with its channel, and is reaped later.
         for worker, name in enumerate(("held_in_c", "matching")):
             with self.subTest(name):
                 _, end = self.fork(worker)
