@@ -38,6 +38,12 @@ export interface LoadConnectionContext {
 
 const GIB = 2 ** 30;
 
+/**
+ * Requests that leave one after the other. Each by itself, they cost more (`src/net/outbox.ts`);
+ * all at the end of a turn, they would leave the server without work until then.
+ */
+const GATHERED_MAX = 4;
+
 /** Generous: the server is somebody's own. Yet nothing that it sends takes memory without bound. */
 const LIMITS: ResponseLimits = {
   headLimitBytes: 262_144,
@@ -150,8 +156,7 @@ export class LoadConnection implements ByteStreamHandler, ConnectWaiter {
     this.#receiver.expect(plan.method);
     measurements.counters.sentBytes += request.length;
     stream.write(request, 0, request.length);
-    // Gathered, requests would wait for each other, and the server for them.
-    stream.flush();
+    if (measurements.counters.begun % GATHERED_MAX === 0) stream.flush();
   }
 
   #read(): void {
