@@ -7,7 +7,6 @@ import { PatientClock } from "../base/patient-clock.ts";
 import { RefusalReport } from "../handlers/refusal-report.ts";
 import type { Transport } from "../net/transport.ts";
 import { realClock } from "../os/real-clock.ts";
-import type { AccessLog } from "../server/access-log/access-log.ts";
 import { Gateway } from "../server/gateway.ts";
 import { listeningUrl } from "../server/listening-url.ts";
 import type { ZygoteAhead } from "../workers/zygote-process.ts";
@@ -18,6 +17,7 @@ import { warnOfReaders } from "./development-settings.ts";
 import type { ErrorLog } from "./error-log.ts";
 import { gatewaySettings, type Run } from "./gateway-settings.ts";
 import { metricsSettings } from "./observation-settings.ts";
+import { reopenLogs } from "./reopen-logs.ts";
 import { handleSignals, stopAndExit } from "./signals.ts";
 import { startUpReport } from "./start-up-report.ts";
 import { takeSystemSettings } from "./system-settings.ts";
@@ -63,7 +63,9 @@ export async function serve(
   gateway.dashboard = await dashboard(options, gateway.observation, commands, isSuccessor, log);
   handleSignals(gateway, log, {
     workersMax: WORKERS_MAX,
-    reopenLogs: () => reopenLogs(gateway, errorLog, accessLog, log),
+    reopenLogs: () => {
+      if (reopenLogs(errorLog, accessLog, log)) gateway.supervisor.reopenLogs();
+    },
   });
   const application = await gateway.start().catch((error: unknown) => {
     if (gateway.stopping) return null;
@@ -91,17 +93,4 @@ export async function serve(
   };
   if (!options.quiet) process.stdout.write(startUpReport(facts));
   errorLog?.started();
-}
-
-/** USR1: the files were moved away, and new ones are to be made in their place. */
-function reopenLogs(
-  gateway: Gateway,
-  errorLog: ErrorLog | null,
-  accessLog: AccessLog | null,
-  log: Log,
-): void {
-  if (errorLog === null && accessLog?.isFile !== true)
-    log.info("there is no --error-log and no --access-log to open anew");
-  accessLog?.reopen();
-  if (errorLog?.reopen(log) === true) gateway.supervisor.reopenLogs();
 }

@@ -2,7 +2,7 @@
  * The program as the leader of several gateways (`--gateways`): from options and signals to
  * `src/server/gateways/leader.ts`, as `src/cli/serve.ts` does it for one gateway.
  */
-import { createLog, type Log } from "../../base/log.ts";
+import { createLog } from "../../base/log.ts";
 import { PatientClock } from "../../base/patient-clock.ts";
 import { openTransport } from "../../net/open-transport.ts";
 import type { Transport } from "../../net/transport.ts";
@@ -10,7 +10,6 @@ import type { Options } from "../../options/registry.ts";
 import { raiseDescriptorLimit } from "../../os/descriptors.ts";
 import { realClock } from "../../os/real-clock.ts";
 import { openStandardError } from "../../os/standard-error.ts";
-import type { AccessLog } from "../../server/access-log/access-log.ts";
 import { Leader, type LeaderSettings } from "../../server/gateways/leader.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
 import { openAccessLog } from "../access-log-settings.ts";
@@ -20,6 +19,7 @@ import { dashboard } from "../dashboard-settings.ts";
 import { ErrorLog, errorLogLevel } from "../error-log.ts";
 import { plainHttpSettings, type Run } from "../gateway-settings.ts";
 import { metricsSettings } from "../observation-settings.ts";
+import { reopenLogs } from "../reopen-logs.ts";
 import { handleSignals, stopAndExit } from "../signals.ts";
 import { type StartUpFacts, startUpReport } from "../start-up-report.ts";
 import { takeSystemSettings } from "../system-settings.ts";
@@ -70,7 +70,10 @@ export async function lead(run: Run, env: NodeJS.ProcessEnv, context: LeadContex
   handleSignals(leader, log, {
     workersMin,
     workersMax: WORKERS_MAX,
-    reopenLogs: () => reopenLogs(leader, errorLog, accessLog, log),
+    reopenLogs: () => {
+      reopenLogs(errorLog, accessLog, log);
+      void leader.reopenLogs();
+    },
   });
   const application = await leader.start().catch((error: unknown) => {
     if (leader.stopping) return null;
@@ -138,18 +141,4 @@ function startUpFacts(run: Run, leader: Leader, application: LoadedApplication):
     effectiveBacklog: Math.min(...leader.listeners.map((listener) => listener.effectiveBacklog)),
     interpreter,
   };
-}
-
-/** USR1: the files were moved away, and each gateway makes or finds new ones in their place. */
-function reopenLogs(
-  leader: Leader,
-  errorLog: ErrorLog | null,
-  accessLog: AccessLog | null,
-  log: Log,
-): void {
-  if (errorLog === null && accessLog?.isFile !== true)
-    log.info("there is no --error-log and no --access-log to open anew");
-  accessLog?.reopen();
-  errorLog?.reopen(log);
-  void leader.reopenLogs();
 }
