@@ -82,7 +82,8 @@ async function withFullDisk(
     env: { TMPDIR: disk.folder },
     code: CODE,
   });
-  const others = site.load({ connections: 2, pauseMs: 20, kinds: [quickGet] });
+  // As many as have a worker left: where others wait, who reads slowly is cut off after a while.
+  const others = site.load({ connections: WORKERS - 1, pauseMs: 20, kinds: [quickGet] });
   await others.more(20);
   const before = heldResources(site);
   const usedBefore = disk.usedBytes;
