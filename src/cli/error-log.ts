@@ -5,18 +5,26 @@
 import { closeSync, statSync, writeSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
-import type { Log, LogLevel } from "../base/log.ts";
+import { createLog, type Log, type LogLevel } from "../base/log.ts";
 import type { Options } from "../options/registry.ts";
 import {
   duplicateStandardError,
   redirectStandardError,
   reopenStandardError,
 } from "../os/error-log.ts";
+import { realClock } from "../os/real-clock.ts";
+import { openStandardError } from "../os/standard-error.ts";
 
 /** What `--quiet` leaves of `--log-level`. */
 export function errorLogLevel(options: Options): LogLevel {
   const isTooMuch = options.logLevel === "info" || options.logLevel === "debug";
   return options.quiet && isTooMuch ? "warn" : options.logLevel;
+}
+
+/** The log of this process: to whatever standard error is by now. */
+export function openLog(options: Options): Log {
+  const level = errorLogLevel(options);
+  return createLog(openStandardError(), realClock, level, options.logFormat);
 }
 
 export class ErrorLog {

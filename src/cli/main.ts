@@ -7,15 +7,12 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
-import { createLog } from "../base/log.ts";
 import { nearestName } from "../base/nearest-name.ts";
 import { openTransport } from "../net/open-transport.ts";
 import { helpText } from "../options/help.ts";
 import { resolveOptions } from "../options/resolve.ts";
 import { workersForCpus } from "../os/cpu-count.ts";
 import { raiseDescriptorLimit } from "../os/descriptors.ts";
-import { realClock } from "../os/real-clock.ts";
-import { openStandardError } from "../os/standard-error.ts";
 import { readOffer } from "../server/gateways/gateway-messages.ts";
 import { findPython, type PythonInterpreter } from "../workers/python-interpreter.ts";
 import { applicationEnvironment, withoutDashboardToken } from "./application-environment.ts";
@@ -23,8 +20,9 @@ import { commandOf, parseCommandArguments } from "./commands/command-arguments.t
 import { commandHelp } from "./commands/command-help.ts";
 import { COMMANDS, type CommandRecord, commandNamed } from "./commands/command-records.ts";
 import { StandardOutput } from "./commands/standard-output.ts";
-import { ErrorLog, errorLogLevel } from "./error-log.ts";
+import { ErrorLog, openLog } from "./error-log.ts";
 import type { Run } from "./gateway-settings.ts";
+import { takeUmask } from "./umask.ts";
 import { workingFolder } from "./working-folder.ts";
 import { parseWorkerRange } from "./worker-settings.ts";
 import { startZygoteAhead } from "./zygote-ahead.ts";
@@ -125,9 +123,9 @@ function readWorkers(options: Run["options"]): Run["workers"] {
  */
 async function serveAlone(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   const { options } = run;
-  if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
+  takeUmask(options);
   if (options.errorLog !== null) errorLog = ErrorLog.open(options.errorLog);
-  const log = createLog(openStandardError(), realClock, errorLogLevel(options), options.logFormat);
+  const log = openLog(options);
   const transport = openTransport(options.transport, log);
   raiseDescriptorLimit(log);
   const zygoteAhead = startZygoteAhead(run, transport, env);

@@ -14,7 +14,7 @@ export interface StartUpFacts {
   /** Each as a URL or `unix:/path`. */
   readonly addresses: readonly string[];
   /** Where figures are for Prometheus; null where there are none. */
-  readonly metrics?: string | null;
+  readonly metrics: string | null;
   /** Where the live page is; null where there is none, or not yet. */
   readonly dashboard: string | null;
   /** Of the one that leads, where there are several. */
@@ -43,7 +43,7 @@ export function startUpReport(facts: StartUpFacts): string {
   const rows: [label: string, value: string][] = [
     ...facts.addresses.map((address): [string, string] => ["listening", address]),
     ["backlog", backlog],
-    ...place("metrics", facts.metrics ?? null),
+    ...place("metrics", facts.metrics),
     ...place("dashboard", facts.dashboard),
     describeGateways(facts),
     ["workers", `${describeWorkers(facts)} (${facts.workersReason})`],

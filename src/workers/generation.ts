@@ -281,7 +281,7 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
     if (handle === undefined) return null;
     const place = this.application?.stacks ?? null;
     if (place !== null) {
-      return askStack(pid, place, (signal) => this.zygote?.signal(handle.number, signal));
+      return askStack(pid, place, this.#signalTo(handle));
     }
     const why = "this system has no files in memory, to which a worker could write them";
     return Promise.resolve({ kind: "refused", why });
@@ -292,20 +292,24 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
    * writes them to standard error itself, piece by piece, among what others write there.
    */
   onHungWorker(handle: WorkerHandle, { request }: Job): void {
-    const { number, pid } = handle;
+    const { pid } = handle;
     const { stacks = null, dumpSignal = SIGABRT } = this.application ?? {};
-    const writeItself = (): void => this.zygote?.signal(number, dumpSignal);
-    if (pid === null || stacks === null) return writeItself();
-    const ask = (signal: number): void => this.zygote?.signal(number, signal);
-    void askStack(pid, stacks, ask).then((answer) => {
+    const signalIt = this.#signalTo(handle);
+    if (pid === null || stacks === null) return signalIt(dumpSignal);
+    void askStack(pid, stacks, signalIt).then((answer) => {
       const fields = { request: request.describe(), requestId: request.id, pid };
       if (answer.kind === "refused") {
-        writeItself();
+        signalIt(dumpSignal);
         this.#log.warn("where the worker is cannot be said", { ...fields, why: answer.why });
       } else {
         this.#log.error("this is where the worker is", fields, answer.text);
       }
     });
+  }
+
+  /** Has a worker sent signals by its parent, whichever process that is by then. */
+  #signalTo({ number }: WorkerHandle): (signal: number) => void {
+    return (signal) => this.zygote?.signal(number, signal);
   }
 
   #take(event: GenerationEvent): void {

@@ -2,27 +2,26 @@
  * The program as the leader of several gateways (`--gateways`): from options and signals to
  * `src/server/gateways/leader.ts`, as `src/cli/serve.ts` does it for one gateway.
  */
-import { createLog } from "../../base/log.ts";
 import { PatientClock } from "../../base/patient-clock.ts";
 import { openTransport } from "../../net/open-transport.ts";
 import type { Transport } from "../../net/transport.ts";
 import type { Options } from "../../options/registry.ts";
 import { raiseDescriptorLimit } from "../../os/descriptors.ts";
 import { realClock } from "../../os/real-clock.ts";
-import { openStandardError } from "../../os/standard-error.ts";
 import { Leader, type LeaderSettings } from "../../server/gateways/leader.ts";
 import type { LoadedApplication } from "../../workers/zygote.ts";
 import { openAccessLog } from "../access-log-settings.ts";
 import { applicationEnvironment } from "../application-environment.ts";
 import { controlSocket, gatewayCommands } from "../control-settings.ts";
 import { dashboard } from "../dashboard-settings.ts";
-import { ErrorLog, errorLogLevel } from "../error-log.ts";
+import { ErrorLog, openLog } from "../error-log.ts";
 import { plainHttpSettings, type Run } from "../gateway-settings.ts";
 import { metricsSettings } from "../observation-settings.ts";
 import { reopenLogs } from "../reopen-logs.ts";
 import { handleSignals, stopAndExit } from "../signals.ts";
 import { type StartUpFacts, startUpReport } from "../start-up-report.ts";
 import { takeSystemSettings } from "../system-settings.ts";
+import { takeUmask } from "../umask.ts";
 import { workerLife, WORKERS_MAX } from "../worker-settings.ts";
 import { refuseWithSeveral, requireOwnSockets, workersOfAll } from "./gateways-settings.ts";
 
@@ -46,11 +45,10 @@ export async function lead(run: Run, env: NodeJS.ProcessEnv, context: LeadContex
   const { options } = run;
   refuseWithSeveral(options);
   const led = { ...run, workers: workersOfAll(run) };
-  if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
+  takeUmask(options);
   const errorLog = options.errorLog === null ? null : ErrorLog.open(options.errorLog);
   if (errorLog !== null) context.onErrorLog(errorLog);
-  const level = errorLogLevel(options);
-  const log = createLog(openStandardError(), realClock, level, options.logFormat);
+  const log = openLog(options);
   // Made here, so that it exists before the user is become; each gateway opens it for itself.
   const accessLog = openAccessLog(options, process.env, log);
   const system = takeSystemSettings(options, process.env, log, accessLog);

@@ -4,13 +4,12 @@
  */
 import { Socket } from "node:net";
 import { OperatorError } from "../../base/errors.ts";
-import { createLog, type Log } from "../../base/log.ts";
+import type { Log } from "../../base/log.ts";
 import { PatientClock } from "../../base/patient-clock.ts";
 import { RefusalReport } from "../../handlers/refusal-report.ts";
 import { openTransport } from "../../net/open-transport.ts";
 import { raiseDescriptorLimit } from "../../os/descriptors.ts";
 import { realClock } from "../../os/real-clock.ts";
-import { openStandardError } from "../../os/standard-error.ts";
 import { Gateway, type GatewaySettings } from "../../server/gateway.ts";
 import {
   type Ask,
@@ -21,10 +20,11 @@ import { LedGateway } from "../../server/gateways/led-gateway.ts";
 import { LedSurroundings } from "../../server/gateways/led-surroundings.ts";
 import { MessageStream } from "../../server/gateways/message-stream.ts";
 import { openAccessLog } from "../access-log-settings.ts";
-import { ErrorLog, errorLogLevel } from "../error-log.ts";
+import { ErrorLog, openLog } from "../error-log.ts";
 import { gatewaySettings, type Run } from "../gateway-settings.ts";
 import { successionSettings } from "../system-settings.ts";
 import { openTraces } from "../trace-settings.ts";
+import { takeUmask } from "../umask.ts";
 import { optionsOfOne } from "./gateways-settings.ts";
 
 /**
@@ -77,14 +77,10 @@ async function serveBesideOthers(
   leader: MessageStream<Ask>,
 ): Promise<void> {
   const options = optionsOfOne(run.options);
-  if (options.umask !== null) process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
+  takeUmask(options);
   const errorLog = options.errorLog === null ? null : ErrorLog.open(options.errorLog);
   errorLog?.started();
-  const level = errorLogLevel(options);
-  const log = namedLog(
-    createLog(openStandardError(), realClock, level, options.logFormat),
-    offer.index,
-  );
+  const log = namedLog(openLog(options), offer.index);
   const accessLog = openAccessLog(options, process.env, log);
   process.on("exit", () => accessLog?.end());
   const transport = openTransport("epoll", log);

@@ -4,7 +4,7 @@
  * Counts are added; what is listed is listed by one order for all, and cut to the bounds that a
  * gateway by itself keeps. So it does not matter who is put together with whom first.
  */
-import type { RankedConnections } from "../observation/busiest-connections.ts";
+import { type RankedConnections, withoutRanks } from "../observation/busiest-connections.ts";
 import { MARKS_MAX } from "../observation/observed-marks.ts";
 import type { ObservedPart } from "../observation/observed-part.ts";
 import { BUSY_TOTAL_MAX, OTHERS_MAX } from "../observation/process-tree.ts";
@@ -50,7 +50,7 @@ export function combinedSnapshot(
   shownMax: number,
 ): Snapshot {
   const told = views.flatMap(({ index, part }) => (part === null ? [] : [{ index, part }]));
-  const { open, byPhase, busiest } = combinedConnections(
+  const connections = combinedConnections(
     told.map(({ index, part }) => named(index, part.connections)),
     shownMax,
   );
@@ -62,7 +62,7 @@ export function combinedSnapshot(
     ),
     processes: combinedProcesses(leader, told),
     listeners: leader.listeners,
-    connections: { open, byPhase, shown: busiest.map(({ shown }) => shown) },
+    connections: withoutRanks(connections),
     descriptors: fullest(told.map(({ index, part }) => ({ ...part.descriptors, gateway: index }))),
     latest: leader.latest,
     errors: combinedErrors(told.map(({ part }) => part.errors)),

@@ -28,11 +28,8 @@ interface Ranked {
   readonly activity: number;
 }
 
-/** As {@link rankConnections}, for whoever compares them with no others. */
-export function observeConnections(
-  ...args: Parameters<typeof rankConnections>
-): ConnectionsSnapshot {
-  const { open, byPhase, busiest } = rankConnections(...args);
+/** For whoever compares them with no others. */
+export function withoutRanks({ open, byPhase, busiest }: RankedConnections): ConnectionsSnapshot {
   return { open, byPhase, shown: busiest.map(({ shown }) => shown) };
 }
 

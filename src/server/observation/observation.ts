@@ -12,7 +12,7 @@ import { descriptorUse } from "../../os/descriptors.ts";
 import type { StackAnswer } from "../../workers/worker-stack.ts";
 import type { ServedConnection } from "../connection-context.ts";
 import type { GatewayStatus } from "../gateway-status.ts";
-import { observeConnections, rankConnections } from "./busiest-connections.ts";
+import { type RankedConnections, rankConnections, withoutRanks } from "./busiest-connections.ts";
 import type { ExchangeStatistics } from "./exchange-statistics.ts";
 import { observeListener } from "./observed-listener.ts";
 import { ObservedMarks } from "./observed-marks.ts";
@@ -106,7 +106,7 @@ export class Observation implements Observed {
       listeners: this.#gateway.server.listeners.map((listener) =>
         observeListener(listener, this.#backlog),
       ),
-      connections: observeConnections(...this.#connections(shownMax)),
+      connections: withoutRanks(this.#connections(shownMax)),
       descriptors: descriptorUse(),
       latest: statistics.history.latest(atMs),
       errors: errors.latest(),
@@ -127,7 +127,7 @@ export class Observation implements Observed {
     return {
       status: withoutRequests(status),
       processes: this.#processes.look(status, this.#clock.nowMs()),
-      connections: rankConnections(...this.#connections(shownMax)),
+      connections: this.#connections(shownMax),
       descriptors: descriptorUse(),
       errors: errors.latest(),
       marks: this.#marks.latest(),
@@ -145,12 +145,12 @@ export class Observation implements Observed {
     return answer.kind === "stack" ? { ...answer, pid } : answer;
   }
 
-  #connections(shownMax: number): Parameters<typeof rankConnections> {
+  #connections(shownMax: number): RankedConnections {
     const nowMs = this.#clock.nowMs();
     const notes = nowMs - this.#notedAtMs >= NOTE_INTERVAL_MIN_MS;
     if (notes) this.#notedAtMs = nowMs;
     const { connections } = this.#gateway.server;
-    return [connections, shownMax, this.#gateway.server.nowMs, notes];
+    return rankConnections(connections, shownMax, this.#gateway.server.nowMs, notes);
   }
 }
 
