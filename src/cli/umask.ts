@@ -4,6 +4,7 @@
 import type { Options } from "../options/registry.ts";
 
 /** Before the first file is made, a log's among them. */
-export function takeUmask({ umask }: Options): void {
-  if (umask !== null) process.umask(Number.parseInt(umask.replace("o", ""), 8));
+export function takeUmask(options: Options): void {
+  if (options.umask === null) return;
+  process.umask(Number.parseInt(options.umask.replace("o", ""), 8));
 }
