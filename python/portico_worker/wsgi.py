@@ -199,26 +199,27 @@ class Answer:
         flush_now: whether an answer in one piece should leave at once, because no other will join
         it. Raises Disconnected.
         """
-        if pieces is None:
-            raise TypeError("the application returned None, not an iterable of bytes")
-        if is_asynchronous(pieces):
-            raise TypeError(
-                f"the application returned {a_type(pieces)}, not an iterable of bytes: it is "
-                f"asynchronous, as ASGI applications are; {ASGI_ADVICE}"
-            )
-        for piece in pieces:
+        try:
+            iterator = iter(pieces)
+        except TypeError:
+            mistake = mistake_in(pieces)
+            if mistake is None:
+                raise
+            raise TypeError(mistake) from None
+        for piece in iterator:
             content = piece if type(piece) is bytes else exact_bytes(piece, pieces)
-            if not content:
+            size = len(content)
+            if not size:
                 # There is nothing to send yet; PEP 3333 lets an application say so.
                 self._require_client()
                 continue
-            if self._is_open_ended and len(content) <= COPIED_MAX_BYTES:
+            if self._is_open_ended and size <= COPIED_MAX_BYTES:
                 self._small_chunk(content)
                 continue
-            head = self._require_head()
+            head = self.head or self._require_head()
             if self.bodyless_method or head.bodyless:
                 break
-            if not self.head_sent and head.content_length == len(content):
+            if head.content_length == size and not self.head_sent:
                 self._whole(head, content)
                 if flush_now:
                     self.flush()
@@ -385,8 +386,15 @@ def exact_bytes(piece: Any, pieces: Any) -> bytes:
     raise TypeError(f"the iterable must give bytes, not {type(piece).__name__}")
 
 
-def is_asynchronous(result: Any) -> bool:
-    """Whether it is to be awaited, as what an asynchronous function returns."""
+def mistake_in(result: Any) -> str | None:
+    """What the application returned in place of an iterable; None for nothing usual."""
+    if result is None:
+        return "the application returned None, not an iterable of bytes"
     kind = type(result)
     awaited = hasattr(kind, "__await__") or hasattr(kind, "__aiter__")
-    return awaited and not hasattr(kind, "__iter__")
+    if not awaited or hasattr(kind, "__iter__"):
+        return None
+    return (
+        f"the application returned {a_type(result)}, not an iterable of bytes: it is "
+        f"asynchronous, as ASGI applications are; {ASGI_ADVICE}"
+    )
