@@ -14,6 +14,7 @@ import { canBeCharted, chart } from "./chart.ts";
 import { describeSettings, type Entrant } from "./entrants.ts";
 import { type Environment, prepareEnvironment } from "./environment.ts";
 import { judge } from "./goals.ts";
+import { LineUp } from "./line-up.ts";
 import { describeMachine, loadPerCpu } from "./machine.ts";
 import { measure, type Measurement } from "./measure.ts";
 import { type Plan, plannedEntrants, plannedLoad, readPlan } from "./plan.ts";
@@ -39,6 +40,7 @@ async function runWork(
   plan: Plan,
 ): Promise<Pick<WorkResult, "measurements" | "failures">> {
   const load = plannedLoad(work, plan);
+  await using lineUp = new LineUp(work.module, load);
   const measurements: Measurement[] = [];
   const failures = new Map<Entrant, string>();
   for (let round = 1; round <= plan.rounds; round += 1) {
@@ -46,10 +48,12 @@ async function runWork(
       if (failures.has(entrant)) continue;
       process.stderr.write(`${work.name}, round ${round} of ${plan.rounds}: ${entrant.name} ...\n`);
       try {
-        measurements.push(await measure(work, load, entrant, round));
+        const server = await lineUp.serverOf(entrant);
+        measurements.push(await measure(server, load, entrant, round));
       } catch (error) {
         failures.set(entrant, `${entrant.name} failed in round ${round}: ${messageOf(error)}`);
       }
+      if (work.isStartedAnew || failures.has(entrant)) await lineUp.stop(entrant);
     }
   }
   return { measurements, failures: [...failures.values()] };

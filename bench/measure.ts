@@ -1,6 +1,5 @@
 /**
- * One measurement of one entrant: its server is started in a session of its own, warmed, loaded,
- * and stopped.
+ * One measurement of one entrant, whose server runs and is warm.
  *
  * The figure to compare is the CPU time of a request, over all processes of the server: on a
  * machine that does other things too it moves less than the rate does, and it counts work that
@@ -17,10 +16,10 @@ import { Inspector, inspectorUrl } from "./inspector.ts";
 import { busyPercent, cpuTicks } from "./machine.ts";
 import type { Figures } from "./metrics.ts";
 import { fieldsOf, headOf } from "./request-heads.ts";
-import { RunningServer } from "./running-server.ts";
+import type { RunningServer } from "./running-server.ts";
 import { PeakMemory, proportionalSetMib, sessionUsage } from "./session-usage.ts";
-import type { ArrivalsLoad, Load, Work, WrkLoad } from "./work.ts";
-import { load as loadByWrk, type LoadReport, warmUp as warmUpByWrk } from "./wrk.ts";
+import type { ArrivalsLoad, Load, WrkLoad } from "./work.ts";
+import { load as loadByWrk, type LoadReport, warmUp } from "./wrk.ts";
 
 export interface Measurement {
   readonly entrant: string;
@@ -33,8 +32,8 @@ export interface Measurement {
 
 const MIB = 2 ** 20;
 const IDLE_REQUEST = headOf(fieldsOf(4), "");
-/** For requests that are still on their way when a warm-up is over. */
-const WARM_UP_SETTLE_MS = 100;
+/** For requests that are still on their way when a load is over. */
+const LOAD_SETTLE_MS = 100;
 /**
  * For what opening connections, or collecting garbage, leaves to be done; and until a connection
  * counts as idle (`src/server/connection.ts`).
@@ -46,14 +45,13 @@ const run = promisify(execFile);
 
 type Taken = Pick<Measurement, "figures" | "errors">;
 
-/** @throws {Error} when the server does not start to answer; nothing of it is left then */
+/** @throws {Error} when the server does not answer any more */
 export async function measure(
-  { module }: Pick<Work, "module">,
+  server: RunningServer,
   load: Load,
   entrant: Entrant,
   round: number,
 ): Promise<Measurement> {
-  await using server = await RunningServer.start(entrant, module);
   const taken = await take(server, load, entrant, round);
   const { pids } = sessionUsage(server.leader);
   const { figures, errors } = taken;
@@ -87,10 +85,10 @@ async function take(
 
 async function underWrk(server: RunningServer, load: WrkLoad, entrant: Entrant): Promise<Taken> {
   const { port, leader } = server;
-  await warmUp(server, load);
   const idle = await openIdle(server, entrant);
   // A garbage collection takes compiled code with it.
-  if (entrant.isInspected) await warmUp(server, load);
+  if (entrant.isInspected) await warmUp({ ...load, port });
+  await pause(LOAD_SETTLE_MS);
   const peak = load.bytesIn === null ? null : new PeakMemory(leader);
   try {
     const machineBefore = cpuTicks();
@@ -110,11 +108,6 @@ async function underWrk(server: RunningServer, load: WrkLoad, entrant: Entrant):
     peak?.[Symbol.dispose]();
     idle.close();
   }
-}
-
-async function warmUp({ port }: RunningServer, load: WrkLoad): Promise<void> {
-  await warmUpByWrk({ ...load, port });
-  await pause(WARM_UP_SETTLE_MS);
 }
 
 function requestFigures(report: LoadReport, cpuSeconds: number, workers: number): Figures {

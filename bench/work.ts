@@ -51,6 +51,11 @@ export interface Work {
   /** The module in `bench/applications/`; its application is called `app`. */
   readonly module: string;
   readonly load: Load;
+  /**
+   * Whether each turn has a server that was started for it, alone on the machine; else they are
+   * kept through all rounds, warm, and those that have no turn wait.
+   */
+  readonly isStartedAnew: boolean;
   readonly entrants: readonly Entrant[];
   /** The table's columns; the first is what the work is about. */
   readonly metrics: readonly [Metric, ...Metric[]];

@@ -27,6 +27,7 @@ function byteWork(name: string, about: string, choices: Choices): Work {
     isMain: false,
     module: "bodies",
     load: { kind: "wrk", ...choices },
+    isStartedAnew: false,
     entrants: EVERY_PROGRAM,
     metrics: ["cpuMsPerMib", "mibPerSecond", "cpuUsPerRequest", "requestsPerSecond", "peakPssMib"],
     goals: GOALS,

@@ -23,6 +23,7 @@ const HELLO: Work = {
   isMain: true,
   module: "hello",
   load: HELLO_LOAD,
+  isStartedAnew: false,
   // Without a number of threads Granian starts hundreds, which one interpreter lock slows down.
   entrants: [...EVERY_SERVER, entrant("granian", { name: "granian, any threads", threads: null })],
   metrics: ["cpuUsPerRequest", "requestsPerSecond", "p50Ms", "p99Ms", "pssMib"],

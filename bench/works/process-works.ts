@@ -23,6 +23,7 @@ const MIXED: Work = {
     requestsPerSecond: 60,
     seconds: 12,
   },
+  isStartedAnew: false,
   entrants: [
     entrant("portico", { workers: 4 }),
     entrant("granian", { workers: 4 }),
@@ -43,6 +44,7 @@ const IDLE: Work = {
   isMain: false,
   module: "hello",
   load: HELLO_LOAD,
+  isStartedAnew: true,
   entrants: [
     entrant("portico", KEPT_LONG),
     entrant("portico", { ...KEPT_LONG, name: IDLE_ENTRANT, idleConnections: 10_000 }),
@@ -62,6 +64,7 @@ const CLASS_REQUEST: Work = {
   module: "flask_hello",
   // Few, so that little is waiting when the warm-up is cut short.
   load: { ...HELLO_LOAD, connections: 8 },
+  isStartedAnew: false,
   entrants: [entrant("portico", { flags: ["--worker-class=request"] })],
   metrics: ["requestsPerCpuSecond", "requestsPerSecond", "p50Ms", "p99Ms", "machineBusyPercent"],
   goals: [goal("requestsPerCpuSecond", { kind: "limit", limit: 300 })],
@@ -73,6 +76,7 @@ const START: Work = {
   isMain: false,
   module: "flask_hello",
   load: { kind: "start" },
+  isStartedAnew: true,
   entrants: EVERY_PROGRAM,
   metrics: ["startMs", "pssMib"],
   goals: [goal("startMs", { kind: "plus", plus: 150, peer: "gunicorn sync" })],
@@ -86,6 +90,8 @@ const MEMORY: Work = {
   isMain: false,
   module: "django_hello",
   load: { ...HELLO_LOAD, seconds: 1 },
+  // What processes share would count as less, the more of them there are.
+  isStartedAnew: true,
   entrants: [
     entrant("portico", { workers: 4 }),
     entrant("gunicorn sync", { workers: 4 }),
