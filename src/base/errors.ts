@@ -21,6 +21,8 @@ export const EXIT_STATUS = {
   notAnApplication: 4,
   /** A command for a running portico found none. */
   notRunning: 5,
+  /** Nobody was there to say, or not in time, what came of a command that may go on. */
+  unknown: 6,
 } as const;
 
 export type ExitStatus = (typeof EXIT_STATUS)[keyof typeof EXIT_STATUS];

@@ -8,17 +8,19 @@
  * Names longer than this are never a slip of the finger; the distance costs length times length.
  */
 const NAME_LENGTH_MAX = 64;
+const NAME_LENGTH_MIN = 3;
 
 /**
  * The candidate closest to `name`, or null where none is close enough to be what was meant.
  *
  * Close enough is a third of the longer name's length, at least one edit; case does not count. Of
- * equally close ones the first is taken.
+ * equally close ones the first is taken. To a name of two characters, such as `-x`, none is close:
+ * each is one edit away from every other.
  *
  * @bound   O(candidates x 64 x 64)
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | null {
-  if (name.length > NAME_LENGTH_MAX) return null;
+  if (name.length < NAME_LENGTH_MIN || name.length > NAME_LENGTH_MAX) return null;
   const wanted = name.toLowerCase();
   let nearest: string | null = null;
   let smallest = Infinity;

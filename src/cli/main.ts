@@ -7,10 +7,9 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
-import { nearestName } from "../base/nearest-name.ts";
 import { openTransport } from "../net/open-transport.ts";
 import { helpText } from "../options/help.ts";
-import { resolveOptions } from "../options/resolve.ts";
+import { type ResolvedOptions, resolveOptions } from "../options/resolve.ts";
 import { workersForCpus } from "../os/cpu-count.ts";
 import { raiseDescriptorLimit } from "../os/descriptors.ts";
 import { readOffer } from "../server/gateways/gateway-messages.ts";
@@ -22,6 +21,7 @@ import { COMMANDS, type CommandRecord, commandNamed } from "./commands/command-r
 import { StandardOutput } from "./commands/standard-output.ts";
 import { ErrorLog, openLog } from "./error-log.ts";
 import type { Run } from "./gateway-settings.ts";
+import { refuseMistypedCommand, withCommandMeant } from "./mistyped-command.ts";
 import { takeUmask } from "./umask.ts";
 import { workingFolder } from "./working-folder.ts";
 import { parseWorkerRange } from "./worker-settings.ts";
@@ -32,6 +32,7 @@ let errorLog: ErrorLog | null = null;
 
 /** The command that needs no portico. */
 const LOAD = "load";
+const COMMAND_NAMES = [...COMMANDS.map(({ name }) => name), LOAD];
 
 const ROOT = path.resolve(import.meta.dirname, "..", "..");
 
@@ -54,7 +55,7 @@ function prepare(
   output: StandardOutput,
 ): Run | null {
   const version = readVersion();
-  const { options, reference } = resolveOptions({ argv, env, readFile });
+  const { options, reference } = resolve(argv, env, readFile);
   if (options.help || options.version) {
     output.out(options.help ? helpText(version) : `portico ${version}\n`);
     return null;
@@ -73,9 +74,9 @@ function prepare(
     );
   }
   const folder = path.resolve(workingFolder(env), options.chdir ?? ".");
-  refuseMistypedCommand(reference, [folder, ...options.pythonpath]);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new OperatorError(EXIT_STATUS.usage, `--chdir ${options.chdir}: there is no such folder`);
+    const why = existsSync(folder) ? "it is no folder" : "there is no such folder";
+    throw new OperatorError(EXIT_STATUS.usage, `--chdir ${options.chdir}: ${why}`);
   }
   for (const entry of options.pythonpath) {
     // Python imports from archives as well.
@@ -83,7 +84,11 @@ function prepare(
     throw new OperatorError(EXIT_STATUS.usage, `--pythonpath ${entry}: there is no such folder`);
   }
   const workers = readWorkers(options);
-  const interpreter = known ?? findPython(options.python, folder, { ...env, ...options.env });
+  const pythonEnv = { ...env, ...options.env };
+  const interpreter = known ?? findPython(options.python, folder, pythonEnv);
+  const { pythonpath } = options;
+  const search = { python: interpreter.command, folder, pythonpath, env: pythonEnv };
+  refuseMistypedCommand(reference, COMMAND_NAMES, search);
   return {
     options,
     reference,
@@ -95,17 +100,16 @@ function prepare(
   };
 }
 
-/** A word that is nearly a command, and no module of this folder. */
-function refuseMistypedCommand(reference: string, folders: readonly string[]): void {
-  const meant = nearestName(reference, [...COMMANDS.map(({ name }) => name), LOAD]);
-  const isModule = (folder: string): boolean =>
-    existsSync(path.join(folder, reference)) || existsSync(path.join(folder, `${reference}.py`));
-  if (meant === null || /[^a-z]/i.test(reference) || folders.some(isModule)) return;
-  throw new OperatorError(
-    EXIT_STATUS.usage,
-    `${reference}: there is neither a module nor a command of that name; ` +
-      `did you mean portico ${meant}? (an application that is installed: ${reference}:app)`,
-  );
+function resolve(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+  readFile: (file: string) => string,
+): ResolvedOptions {
+  try {
+    return resolveOptions({ argv, env, readFile });
+  } catch (error) {
+    throw withCommandMeant(error, argv, COMMAND_NAMES);
+  }
 }
 
 /** Those that are asked for; else one for each CPU, and one for a developer. */

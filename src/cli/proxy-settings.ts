@@ -60,6 +60,7 @@ export function readBelievedFields(
   const has = (word: (typeof FIELD_WORDS)[number]): boolean => members.includes(word);
   return {
     forwarded: has("forwarded"),
+    forwardedHost: has("forwarded"),
     xForwardedFor: has("x-forwarded-for"),
     xForwardedProto: has("x-forwarded-proto"),
     xForwardedHost: has("x-forwarded-host"),

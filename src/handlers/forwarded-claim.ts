@@ -19,13 +19,17 @@ import type { HeaderSection } from "../http1/request-head.ts";
 /** Proxies between us and the client that are looked past; who is behind more is not looked for. */
 const HOPS_MAX = 64;
 
+/** `where-host-is-internal`: not where Host is a name that a client can have asked for. */
+type HostBelief = boolean | "where-host-is-internal";
+
 /** Which fields are believed when a trusted proxy sends them. */
 export interface BelievedFields {
   readonly forwarded: boolean;
+  /** The `host` in Forwarded, where that is believed. */
+  readonly forwardedHost: HostBelief;
   readonly xForwardedFor: boolean;
   readonly xForwardedProto: boolean;
-  /** `where-host-is-internal`: not where Host is a name that a client can have asked for. */
-  readonly xForwardedHost: boolean | "where-host-is-internal";
+  readonly xForwardedHost: HostBelief;
   readonly xForwardedPort: boolean;
 }
 
@@ -41,6 +45,8 @@ export interface Claim {
   readonly client: ClientAddress | null;
   readonly scheme: "http" | "https" | null;
   readonly host: string | null;
+  /** Says a host that is not believed, and is not the one in Host. */
+  readonly isHostDenied: boolean;
   /** The field's value from where proxies of ours wrote it; null where there is no such part. */
   readonly believedList: string | null;
 }
@@ -86,16 +92,28 @@ function clientOf(hops: Hops): ClientAddress | null {
  * What `Forwarded` says. Of scheme and host, the proxy that is nearest to the client counts, since
  * only it has seen what the client asked for; one that says nothing leaves the word to the next.
  *
+ * A host that is not believed is not seen either: then nothing of the field is.
+ *
  * @see RFC 7239 sections 5.3 and 5.4
  */
-export function readForwarded(value: string, proxies: IpNetworks): Claim {
+export function readForwarded(
+  value: string,
+  section: HeaderSection,
+  believed: BelievedFields,
+  proxies: IpNetworks,
+): Claim {
   const hops = readHops(value, lastForwardedElement, proxies);
   const fromClient = hops.elements.toReversed();
+  const host = first(fromClient, (element) => believableHost(element.host));
+  const isBelieved = isHostBelieved(section, believed.forwardedHost);
+  const isOther = host?.toLowerCase() !== section.host?.toLowerCase();
+  const isHostDenied = host !== null && !isBelieved && isOther;
   return {
     client: clientOf(hops),
     scheme: first(fromClient, ({ proto }) => believableScheme(proto)),
-    host: first(fromClient, ({ host }) => believableHost(host)),
-    believedList: hops.believedList,
+    host: isBelieved ? host : null,
+    isHostDenied,
+    believedList: isHostDenied ? null : hops.believedList,
   };
 }
 
@@ -124,12 +142,14 @@ export function readXForwarded(
   const lookedPast = Math.max(0, hops.elements.length - 1);
   const read = (isBelieved: boolean, name: string): string | null =>
     isBelieved ? memberAt(section.value(name), lookedPast) : null;
-  const host = believableHost(read(isHostBelieved(section, believed), "x-forwarded-host"));
+  const isBelieved = isHostBelieved(section, believed.xForwardedHost);
+  const host = believableHost(read(isBelieved, "x-forwarded-host"));
   const port = host === null ? null : read(believed.xForwardedPort, "x-forwarded-port");
   return {
     client: clientOf(hops),
     scheme: believableScheme(read(believed.xForwardedProto, "x-forwarded-proto")),
     host: host === null ? null : withPort(host, port),
+    isHostDenied: false,
     believedList: hops.believedList,
   };
 }
@@ -149,9 +169,8 @@ function memberAt(value: string | null, lookedPast: number): string | null {
   return members.at(-1 - lookedPast) ?? null;
 }
 
-function isHostBelieved(section: HeaderSection, believed: BelievedFields): boolean {
-  const { xForwardedHost } = believed;
-  if (xForwardedHost !== "where-host-is-internal") return xForwardedHost;
+function isHostBelieved(section: HeaderSection, belief: HostBelief): boolean {
+  if (belief !== "where-host-is-internal") return belief;
   return section.host === null || isInternal(section.host);
 }
 

@@ -53,6 +53,7 @@ export interface Provenance {
 /** Believes what usual proxies write themselves, and refuses what could as well be the client's. */
 export const CAREFUL: BelievedFields = {
   forwarded: true,
+  forwardedHost: "where-host-is-internal",
   xForwardedFor: true,
   xForwardedProto: true,
   xForwardedHost: "where-host-is-internal",
@@ -60,10 +61,20 @@ export const CAREFUL: BelievedFields = {
 };
 
 /** Believes everything that usual proxies write, from proxies that an operator has named. */
-export const TRUSTING: BelievedFields = { ...CAREFUL, xForwardedHost: true };
+export const TRUSTING: BelievedFields = {
+  ...CAREFUL,
+  forwardedHost: true,
+  xForwardedHost: true,
+};
 
 const NO_OVERRIDES: ReadonlyMap<string, string | null> = new Map();
-const NO_CLAIM: Claim = { client: null, scheme: null, host: null, believedList: null };
+const NO_CLAIM: Claim = {
+  client: null,
+  scheme: null,
+  host: null,
+  isHostDenied: false,
+  believedList: null,
+};
 const DEFAULT_PORT = { http: "80", https: "443" } as const;
 /** Characters of a proxy's X-Request-ID; a longer one is not taken. */
 const REQUEST_ID_LENGTH_MAX = 128;
@@ -94,7 +105,8 @@ export class ProvenanceReader {
     const requestId = namesRequest ? readRequestId(section) : null;
     if (claimed.length === 0) return { ...ofConnection(head, endpoints), requestId };
     const forwarded = this.#believed.forwarded ? section.value("forwarded") : null;
-    const byForwarded = forwarded === null ? null : readForwarded(forwarded, this.#proxies);
+    const byForwarded =
+      forwarded === null ? null : readForwarded(forwarded, section, this.#believed, this.#proxies);
     const byXForwarded = this.#hasXForwarded(section)
       ? readXForwarded(section, this.#believed, this.#proxies)
       : null;
@@ -102,7 +114,7 @@ export class ProvenanceReader {
     const result = ofClaim(head, endpoints, claim);
     if (byForwarded !== null && byXForwarded !== null) {
       const other = ofClaim(head, endpoints, byForwarded);
-      if (!agree(result, other)) {
+      if (byForwarded.isHostDenied || !agree(result, other)) {
         const overrides = nothingOf(claimed);
         return { ...ofConnection(head, endpoints), overrides, contradictory: true, requestId };
       }

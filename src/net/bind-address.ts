@@ -50,6 +50,9 @@ export function parseBindAddress(text: string): BindAddress {
   const colon = text.lastIndexOf(":");
   if (colon < 0) throw refusal(text, `the port is missing, as in ${text || LOOPBACK}:8000`);
   const host = text.slice(0, colon);
+  if (/^https?:\/\//i.test(text)) {
+    throw refusal(text, "an address has no scheme, and https is spoken by what stands in front");
+  }
   if (!/^[A-Za-z0-9._-]*$/.test(host)) throw refusal(text, `"${host}" is no host`);
   return {
     kind: "tcp",

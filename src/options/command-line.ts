@@ -6,6 +6,7 @@
 import { FlagNames, GivenFlags } from "./flags.ts";
 import { combine, quote, usageError } from "./given-values.ts";
 import type { GivenValue, GivenValues } from "./given-values.ts";
+import { NOT_OFFERED } from "./not-offered.ts";
 import { OPTION_KEYS, optionSpec } from "./registry.ts";
 import type { OptionKey } from "./registry.ts";
 import { parseValue } from "./values.ts";
@@ -16,7 +17,7 @@ export interface CommandLine {
   readonly reference: string | null;
 }
 
-const NAMES = new FlagNames(OPTION_KEYS, optionSpec, "--help");
+const NAMES = new FlagNames(OPTION_KEYS, optionSpec, "--help", NOT_OFFERED);
 
 /**
  * @throws {OperatorError} exit status 2: an unknown option, a missing or refused value, an option

@@ -23,6 +23,9 @@ interface Flag<Key> {
   readonly attached: string | null;
 }
 
+/** Of a flag such as `-b`. */
+const SHORT_LENGTH = 2;
+
 /** The flags of one command line, by all their names. Made once. */
 export class FlagNames<Key extends string> {
   readonly specOf: (key: Key) => OptionSpec;
@@ -30,11 +33,21 @@ export class FlagNames<Key extends string> {
   readonly #keys: ReadonlyMap<string, Key>;
   /** Our names by those that others have for the same. */
   readonly #ours: ReadonlyMap<string, string>;
+  readonly #notOffered: ReadonlyMap<string, string>;
 
-  /** @param help what lists them all */
-  constructor(keys: readonly Key[], specOf: (key: Key) => OptionSpec, help: string) {
+  /**
+   * @param help what lists them all
+   * @param notOffered what to do instead, by flags that only others have
+   */
+  constructor(
+    keys: readonly Key[],
+    specOf: (key: Key) => OptionSpec,
+    help: string,
+    notOffered: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.specOf = specOf;
     this.#help = help;
+    this.#notOffered = notOffered;
     this.#keys = new Map(
       keys.flatMap((key) => {
         const { flag, short } = specOf(key);
@@ -53,7 +66,7 @@ export class FlagNames<Key extends string> {
   takeApart(argument: string): Flag<Key> {
     const isLong = argument.startsWith("--");
     const equals = argument.indexOf("=");
-    const nameEnd = isLong ? (equals === -1 ? argument.length : equals) : 2;
+    const nameEnd = isLong ? (equals === -1 ? argument.length : equals) : SHORT_LENGTH;
     const name = argument.slice(0, nameEnd);
     const key = this.#keys.get(name);
     if (key === undefined) throw this.#unknown(isLong ? name : argument);
@@ -63,7 +76,10 @@ export class FlagNames<Key extends string> {
   }
 
   #unknown(name: string): OperatorError {
-    const ours = this.#ours.get(name);
+    const flag = name.startsWith("--") ? name : name.slice(0, SHORT_LENGTH);
+    const instead = this.#notOffered.get(flag);
+    if (instead !== undefined) return usageError(`there is no ${flag}: ${instead}`);
+    const ours = this.#ours.get(flag);
     const hint = ours === undefined ? suggestion(name, this.#keys.keys()) : ` (here it is ${ours})`;
     return usageError(`unknown option ${quote(name)}${hint}; ${this.#help} lists all`);
   }

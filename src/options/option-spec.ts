@@ -51,7 +51,7 @@ export interface OptionSpec {
   /** Concerns one run on the command line only: not in the environment, not in the file. */
   readonly commandLineOnly?: true;
   /** What other servers call it; somebody who types that is told our name. */
-  readonly alsoCalled?: readonly `--${string}`[];
+  readonly alsoCalled?: readonly `-${string}`[];
   /** One line for `--help`. */
   readonly summary: string;
   /**

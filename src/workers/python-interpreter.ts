@@ -2,7 +2,7 @@
  * Finds the interpreter that the application runs in: `--python`, else the active virtual
  * environment, else `.venv` in the working folder, else `python3` on the path.
  */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 
@@ -30,9 +30,11 @@ export function findPython(
   if (asked !== null) {
     const command = asked.includes("/") ? path.resolve(asked) : onPath(asked, searchPath);
     if (command !== null && isExecutable(command)) return { command, origin: "--python" };
+    const why =
+      command !== null && existsSync(command) ? "it is no program" : "there is no such program";
     throw new OperatorError(
       EXIT_STATUS.usage,
-      `--python ${asked}: there is no such program; give the path of a Python 3.9 or later`,
+      `--python ${asked}: ${why}; give the path of a Python 3.9 or later`,
     );
   }
   const active = env["VIRTUAL_ENV"];

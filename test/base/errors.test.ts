@@ -17,6 +17,7 @@ test("exit statuses are gunicorn's, so that unit files carry over", () => {
     moduleNotLoaded: 3,
     notAnApplication: 4,
     notRunning: 5,
+    unknown: 6,
   });
 });
 

@@ -15,7 +15,7 @@ const CASES: readonly (readonly [name: string, nearest: string | null])[] = [
   ["--timeuot", "--timeout"],
   ["--queue-timout", "--queue-timeout"],
   ["--certificate", null],
-  ["-x", "-q"],
+  ["-x", null],
   ["", null],
   ["-".repeat(1000), null],
 ];

@@ -49,6 +49,7 @@ test("believed fields: auto alone, or names", () => {
     readBelievedFields("--flag", ["X-Forwarded-For,forwarded", "x-forwarded-host"], CAREFUL),
     {
       forwarded: true,
+      forwardedHost: true,
       xForwardedFor: true,
       xForwardedProto: false,
       xForwardedHost: true,

@@ -62,7 +62,13 @@ describe("an operator's mistake is one clear line", () => {
     [["--bind", "unix:/no/such/folder/s", "hello:app"], 1, /\/no\/such\/folder/],
     [["hello:app", "other:app"], 2, /other:app/],
     [["--livez", "/up", "--readyz", "/up", "hello:app"], 2, /--livez and --readyz are both \/up/],
-    [["relaod"], 2, /did you mean portico reload\?/],
+    [["relaod"], 2, /no module of that name in .* nearest command is portico reload$/],
+    [["restart"], 2, /nearest command is portico reload$/],
+    // Nearly a command, and a module that only Python knows where to find.
+    [["stat"], 4, /stat/],
+    [["--chdir", "/no/such/folder", "shop"], 2, /there is no such folder/],
+    [["--certfile", "x", "hello:app"], 2, /^portico: there is no --certfile: .*without TLS/],
+    [["-t", "30", "hello:app"], 2, /here it is --timeout/],
     // It is not on the list of commands, but on the disk.
     [["scales"], 4, /scales/],
   ];
@@ -82,6 +88,19 @@ describe("an operator's mistake is one clear line", () => {
       } else {
         assert.deepEqual(more, []);
       }
+    });
+  }
+
+  for (const [args, meant] of [
+    [["relaod", "--watch"], "reload"],
+    [["stauts", "--json"], "status"],
+    [["scael", "3"], "scale"],
+  ] as const) {
+    test(`portico ${args.join(" ")}: the command that was meant`, async () => {
+      const end = await runPortico([...args]);
+      assert.equal(end.status, 2);
+      const hint = `(${args[0]} is no command; the nearest is portico ${meant})\n`;
+      assert.ok(end.stderr.endsWith(hint), end.stderr);
     });
   }
 

@@ -79,10 +79,15 @@ for (const transport of TRANSPORTS) {
     test("Forwarded, with a client that left a quote open", async () => {
       const line =
         'Forwarded: for="6.6.6.6;host=", for="[2001:db8::9]:4711";proto=https;host="a.b:8443"';
-      const seen = await ask(server.port, [line]);
+      const seen = await ask(server.port, [line], "127.0.0.1:8000");
       assert.deepEqual(
         [seen["REMOTE_ADDR"], seen["REMOTE_PORT"], seen["wsgi.url_scheme"], seen["HTTP_HOST"]],
         ["2001:db8::9", "4711", "https", "a.b:8443"],
+      );
+      const kept = await ask(server.port, [line]);
+      assert.deepEqual(
+        [kept["HTTP_HOST"], kept["HTTP_FORWARDED"]],
+        ["shop.portico.dev", undefined],
       );
       assert.equal(seen["HTTP_FORWARDED"], 'for="[2001:db8::9]:4711";proto=https;host="a.b:8443"');
     });

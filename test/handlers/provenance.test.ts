@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import type { BelievedFields } from "../../src/handlers/forwarded-claim.ts";
-import { LOOPBACK, X_FIELDS, read, client, origin } from "./proxied-request.ts";
+import { TRUSTING } from "../../src/handlers/provenance.ts";
+import { ALL_FIELDS, LOOPBACK, X_FIELDS, read, client, origin } from "./proxied-request.ts";
 
 describe("who is believed", () => {
   const claims = [
@@ -232,7 +233,7 @@ describe("Forwarded (RFC 7239)", () => {
     const value =
       'for=6.6.6.6;proto=ftp;host=evil.example, for="203.0.113.9:4711";proto=https;' +
       "host=www.example, for=10.0.0.1;proto=http;host=inner.example";
-    const { overrides, ...found } = read([`Forwarded: ${value}`]);
+    const { overrides, ...found } = read([`Forwarded: ${value}`], { host: "127.0.0.1:8000" });
     assert.deepEqual(found, {
       remoteHost: "203.0.113.9",
       remotePort: "4711",
@@ -247,9 +248,22 @@ describe("Forwarded (RFC 7239)", () => {
 
   test("what that proxy does not say, the next one may", () => {
     const value = "for=203.0.113.9, for=10.0.0.1;proto=https;host=www.example";
-    assert.equal(origin([`Forwarded: ${value}`]), "https://www.example");
+    assert.equal(origin([`Forwarded: ${value}`], { host: "web" }), "https://www.example");
     assert.equal(client(["Forwarded: proto=https"]), "127.0.0.1 50123");
     assert.equal(client(["Forwarded: proto=https, for=10.0.0.1"]), "10.0.0.1");
+  });
+
+  test("a host that a client can have written does not overrule a public Host", () => {
+    for (const value of ["host=evil.example", "for=203.0.113.9;proto=https;host=evil.example"]) {
+      const found = read([`Forwarded: ${value}`]);
+      assert.deepEqual([found.host, found.contradictory], ["shop.portico.dev", false], value);
+      assert.equal(found.overrides.get("forwarded"), null);
+    }
+    const same = read(["Forwarded: for=203.0.113.9;host=Shop.portico.dev"]);
+    assert.deepEqual([same.host, [...same.overrides]], ["shop.portico.dev", []]);
+    for (const believed of [ALL_FIELDS, TRUSTING]) {
+      assert.equal(origin(["Forwarded: host=www.example"], { believed }), "http://www.example");
+    }
   });
 
   test("a client that a proxy does not name has no address", () => {
@@ -321,6 +335,7 @@ describe("both kinds", () => {
     assert.equal(byX.overrides.get("forwarded"), null);
     const only: BelievedFields = {
       forwarded: true,
+      forwardedHost: true,
       xForwardedFor: false,
       xForwardedProto: false,
       xForwardedHost: false,

@@ -14,6 +14,7 @@ export const ALL_FIELDS: BelievedFields = {
   forwarded: true,
   xForwardedFor: true,
   xForwardedProto: true,
+  forwardedHost: true,
   xForwardedHost: true,
   xForwardedPort: true,
 };

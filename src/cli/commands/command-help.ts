@@ -19,6 +19,7 @@ export function commandHelp(record: CommandRecord): string {
     ["1", record.failed],
     ["2", "the command line is wrong, or it is not clear which portico is meant"],
     ["5", "no portico is running there"],
+    ...(record.unknown === null ? [] : [["6", record.unknown] as const]),
   ];
   return [
     `Usage: portico ${name}${argument === null ? "" : ` ${argument}`} [options]`,

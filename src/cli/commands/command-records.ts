@@ -19,6 +19,8 @@ export interface CommandRecord {
   /** What the exit statuses mean that are not the same for all commands. */
   readonly done: string;
   readonly failed: string;
+  /** null where a command that gets no answer has done nothing. */
+  readonly unknown: string | null;
 }
 
 const COMMON = { group: "General", since: "0.1.0", commandLineOnly: true } as const;
@@ -136,6 +138,7 @@ export const COMMANDS: readonly CommandRecord[] = [
       "not; if it fails, the old code is taken back.",
     done: "the new code serves",
     failed: "it does not; the old code goes on",
+    unknown: "nobody can tell: --wait was over, or the connection, before that was known",
   },
   {
     name: "stop",
@@ -148,6 +151,7 @@ export const COMMANDS: readonly CommandRecord[] = [
       "not wait.",
     done: "it has ended, or with --wait 0 it is ending",
     failed: "it was still running when the time was over",
+    unknown: null,
   },
   {
     name: "status",
@@ -157,6 +161,7 @@ export const COMMANDS: readonly CommandRecord[] = [
     help: "Sizes are resident memory. Times in the queue are those of the last minute.",
     done: "it answered",
     failed: "it did not answer",
+    unknown: null,
   },
   {
     name: "scale",
@@ -169,6 +174,7 @@ export const COMMANDS: readonly CommandRecord[] = [
       "have. With --gateways it is the number of all together, and never less than gateways.",
     done: "the number holds from now on; workers are being started or ended",
     failed: "it did not answer",
+    unknown: null,
   },
   {
     name: "top",
@@ -181,6 +187,7 @@ export const COMMANDS: readonly CommandRecord[] = [
       "Colours are left out where NO_COLOR is set.",
     done: "it was ended by q, or has printed",
     failed: "it did not answer, or shows itself to as many as it may already",
+    unknown: null,
   },
   {
     name: "stack",
@@ -192,6 +199,7 @@ export const COMMANDS: readonly CommandRecord[] = [
       "meanwhile. Also shows C code that does not come back. Linux only.",
     done: "all of them are shown",
     failed: "one of them is not; it is said why",
+    unknown: null,
   },
 ];
 

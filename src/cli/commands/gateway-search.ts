@@ -8,6 +8,7 @@ import { escapeAndCutForLog } from "../../base/escape.ts";
 import { quote, usageError } from "../../options/given-values.ts";
 import {
   type FoundSocket,
+  isRunning,
   searchedFolders,
   socketsIn,
   type Viewer,
@@ -59,7 +60,10 @@ function gatewayOfPid(pid: number, viewer: Viewer): MeantGateway {
     const found = socketsIn(folder).find((socket) => socket.pid === pid);
     if (found !== undefined) return { path: found.path, name: `PID ${pid}` };
   }
-  throw notRunning(`no control socket of PID ${pid} is in ${listed(folders)}`);
+  const hint = isRunning(pid)
+    ? "; the process runs, so --control-socket may have to say where its socket is"
+    : "";
+  throw notRunning(`no control socket of PID ${pid} is in ${listed(folders)}${hint}`);
 }
 
 function readPidFile(file: string): number {

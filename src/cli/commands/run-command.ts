@@ -21,6 +21,12 @@ import { duration, statusReport } from "./status-report.ts";
 
 type Facts = Readonly<Record<string, unknown>>;
 
+/** What was heard before the answer. */
+interface Progress {
+  /** null until one serves and is watched. */
+  watchedGeneration: number | null;
+}
+
 /** What the first answer may take: a gateway that serves gives it at once. */
 const FIRST_ANSWER_TIMEOUT_MS = 10_000;
 /** Beyond what a gateway itself says that it may take. */
@@ -44,24 +50,31 @@ export async function runCommand(
   const gateway = await findGateway(args, viewer);
   if (record.name === "stack") return runStack(gateway, args.workerPid, args.json, output);
   const request = { command: record.name, arguments: requestArguments(args) };
+  const progress: Progress = { watchedGeneration: null };
   const conversation = converse(
     gateway.path,
     request,
     args.waitMs === null || args.waitMs === 0 ? FIRST_ANSWER_TIMEOUT_MS : args.waitMs,
     (result, patience) => {
       const { withinMs, serving, generation } = Object(result) as Facts;
-      if (serving === true && !args.json) {
-        output.out(`generation ${Number(generation)} serves, and is being watched\n`);
+      if (serving === true) {
+        progress.watchedGeneration = Number(generation);
+        if (!args.json) output.out(`${watchedText(progress.watchedGeneration)}\n`);
       }
       if (args.waitMs !== null) return;
       patience.set(typeof withinMs === "number" ? withinMs + GRACE_MS : WATCH_TIMEOUT_MS);
     },
   );
   try {
-    return await conclude(conversation, gateway, args, output);
+    const status = await conclude(conversation, gateway, args, output, progress);
+    return status === EXIT_STATUS.unknown && record.unknown === null ? EXIT_STATUS.failure : status;
   } finally {
     conversation.close();
   }
+}
+
+function watchedText(generation: number): string {
+  return `generation ${generation} serves, and is being watched`;
 }
 
 function requestArguments({ name, watch, range }: CommandArguments): Facts {
@@ -74,19 +87,21 @@ async function conclude(
   gateway: MeantGateway,
   args: CommandArguments,
   output: CommandOutput,
+  { watchedGeneration }: Progress,
 ): Promise<ExitStatus> {
   const end = await conversation.end;
+  const soFar = watchedGeneration === null ? "" : `; ${watchedText(watchedGeneration)}`;
   const where = escapeForLog(gateway.name);
   switch (end.kind) {
     case "nobody":
       output.complain(nobodyThere(gateway));
       return EXIT_STATUS.notRunning;
     case "broken":
-      output.complain(`portico: ${args.name}: ${where}: ${end.why}\n`);
-      return EXIT_STATUS.failure;
+      output.complain(`portico: ${args.name}: ${where}: ${end.why}${soFar}\n`);
+      return EXIT_STATUS.unknown;
     case "too-late":
-      output.complain(`portico: ${args.name}: ${where} did not answer in time\n`);
-      return EXIT_STATUS.failure;
+      output.complain(`portico: ${args.name}: ${where} did not answer in time${soFar}\n`);
+      return EXIT_STATUS.unknown;
     case "answered":
       if (end.answer.kind === "done" && args.name === "stop") {
         return waitForEnd(conversation, Object(end.answer.result) as Facts, args, output);

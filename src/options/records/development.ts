@@ -16,7 +16,8 @@ export const DEVELOPMENT_OPTIONS = {
     help:
       "For development only: whoever can reach the server sees tracebacks. Watches the modules " +
       "that are imported, templates, and what --reload-include names, by the kernel's file " +
-      "events. Requests that come after a change wait for the new code, 10 s at most. There is " +
+      "events. Requests that come after a change wait for the new code, as long as it may take " +
+      "to load (--start-timeout). There is " +
       "one worker where --workers says nothing, and --watch-window is not heeded. gunicorn " +
       "`--reload`. [develop.md](develop.md).",
     since: "0.1.0",

@@ -10,6 +10,7 @@ export const GENERAL_OPTIONS = {
     kind: "text",
     group: "General",
     flag: "--config",
+    alsoCalled: ["-c"],
     placeholder: "FILE",
     fallback: null,
     pattern: /^[^\0]+$/,

@@ -88,6 +88,7 @@ export const TIME_OPTIONS = {
     kind: "duration",
     group: "Time",
     flag: "--timeout",
+    alsoCalled: ["-t"],
     fallback: 30 * SECOND,
     min: 10,
     max: DAY,

@@ -123,12 +123,15 @@ describe("which one is meant", () => {
       ["reload", "--control-socket", join(folder, "missing.sock")],
       ["status", "--control-socket", join(folder, "missing.sock")],
       ["stack", "--control-socket", join(folder, "missing.sock")],
-      ["reload", "--pid", "4711"],
+      ["reload", "--pid", "999999999"],
     ]) {
       const { status, complaints } = await run(argv);
       assert.equal(status, 5, complaints);
       assert.match(complaints, /^portico: no portico is running there: .*portico.*\n$/);
+      assert.doesNotMatch(complaints, /the process runs/);
     }
+    const { complaints } = await run(["reload", "--pid", String(process.pid)]);
+    assert.match(complaints, /; the process runs, so --control-socket may .*\n$/);
   });
 });
 
@@ -161,22 +164,22 @@ describe("reload", () => {
     assert.equal((JSON.parse(json.out) as { outcome: string }).outcome, "failed");
   });
 
-  test("that takes longer than --wait: exit status 1", async () => {
+  test("that takes longer than --wait: exit status 6", async () => {
     const gateway = await serve();
     const ran = await run(["reload", "--wait", "50ms", "--control-socket", folder]);
-    assert.equal(ran.status, 1);
+    assert.equal(ran.status, 6);
     assert.match(ran.complaints, /did not answer in time/);
     assert.equal(gateway.reloads, 1);
   });
 
-  test("a gateway that ends meanwhile: exit status 1", async () => {
+  test("a gateway that ends meanwhile: exit status 6", async () => {
     const gateway = await serve();
     gateway.reload = () => {
       servers[0]?.close();
       return new Promise(() => {});
     };
     const ran = await run(["reload", "--control-socket", folder]);
-    assert.equal(ran.status, 1);
+    assert.equal(ran.status, 6);
     assert.match(ran.complaints, /closed the connection before it had answered/);
   });
 });
