@@ -183,12 +183,14 @@ export const TIME_OPTIONS = {
     min: 1,
     max: GIB,
     offAllowed: true,
-    summary: "least bytes a second of a request body, on average; else 408",
+    summary: "least bytes a second of a request body; else 408",
     help:
-      "Bounds the slow body that sends a byte now and then, and so never pauses long enough for " +
-      "--body-timeout (the R-U-Dead-Yet attack). Judged after the first 5 s, and only while the " +
-      "client is what is waited for. Too high cuts uploads over bad mobile links. ASP.NET's " +
-      "Kestrel 240, Apache `RequestReadTimeout` 500.",
+      "Bounds the slow body that sends a byte now and then, and so never pauses long enough " +
+      "for --body-timeout (the R-U-Dead-Yet attack). Judged after the first 5 s, and only " +
+      "while the client is what is waited for. What came faster counts for later, but for no " +
+      "longer than --body-timeout (or 5 s), so that a burst does not pay for hours. Too high " +
+      "cuts uploads over bad mobile links. ASP.NET's Kestrel 240, Apache `RequestReadTimeout` " +
+      "500.",
     since: "0.1.0",
   },
   writeRateMinBytes: {
@@ -199,13 +201,14 @@ export const TIME_OPTIONS = {
     min: 1,
     max: GIB,
     offAllowed: true,
-    summary: "least bytes a second that a client takes of its response, on average",
+    summary: "least bytes a second that a client takes of its response",
     help:
       "Bounds the slow reader that takes a byte now and then, and so never pauses long enough " +
       "for --write-timeout (the Slow Read attack): its connection is reset. Judged after the " +
       "first 5 s of a response that waits for its client, by what the client's system has " +
-      "acknowledged. Without epoll that is not known, and only --write-timeout holds. Kestrel " +
-      "240, nginx and gunicorn none.",
+      "acknowledged; what it took faster counts for later, but for no longer than " +
+      "--write-timeout (or 5 s). Without epoll that is not known, and only --write-timeout " +
+      "holds. Kestrel 240, nginx and gunicorn none.",
     since: "0.1.0",
   },
   writeTimeoutMs: {
