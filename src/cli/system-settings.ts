@@ -21,6 +21,11 @@ import { workingFolder } from "./working-folder.ts";
 
 /** Beside what the successor's own start may take: its process, and a look at how it went. */
 const SUCCESSOR_MARGIN_MS = 5_000;
+/**
+ * What a stop waits at most for the end of a successor. It has only just begun, and ends in
+ * milliseconds; gateways that it has started get 3 s for that.
+ */
+const ABANDONED_SUCCESSOR_MS = 5_000;
 
 export interface SystemSettings {
   readonly bind: readonly BindAddress[];
@@ -71,6 +76,7 @@ export function successionSettings(options: Options, env: NodeJS.ProcessEnv): Su
       // Twice: the import may take so long, and then the workers.
       startMs: 2 * options.startTimeoutMs + SUCCESSOR_MARGIN_MS,
       endMs: options.gracefulTimeoutMs + SUCCESSOR_MARGIN_MS,
+      abandonedMs: ABANDONED_SUCCESSOR_MS,
     },
   };
 }

@@ -261,7 +261,7 @@ export class Gateway {
   /** Ends at once; also what `stop` has begun. */
   async stopNow(): Promise<void> {
     this.#take("hurried");
-    this.#succession.abandon();
+    void this.#succession.abandon();
     this.#hurried = true;
     this.#hurry.resolve();
     this.#cutOff("at once, as asked");
@@ -303,9 +303,11 @@ export class Gateway {
     this.#take("stop-asked");
     const { connectionCount: connections } = this.server;
     this.#log.info("stopping: what was accepted is answered", { connections });
-    this.#succession.abandon();
+    const abandoned = this.#succession.abandon();
     this.#surroundings.onStopping("answers what it has accepted");
     if (drainDelayMs !== null && !this.#handedOver) await this.#wait(drainDelayMs);
+    // It accepts until then; `Succession` says why.
+    await abandoned;
     if (this.#hurried) return;
     this.#take("delay-over");
     const timer = setTimeout(() => {

@@ -64,6 +64,10 @@ export class Succession {
     }
     if (outcome.kind === "failed") {
       this.#takeover = null;
+      if (!this.#predecessor.isServing) {
+        this.#log.info("the successor is ended as well");
+        return false;
+      }
       this.#log.error("the successor does not serve, and this process goes on", {
         why: outcome.why,
       });
@@ -79,9 +83,14 @@ export class Succession {
     return true;
   }
 
-  /** This process is being stopped: so is a successor that does not serve yet. */
-  abandon(): void {
-    this.#takeover?.abandon("this process is being stopped");
+  /**
+   * This process is being stopped: so is a successor that does not serve yet.
+   *
+   * @returns when it holds the sockets no more. What the kernel queues at them after this process
+   *   has closed them is reset at the successor's end, so until then this process must accept.
+   */
+  async abandon(): Promise<void> {
+    await this.#takeover?.abandon("this process is being stopped");
   }
 
   #objection(): string | null {

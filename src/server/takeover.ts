@@ -27,6 +27,8 @@ export const TAKEOVER_VARIABLE = "PORTICO_TAKEOVER";
 export const CHANNEL_DESCRIPTOR = 3;
 export const SERVING = "serving\n";
 export const YOURS = "yours\n";
+/** From SIGKILL until a process is gone, unless the kernel waits for something in its name. */
+const KILLED_MAX_MS = 1_000;
 
 /** A listening socket, as it is named to the successor. */
 export interface OfferedSocket {
@@ -57,6 +59,8 @@ export interface TakeoverBounds {
   readonly startMs: number;
   /** What it gets to end when it did not; then it is killed. */
   readonly endMs: number;
+  /** The same, where this process is waiting to stop. */
+  readonly abandonedMs: number;
 }
 
 /** A socket that is listened on, and as what it was asked for. */
@@ -103,9 +107,17 @@ export class Takeover {
     this.outcome = this.#conclude();
   }
 
-  /** Backs out, whatever the successor is doing. Without effect once it serves. */
-  abandon(why: string): void {
+  /**
+   * Backs out, whatever the successor is doing. Without effect once it serves.
+   *
+   * @returns when nothing of it is left, or {@link KILLED_MAX_MS} after it was killed
+   */
+  async abandon(why: string): Promise<void> {
     this.#fail(why);
+    const { abandonedMs } = this.#bounds;
+    if (await settlesWithin(this.outcome, abandonedMs)) return;
+    this.#child.kill("SIGKILL");
+    await settlesWithin(this.outcome, KILLED_MAX_MS);
   }
 
   /** Tells the successor that the sockets are its own now. Afterwards this process may end. */
@@ -155,6 +167,17 @@ export class Takeover {
     await ended;
     clearTimeout(timer);
   }
+}
+
+/** Whether it does; the timer keeps nobody waiting once it has. */
+async function settlesWithin(promise: Promise<unknown>, boundMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), boundMs);
+  });
+  const settled = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return settled;
 }
 
 function offerOf(places: readonly ListeningPlace[]): TakeoverOffer {

@@ -8,7 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { get, TRANSPORTS } from "../end-to-end/exercise.ts";
-import { statusOf } from "../end-to-end/process-tree.ts";
+import { childrenOf, statusOf } from "../end-to-end/process-tree.ts";
 import { RawClient, rawRequest } from "../end-to-end/raw-client.ts";
 import { PORTICO, type ServerProcess, startServer } from "../end-to-end/server-process.ts";
 import { FaultSite } from "./fault-site.ts";
@@ -24,6 +24,13 @@ const BACKED_OUT = /the successor does not serve, and this process goes on/;
 /** PIDs of the successors that have served, in order. */
 function successors(server: ServerProcess): number[] {
   return [...server.stderr.matchAll(SERVES)].map(([, pid]) => Number(pid));
+}
+
+/** A successor that may not serve yet; null where there is none. */
+function successorOf(predecessor: number): number | null {
+  const isSuccessor = (pid: number): boolean =>
+    readFileSync(`/proc/${pid}/environ`, "latin1").includes("PORTICO_TAKEOVER=");
+  return childrenOf(predecessor).find(isSuccessor) ?? null;
 }
 
 function isGone(pid: number): boolean {
@@ -191,3 +198,27 @@ for (const transport of TRANSPORTS) {
     });
   });
 }
+
+describe("a stop while a successor is not ready", () => {
+  for (const several of [[], ["--gateways", "2"]]) {
+    test(`accepts until that has left the sockets ${several.join(" ")}`, async () => {
+      const args = ["--workers", "2", ...several];
+      await using site = await FaultSite.start({ args, code: CODE });
+      site.edit(`import time\ntime.sleep(5)\n${CODE}`);
+      site.server.signal("SIGUSR2");
+      await until(site.server, "the successor", () => successorOf(site.pid) !== null);
+      const successor = successorOf(site.pid) ?? 0;
+      // It cannot end, and what the kernel queued for it alone would be reset.
+      process.kill(successor, "SIGSTOP");
+      site.server.signal("SIGTERM");
+      await site.server.untilLogged(/stopping: /);
+      for (const name of ["a", "b", "c"]) {
+        assert.equal((await rawRequest(site.port, get(`/get/${name}`))).status, 200);
+      }
+      process.kill(successor, "SIGCONT");
+      assert.deepEqual(await site.server.ended, { status: 0, signal: null });
+      assert.ok(isGone(successor));
+      await until(site.server, "the end of all", () => site.server.processes().length === 0);
+    });
+  }
+});

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { existsSync, mkdtempDisposableSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { type OwnCommand, SERVING, Takeover, YOURS } from "../../src/server/takeover.ts";
 import { soon } from "../net/recording-handler.ts";
 
-const BOUNDS = { startMs: 20_000, endMs: 20_000 };
+const BOUNDS = { startMs: 20_000, endMs: 20_000, abandonedMs: 20_000 };
 const SHORT_MS = 300;
 
 function successor(program: string): OwnCommand {
@@ -71,9 +75,28 @@ describe("a takeover", () => {
   it("ends one that does not serve in time, in the end by force", async () => {
     const stubborn = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);";
     for (const program of ["setInterval(() => {}, 1000);", stubborn]) {
-      const takeover = new Takeover(successor(program), [], { startMs: SHORT_MS, endMs: SHORT_MS });
+      const takeover = new Takeover(successor(program), [], {
+        ...BOUNDS,
+        startMs: SHORT_MS,
+        endMs: SHORT_MS,
+      });
       assert.equal(await failureOf(takeover), "it did not serve within 0.3 s");
     }
+  });
+
+  it("that is abandoned leaves nothing of the successor, by force if need be", async () => {
+    using folder = mkdtempDisposableSync(path.join(os.tmpdir(), "portico-abandoned-"));
+    const deaf = path.join(folder.path, "deaf");
+    const program = `
+      import { writeFileSync } from "node:fs";
+      process.on("SIGTERM", () => {});
+      setInterval(() => {}, 1000);
+      writeFileSync(${JSON.stringify(deaf)}, "");
+    `;
+    const takeover = new Takeover(successor(program), [], { ...BOUNDS, abandonedMs: SHORT_MS });
+    while (!existsSync(deaf)) await pause(10);
+    await soon(takeover.abandon("this process is being stopped"), "the successor's end");
+    assert.equal(await failureOf(takeover), "this process is being stopped");
   });
 
   it("is abandoned", async () => {

@@ -79,6 +79,7 @@ export class Leader {
   readonly #files: FileIdentity[] = [];
   #handedOver = false;
   #stopped: Promise<void> | null = null;
+  #hurried = false;
   #reloading: Promise<ReloadOutcome> | null = null;
   #reloadingNext: Promise<ReloadOutcome> | null = null;
   readonly #startOver = Promise.withResolvers<void>();
@@ -262,7 +263,8 @@ export class Leader {
   /** Ends at once; also what `stop` has begun. */
   async stopNow(): Promise<void> {
     this.#take("hurried");
-    this.#succession.abandon();
+    void this.#succession.abandon();
+    this.#hurried = true;
     this.#group.beginEnd();
     void this.#group.askAll("stop-now", null);
     await this.#end(STOP_NOW_MS);
@@ -308,17 +310,20 @@ export class Leader {
     const { drainDelayMs, stopMs } = this.#settings;
     this.#take("stop-asked");
     const waits = drainDelayMs !== null && !this.#handedOver;
-    this.#succession.abandon();
+    const abandoned = this.#succession.abandon();
     this.#surroundings.onStopping("answers what it has accepted");
     const { gateways } = this.#settings.group;
     this.#log.info("stopping: the gateways answer what they have accepted", { gateways });
+    // The gateways accept until then; `Succession` says why.
+    await abandoned;
+    if (this.#hurried) return;
     this.#group.beginEnd();
     // With the last descriptor of a socket what waits in its queue is lost, so the last ones have
     // to be those of the gateways, who empty the queues before they close them.
     this.#closeSockets();
     void this.#group.askAll("stop", { waits });
     await this.#group.untilEnded((waits ? drainDelayMs : 0) + stopMs);
-    if (this.state === "stopped") return;
+    if (this.#hurried) return;
     this.#take("delay-over");
     this.#take("drained");
     await this.#end(0);
