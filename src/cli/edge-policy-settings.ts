@@ -1,7 +1,7 @@
 /**
- * From the options about Fetch Metadata and CORS to the rules that are made of them. Owns the
- * notation `[PATH=]VALUE` and every complaint about what cannot be meant; decides nothing about
- * requests.
+ * From the options about Fetch Metadata and CORS to the rules that are made of them. Owns what
+ * the values mean and every complaint about what cannot be meant; decides nothing about requests.
+ * The notation `[PATH=]VALUE` is that of `src/cli/values-by-path.ts`.
  */
 import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
 import { CorsRule } from "../handlers/cors-rule.ts";
@@ -11,14 +11,29 @@ import { type CorsGrants, CorsPolicy, normalizedMethod } from "../http/cors.ts";
 import { FETCH_POLICY_MODES, type FetchPolicyMode } from "../http/fetch-metadata.ts";
 import { isToken } from "../http/fields.ts";
 import { type OriginPattern, OriginSet, parseOriginPattern } from "../http/origin.ts";
-import { parsePathPrefix, PathRules } from "../http/path-rules.ts";
-import type { Options } from "../options/registry.ts";
-import { membersOf } from "./proxy-settings.ts";
+import { PathRules } from "../http/path-rules.ts";
+import type { OptionSpec } from "../options/option-spec.ts";
+import { DAY, SECOND } from "../options/records/units.ts";
+import { OPTIONS, type Options } from "../options/registry.ts";
+import { describeExpected, parseValue } from "../options/values.ts";
+import {
+  type ByPrefix,
+  EVERYWHERE,
+  readListed,
+  readPaths,
+  readSingles,
+  refused,
+  rulesOf,
+} from "./values-by-path.ts";
 
-/** What is said for a path; "" is what is said for no path in particular. */
-type ByPrefix<T> = Map<string, T>;
-
-const EVERYWHERE = "";
+/** What a value of `--cors-max-age` is, behind its path. */
+const MAX_AGE: OptionSpec = {
+  ...OPTIONS.corsPreflightMaxAge,
+  kind: "duration",
+  min: SECOND,
+  max: DAY,
+  offAllowed: true,
+};
 
 export interface EdgeRules {
   /** null where no CORS option is given. */
@@ -28,68 +43,69 @@ export interface EdgeRules {
 }
 
 /**
- * @throws {OperatorError} exit status 2: a path, origin, mode, method or name that is none, or two
- *   options that cannot both be meant
+ * @throws {OperatorError} exit status 2: a path, origin, mode, method, name or time that is none, or
+ *   two options that cannot both be meant
  */
 export function readEdgeRules(options: Options, report: RefusalReport): EdgeRules {
   const policies = readCorsPolicies(options);
   const cors = policies === null ? null : new CorsRule(policies);
   const modes = readModes(options.fetchPolicy, options.rootPath);
+  const sameSite = readSameSite(options.fetchSameSite, options.rootPath);
   if (modes.all.every((mode) => mode === "off")) return { cors, fetch: null };
   const frames = readPaths("--fetch-frames", options.fetchFrames, options.rootPath);
-  const sameSite = options.fetchSameSite === "allow";
   return { cors, fetch: new FetchRule({ modes, frames, sameSite, cors, report }) };
 }
 
 function readModes(texts: readonly string[], rootPath: string): PathRules<FetchPolicyMode> {
-  const flag = "--fetch-policy";
-  const modes: ByPrefix<FetchPolicyMode> = new Map();
-  for (const { member, prefix, value } of readRules(flag, texts)) {
-    const mode = FETCH_POLICY_MODES.find((word) => word === value.toLowerCase());
-    if (mode === undefined) {
-      throw refused(
-        flag,
-        member,
-        "is not off, report or enforce, nor one for a path: /public/=off",
-      );
-    }
-    const earlier = modes.get(prefix);
-    if (earlier !== undefined && earlier !== mode) {
-      throw refused(flag, member, `contradicts ${earlier}, which is given for the same path`);
-    }
-    modes.set(prefix, mode);
-  }
-  return new PathRules(modes.get(EVERYWHERE) ?? "off", withoutEverywhere(modes), rootPath);
+  const modes = readSingles("--fetch-policy", texts, {
+    parse: (text) => FETCH_POLICY_MODES.find((word) => word === text.toLowerCase()),
+    expected: "off, report or enforce",
+    example: "/public/=off",
+  });
+  return rulesOf(modes, "off", rootPath);
+}
+
+function readSameSite(texts: readonly string[], rootPath: string): PathRules<boolean> {
+  const words = new Map([
+    ["allow", true],
+    ["refuse", false],
+  ]);
+  const allowed = readSingles("--fetch-same-site", texts, {
+    parse: (text) => words.get(text.toLowerCase()),
+    expected: "allow or refuse",
+    example: "/account/=refuse",
+  });
+  return rulesOf(allowed, true, rootPath);
 }
 
 /** Where CORS is looked after, and how; null where it is nowhere. */
 function readCorsPolicies(options: Options): PathRules<CorsPolicy | null> | null {
   const { rootPath } = options;
   const patterns = readOrigins(options.corsOrigins);
+  const grants = readGrants(options);
   if (patterns.size === 0) return null;
   const credentials = readPaths("--cors-credentials", options.corsCredentials, rootPath);
-  const origins = new PathRules(
-    patterns.get(EVERYWHERE) ?? null,
-    withoutEverywhere(patterns),
-    rootPath,
-  );
-  const grants = readGrants(options);
+  const origins = rulesOf(patterns, null, rootPath);
   // What is equal has to be the same object, or a path would seem to have two policies.
   const made = new Map<string, CorsPolicy>();
-  const policyOf = (set: OriginSet | null, withCredentials: boolean): CorsPolicy | null => {
+  const policyOf = (
+    set: OriginSet | null,
+    withCredentials: boolean,
+    granted: CorsGrants,
+  ): CorsPolicy | null => {
     if (set === null) return null;
-    refuseAnyWithCredentials(set, withCredentials, grants);
-    const key = `${origins.all.indexOf(set)} ${withCredentials}`;
-    const policy = made.get(key) ?? new CorsPolicy(set, withCredentials, grants);
+    refuseAnyWithCredentials(set, withCredentials, granted);
+    const key = JSON.stringify([origins.all.indexOf(set), withCredentials, granted]);
+    const policy = made.get(key) ?? new CorsPolicy(set, withCredentials, granted);
     made.set(key, policy);
     return policy;
   };
-  const prefixes = new Set([...origins.prefixes, ...credentials.prefixes]);
+  const prefixes = new Set([...origins.prefixes, ...credentials.prefixes, ...grants.prefixes]);
   return new PathRules(
-    policyOf(origins.fallback, credentials.fallback),
+    policyOf(origins.fallback, credentials.fallback, grants.at(EVERYWHERE)),
     [...prefixes].map((prefix) => [
       prefix,
-      policyOf(origins.valueOf(prefix), credentials.valueOf(prefix)),
+      policyOf(origins.valueOf(prefix), credentials.valueOf(prefix), grants.at(prefix)),
     ]),
     rootPath,
   );
@@ -121,7 +137,7 @@ function readOrigins(texts: readonly string[]): ByPrefix<OriginSet | null> {
   const flag = "--cors-origin";
   const patterns: ByPrefix<OriginPattern[]> = new Map();
   const off = new Set<string>();
-  for (const { member, prefix, value } of readRules(flag, texts)) {
+  for (const { member, prefix, value } of readListed(flag, texts)) {
     const list = patterns.get(prefix) ?? [];
     patterns.set(prefix, list);
     if (value === "off") {
@@ -146,68 +162,55 @@ function readOrigins(texts: readonly string[]): ByPrefix<OriginSet | null> {
   );
 }
 
-function readGrants(options: Options): CorsGrants {
+interface GrantsByPath {
+  /** Every prefix that one of the options names. */
+  readonly prefixes: readonly string[];
+  /** What holds for a prefix itself, each part by the longest one that is given for that part. */
+  at(prefix: string): CorsGrants;
+}
+
+function readGrants(options: Options): GrantsByPath {
+  const { rootPath } = options;
+  const { corsMethods, corsRequestFields, corsExposedFields } = OPTIONS;
+  const fieldName = { what: "a field's name", rootPath };
+  const methods = readTokens(corsMethods, options.corsMethods, { what: "a method", rootPath });
+  const requestFields = readTokens(corsRequestFields, options.corsRequestFields, fieldName);
+  const exposedFields = readTokens(corsExposedFields, options.corsExposedFields, fieldName);
+  const maxAges = readMaxAges(options.corsPreflightMaxAge, rootPath);
   return {
-    methods: readTokens("--cors-methods", options.corsMethods, "a method").map(normalizedMethod),
-    requestFields: readTokens("--cors-headers", options.corsRequestFields, "a field's name"),
-    exposedFields: readTokens("--cors-expose-headers", options.corsExposedFields, "a field's name"),
-    preflightMaxAgeMs: options.corsPreflightMaxAgeMs,
+    prefixes: [methods, requestFields, exposedFields, maxAges].flatMap(({ prefixes }) => prefixes),
+    at: (prefix) => ({
+      methods: methods.valueOf(prefix).map(normalizedMethod),
+      requestFields: requestFields.valueOf(prefix),
+      exposedFields: exposedFields.valueOf(prefix),
+      preflightMaxAgeMs: maxAges.valueOf(prefix),
+    }),
   };
 }
 
-function readTokens(flag: string, texts: readonly string[], what: string): string[] {
-  const members = membersOf(texts);
-  const wrong = members.find((member) => !isToken(member));
-  if (wrong !== undefined) throw refused(flag, wrong, `is not ${what}`);
-  return members;
+function readTokens(
+  { flag, fallback }: { readonly flag: string; readonly fallback: readonly string[] },
+  texts: readonly string[],
+  { what, rootPath }: { readonly what: string; readonly rootPath: string },
+): PathRules<readonly string[]> {
+  const tokens: ByPrefix<string[]> = new Map();
+  for (const { member, prefix, value } of readListed(flag, texts)) {
+    if (!isToken(value)) throw refused(flag, member, `is not ${what}`);
+    tokens.set(prefix, [...(tokens.get(prefix) ?? []), value]);
+  }
+  return rulesOf<readonly string[]>(tokens, fallback, rootPath);
 }
 
-/** True at the paths that an option names, and below. */
-function readPaths(flag: string, texts: readonly string[], rootPath: string): PathRules<boolean> {
-  const members = membersOf(texts);
-  const named = members.length === 1 && members[0] === "none" ? [] : members;
-  const prefixes = named.map((member) => readPrefix(flag, member, member));
-  // "/" is every path, and also the targets that have none.
-  const everywhere = prefixes.includes("/");
-  return new PathRules(
-    everywhere,
-    prefixes.filter((prefix) => prefix !== "/").map((prefix) => [prefix, true]),
-    rootPath,
-  );
-}
-
-interface GivenRule {
-  /** As it was given, for complaints. */
-  readonly member: string;
-  readonly prefix: string;
-  readonly value: string;
-}
-
-/** The path ends at the last `=`, since no value has one. */
-function readRules(flag: string, texts: readonly string[]): GivenRule[] {
-  return membersOf(texts).map((member) => {
-    if (!member.startsWith("/")) return { member, prefix: EVERYWHERE, value: member };
-    const equals = member.lastIndexOf("=");
-    if (equals === -1) throw refused(flag, member, "says nothing for the path: add = and a value");
-    const prefix = readPrefix(flag, member, member.slice(0, equals));
-    return {
-      member,
-      prefix: prefix === "/" ? EVERYWHERE : prefix,
-      value: member.slice(equals + 1),
-    };
+/** In milliseconds; null for `off`. */
+function readMaxAges(texts: readonly string[], rootPath: string): PathRules<number | null> {
+  const parse = (text: string): number | null | undefined => {
+    const parsed = parseValue(MAX_AGE, text);
+    return parsed.kind === "value" ? (parsed.value as number | null) : undefined;
+  };
+  const ages = readSingles(MAX_AGE.flag, texts, {
+    parse,
+    expected: describeExpected(MAX_AGE),
+    example: "/api/=5m",
   });
-}
-
-function readPrefix(flag: string, member: string, text: string): string {
-  const parsed = parsePathPrefix(text);
-  if (parsed.kind === "refused") throw refused(flag, member, parsed.why);
-  return parsed.prefix;
-}
-
-function withoutEverywhere<T>(values: ByPrefix<T>): [prefix: string, value: T][] {
-  return [...values].filter(([prefix]) => prefix !== EVERYWHERE);
-}
-
-function refused(flag: string, member: string, why: string): OperatorError {
-  return new OperatorError(EXIT_STATUS.usage, `${flag}: ${member} ${why}`);
+  return rulesOf(ages, parse(OPTIONS.corsPreflightMaxAge.fallback[0]) ?? null, rootPath);
 }

@@ -22,8 +22,8 @@ export interface FetchRuleSettings {
   readonly modes: PathRules<FetchPolicyMode>;
   /** Where pages of other sites may show a page in a frame. */
   readonly frames: PathRules<boolean>;
-  /** Whether other hosts of the same site pass. */
-  readonly sameSite: boolean;
+  /** Where other hosts of the same site pass. */
+  readonly sameSite: PathRules<boolean>;
   /** Whoever it lets read an answer passes; null: nobody. */
   readonly cors: CorsRule | null;
   readonly report: RefusalReport;
@@ -76,7 +76,9 @@ export class FetchRule implements AdmissionRule {
   }
 
   #passes(head: RequestHead, metadata: FetchMetadata): boolean {
-    const { sameSite, frames, cors } = this.#settings;
+    const { frames, cors } = this.#settings;
+    const isSibling = metadata.site === "same-site";
+    const sameSite = isSibling && this.#settings.sameSite.valuesAt(head.path).every(Boolean);
     // Most requests need no exception, and to find out about one takes the path apart again.
     const usual = { sameSite, frames: false, cors: false };
     if (judgeFetch(head.method, metadata, usual) !== "refused") return true;

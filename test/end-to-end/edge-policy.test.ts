@@ -187,6 +187,44 @@ test("without options nothing is touched", async () => {
   assert.equal(preflight.status, 200);
 });
 
+test("what CORS grants is granted by path", async () => {
+  const env = { PORTICO_CORS_METHODS: "GET,/api=PUT,/api=DELETE", PORTICO_CORS_MAX_AGE: "/api=1m" };
+  const args = ["--chdir", APPLICATIONS, `--cors-origin=${APP}`, "edges:app"];
+  await using server = await startPortico(args, { env });
+  const asked = { Origin: APP, "Access-Control-Request-Method": "DELETE" };
+  const preflight = (path: string): Promise<RawResponse> =>
+    rawRequest(server.port, request(`OPTIONS ${path}`, asked));
+  const allowed = await preflight("/api/x");
+  assert.equal(allowed.status, 204);
+  assert.equal(allowed.field("Access-Control-Allow-Methods"), "PUT, DELETE");
+  assert.equal(allowed.field("Access-Control-Max-Age"), "60");
+  for (const path of ["/public/x", "/apiary", "/public/..%2fapi/x"]) {
+    const refused = await preflight(path);
+    assert.equal(refused.status, 403, path);
+    assert.deepEqual(corsOf(refused), []);
+  }
+  const page = await rawRequest(server.port, request("GET /public/x", { Origin: APP }));
+  assert.deepEqual(corsOf(page), [`access-control-allow-origin: ${APP}`]);
+  assert.deepEqual(JSON.parse((await rawRequest(server.port, request("GET /seen"))).text), [
+    ["GET", "/public/x", ""],
+  ]);
+});
+
+test("a method whose path is missing is refused at start", async () => {
+  const end = await runPortico([
+    "--cors-methods=/api=PUT,DELETE",
+    "--chdir",
+    APPLICATIONS,
+    "edges:app",
+  ]);
+  assert.equal(end.status, 2, end.stderr);
+  assert.match(
+    end.stderr,
+    /^portico: --cors-methods: DELETE stands behind \/api=PUT: put its path/,
+  );
+  assert.equal(end.stderr.trimEnd().split("\n").length, 1);
+});
+
 test("options come from the environment as well", async () => {
   const env = { PORTICO_FETCH_POLICY: "enforce,/a/=off", PORTICO_CORS_ORIGIN: `/b/=${APP}` };
   await using server = await startPortico(["--chdir", APPLICATIONS, "edges:app"], { env });

@@ -28,7 +28,7 @@ class Fixture {
     this.rule = new FetchRule({
       modes: new PathRules(fallback, Object.entries(modes)),
       frames: new PathRules(false, []),
-      sameSite: true,
+      sameSite: new PathRules(true, []),
       cors: null,
       report: new RefusalReport(log, this.clock),
       ...settings,
@@ -51,7 +51,7 @@ test("enforce: 403, and every answer varies", () => {
   assert.equal(fixture.outcome("POST /", { "Sec-Fetch-Site": "same-origin" }), "passes");
   assert.equal(fixture.outcome("POST /", { "Sec-Fetch-Site": "same-site" }), "passes");
   assert.equal(fixture.lines.length, 1);
-  const strict = new Fixture("enforce", {}, { sameSite: false });
+  const strict = new Fixture("enforce", {}, { sameSite: new PathRules(false, []) });
   assert.equal(strict.outcome("POST /", { "Sec-Fetch-Site": "same-site" }), 403);
 });
 
@@ -95,6 +95,16 @@ test("frames: only where every reading is named", () => {
   assert.equal(fixture.outcome("POST /widget/x", framed), 403);
   assert.equal(fixture.outcome("GET /x", framed), 403);
   assert.equal(fixture.outcome("GET /widget/..%2fx", framed), 403);
+});
+
+test("the same site: only where every reading allows it, and a stranger never", () => {
+  const sameSite = new PathRules(false, [["/open/", true]]);
+  const fixture = new Fixture("enforce", {}, { sameSite });
+  const sibling = { "Sec-Fetch-Site": "same-site" };
+  assert.equal(fixture.outcome("POST /open/x", sibling), "passes");
+  assert.equal(fixture.outcome("POST /open/x", STRANGER), 403);
+  assert.equal(fixture.outcome("POST /x", sibling), 403);
+  assert.equal(fixture.outcome("POST /open/..%2fx", sibling), 403);
 });
 
 test("whoever CORS lets read the answer passes, in mode cors only", () => {

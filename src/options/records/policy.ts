@@ -4,7 +4,6 @@
  * One record each; what a record says is in `src/options/option-spec.ts`.
  */
 import type { OptionSpec } from "../option-spec.ts";
-import { DAY, SECOND } from "./units.ts";
 
 export const POLICY_OPTIONS = {
   allowedHosts: {
@@ -80,16 +79,19 @@ export const POLICY_OPTIONS = {
     since: "0.1.0",
   },
   fetchSameSite: {
-    kind: "choice",
+    kind: "text",
     group: "Policy",
     flag: "--fetch-same-site",
-    fallback: "allow",
-    words: ["allow", "refuse"],
-    summary: "whether pages of the site's other hosts pass as its own",
+    placeholder: "[PATH=]MODE",
+    fallback: ["allow"],
+    pattern: /^[^\0]+$/,
+    expects: "allow or refuse, or a path's, such as /account/=refuse",
+    separator: ",",
+    summary: "allow or refuse: pages of the site's other hosts pass as its own; repeatable",
     help:
       "`refuse` holds `blog.example.org` for a stranger to `app.example.org`: right where other " +
       "hosts of your domain show what users upload, or belong to somebody else. Too strict hurts " +
-      "sites that are spread over several hosts.",
+      "sites that are spread over several hosts. A path in front makes it hold there and below.",
     since: "0.1.0",
   },
   fetchFrames: {
@@ -122,61 +124,64 @@ export const POLICY_OPTIONS = {
     summary: "origin whose pages may read answers across origins (CORS); repeatable",
     help:
       "`https://app.example.org`, `https://*.example.org` (every name below it, not itself) or " +
-      "`*`. A path in front, `/api/=https://app.example.org`, makes it hold there and below; the " +
-      "longest path decides, and `/internal/=off` leaves the application alone there. Preflights " +
-      "are answered without waking Python, and the application's own `Access-Control-...` fields " +
-      "are replaced. An origin too many reads what your users can read. Without it nothing is " +
-      "touched. nginx `add_header`, django-cors-headers CORS_ALLOWED_ORIGINS. " +
-      "[edge-policy.md](edge-policy.md).",
+      "`*`. A path in front, `/api/=https://app.example.org`, makes it hold there and below; " +
+      "the longest path decides, and `/internal/=off` leaves the application alone there. What " +
+      "holds for all paths is given first. Preflights are answered without waking Python, and " +
+      "the application's own `Access-Control-...` fields are replaced. An origin too many " +
+      "reads what your users can read. Without it nothing is touched. nginx `add_header`, " +
+      "django-cors-headers CORS_ALLOWED_ORIGINS. [edge-policy.md](edge-policy.md).",
     since: "0.1.0",
   },
   corsMethods: {
     kind: "text",
     group: "Policy",
     flag: "--cors-methods",
-    placeholder: "METHOD",
+    placeholder: "[PATH=]METHOD",
     fallback: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
     pattern: /^[^\0]+$/,
-    expects: "methods such as PUT,DELETE, or *",
+    expects: "methods such as PUT,DELETE, or *, or a path's, such as /api=DELETE",
     separator: ",",
     alsoCalled: ["--cors-allow-methods"],
     summary: "methods that pages of allowed origins may use; repeatable, or * for any",
     help:
       "GET, HEAD and POST cannot be kept from them, since forms can send these without asking. " +
-      "Methods are case-sensitive: a page that says `patch` means another one.",
+      "Methods are case-sensitive: a page that says `patch` means another one. " +
+      "`GET,/api=PUT,/api=DELETE` allows these two at `/api` and below, and elsewhere only " +
+      "what forms can send. The longest path decides; what holds for all paths is given first, " +
+      "or else is the default.",
     since: "0.1.0",
   },
   corsRequestFields: {
     kind: "text",
     group: "Policy",
     flag: "--cors-headers",
-    placeholder: "NAME",
+    placeholder: "[PATH=]NAME",
     fallback: ["authorization", "content-type"],
     pattern: /^[^\0]+$/,
-    expects: "names of fields such as content-type,x-csrftoken, or *",
+    expects: "names of fields such as content-type,x-csrftoken, or *, or a path's: /api/=x-token",
     separator: ",",
     alsoCalled: ["--cors-allow-headers"],
     summary: "request fields that pages of allowed origins may set; repeatable, or * for any",
     help:
       "`*` does not stand for Authorization, which has to be named (Fetch, CORS non-wildcard " +
       "request-header name). What is given replaces the default, so name `content-type` too if " +
-      "pages send JSON.",
+      "pages send JSON. Paths as for `--cors-methods`.",
     since: "0.1.0",
   },
   corsExposedFields: {
     kind: "text",
     group: "Policy",
     flag: "--cors-expose-headers",
-    placeholder: "NAME",
+    placeholder: "[PATH=]NAME",
     fallback: [],
     pattern: /^[^\0]+$/,
-    expects: "names of fields such as x-total-count, or *",
+    expects: "names of fields such as x-total-count, or *, or a path's: /api/=etag",
     separator: ",",
     summary: "answer fields that pages of allowed origins may read; repeatable, or * for all",
     help:
       "Pages always see Cache-Control, Content-Language, Content-Length, Content-Type, Expires, " +
       "Last-Modified and Pragma; a Location, ETag or X-Request-ID only where it is named here. " +
-      "`*` means all only where no credentials are allowed.",
+      "`*` means all only where no credentials are allowed. Paths as for `--cors-methods`.",
     since: "0.1.0",
   },
   corsCredentials: {
@@ -198,19 +203,22 @@ export const POLICY_OPTIONS = {
       "site.",
     since: "0.1.0",
   },
-  corsPreflightMaxAgeMs: {
-    kind: "duration",
+  corsPreflightMaxAge: {
+    kind: "text",
     group: "Policy",
     flag: "--cors-max-age",
-    fallback: 600 * SECOND,
-    min: SECOND,
-    max: DAY,
-    offAllowed: true,
-    summary: "how long browsers may remember the answer to a preflight",
+    placeholder: "[PATH=]TIME",
+    fallback: ["600s"],
+    pattern: /^[^\0]+$/,
+    expects: "a duration, 1s to 24h, or off, or a path's, such as /api/=5m",
+    maybeNumber: true,
+    separator: ",",
+    summary: "how long browsers may remember the answer to a preflight; repeatable",
     help:
       "Saves a round trip for each request that needs a preflight; a change of these options " +
-      "takes this long to reach everybody. Chromium keeps none longer than 2 hours, Firefox 24; " +
-      "off says nothing, which is 5 s. Starlette 600 s, django-cors-headers 86400 s.",
+      "takes this long to reach everybody. Chromium keeps none longer than 2 hours, Firefox " +
+      "24; off says nothing, which is 5 s. A path in front makes it hold there and below. " +
+      "Starlette 600 s, django-cors-headers 86400 s.",
     since: "0.1.0",
   },
 } as const satisfies Record<string, OptionSpec>;
