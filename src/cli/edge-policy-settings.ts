@@ -43,8 +43,8 @@ export interface EdgeRules {
 }
 
 /**
- * @throws {OperatorError} exit status 2: a path, origin, mode, method, name or time that is none, or
- *   two options that cannot both be meant
+ * @throws {OperatorError} exit status 2: a path, origin, mode, method, name or time that is none,
+ *   or two options that cannot both be meant
  */
 export function readEdgeRules(options: Options, report: RefusalReport): EdgeRules {
   const policies = readCorsPolicies(options);
