@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { AdmissionRule } from "../handlers/admission.ts";
-import type { Endpoints, RequestHandler } from "../handlers/handler.ts";
+import type { RequestHandler } from "../handlers/handler.ts";
 import type { ProvenanceReader } from "../handlers/provenance.ts";
 import type { ErrorPages } from "../http/error-page.ts";
 import { ResponseHeadWriter } from "../http1/response.ts";
@@ -14,7 +14,6 @@ import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { ProxyProtocol } from "../net/proxy-header.ts";
 import type { ProxyHeader } from "../net/proxy-header-result.ts";
 import type { Listener, Transport } from "../net/transport.ts";
-import { AddressCount, type AddressPlace } from "./address-count.ts";
 import { HttpConnection } from "./connection.ts";
 import type {
   ConnectionContext,
@@ -27,22 +26,25 @@ import {
   ownOrigin,
   relayedOrigin,
 } from "./connection-origin.ts";
+import {
+  type ConnectionLimits,
+  type ConnectionPlace,
+  ConnectionPlaces,
+} from "./connection-places.ts";
 import type { ExchangeLogging } from "./exchange-log.ts";
 import { FailureReport } from "./failure-report.ts";
 import { HeldMemory } from "./held-memory.ts";
 import { IdleConnection, type IdleConnectionOwner } from "./idle-connection.ts";
 import { ProxiedConnection, type ProxiedConnectionOwner } from "./proxied-connection.ts";
 import type { ScreeningSettings } from "./screening.ts";
+import { WaitingConnection, type WaitingConnectionOwner } from "./waiting-connection.ts";
 
-export interface HttpServerSettings extends ConnectionSettings, Omit<ScreeningSettings, "health"> {
+export interface HttpServerSettings
+  extends ConnectionSettings, ConnectionLimits, Omit<ScreeningSettings, "health"> {
   readonly errorPages: ErrorPages;
   /** Memory for answers that wait for their clients, of all connections together. */
   readonly heldMemoryMaxBytes: number;
-  /** null: as many as there are descriptors. */
-  readonly connectionsMax: number | null;
-  /** Of one address; null for any number. Those of proxies that are trusted do not count... */
-  readonly connectionsPerAddressMax: number | null;
-  /** ...unless this says so. */
+  /** Whether those of proxies that are trusted count for their addresses. */
   readonly countsTrustedPeers: boolean;
   /** What trusted peers begin their connections with; null for nothing. */
   readonly proxyProtocol: ProxyProtocol | null;
@@ -62,7 +64,9 @@ const DRAIN_IDLE_MS = 500;
 /** How often deadlines are looked at; every timeout is late by at most twice this. */
 export const SWEEP_INTERVAL_MS = 250;
 
-export class HttpServer implements ConnectionContext, ProxiedConnectionOwner, IdleConnectionOwner {
+export class HttpServer
+  implements ConnectionContext, IdleConnectionOwner, ProxiedConnectionOwner, WaitingConnectionOwner
+{
   readonly settings: HttpServerSettings;
   readonly handler: RequestHandler;
   readonly provenance: ProvenanceReader;
@@ -86,11 +90,9 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner, Id
   readonly reserves: Listener[] = [];
   readonly #transport: Transport;
   readonly #clock: Clock;
-  /** All connections, with their places where their addresses count. */
-  readonly #connections = new Map<ServedConnection, AddressPlace | null>();
-  /** Those of them that were one too many, until they have taken their answer. */
-  readonly #turnedAway = new Set<ServedConnection>();
-  readonly #addresses: AddressCount | null;
+  /** All connections, with their places; null once a place is given up before its connection. */
+  readonly #connections = new Map<ServedConnection, ConnectionPlace | null>();
+  readonly #places: ConnectionPlaces;
   #closeIdleAtMs = Infinity;
   #onEmpty: (() => void) | null = null;
 
@@ -108,9 +110,7 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner, Id
     this.admissionRules = settings.admissionRules;
     this.errorPages = settings.errorPages;
     this.heldMemory = new HeldMemory(settings.heldMemoryMaxBytes);
-    const { connectionsPerAddressMax } = settings;
-    this.#addresses =
-      connectionsPerAddressMax === null ? null : new AddressCount(connectionsPerAddressMax);
+    this.#places = new ConnectionPlaces(settings);
     this.log = log;
     this.failures = new FailureReport(log);
     this.exchangeLogging =
@@ -206,10 +206,8 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner, Id
   }
 
   onClosed(connection: ServedConnection): void {
-    const place = this.#connections.get(connection) ?? null;
-    if (place !== null) this.#addresses?.leave(place);
+    this.#giveUpPlace(connection);
     this.#connections.delete(connection);
-    this.#turnedAway.delete(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
@@ -225,49 +223,74 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner, Id
 
   onProxyHeader(connection: ProxiedConnection, header: ProxyHeader | null): boolean {
     const { stream } = connection;
-    const isServed = this.#serve(stream, relayedOrigin(stream, header, this.provenance));
-    // What is not served is closed, and reports it to the connection that it has had so far.
-    if (isServed) this.#connections.delete(connection);
-    return isServed;
+    return this.#readmit(connection, relayedOrigin(stream, header, this.provenance), true);
+  }
+
+  wouldServe({ origin }: WaitingConnection): boolean {
+    return this.#places.wouldServe(origin?.countedHost ?? null);
+  }
+
+  onWaited(connection: WaitingConnection): boolean {
+    return this.#readmit(connection, connection.origin, false);
   }
 
   #accept(stream: ByteStream): void {
-    const { connectionsMax, proxyProtocol, headerTimeoutMs } = this.settings;
-    const turnedAway = this.#turnedAway.size;
-    const tooMany =
-      connectionsMax !== null && this.#connections.size - turnedAway >= connectionsMax;
+    const { proxyProtocol, countsTrustedPeers } = this.settings;
     const isProxied = proxyProtocol !== null && this.provenance.trusts(stream.remoteAddress);
-    if (tooMany && turnedAway >= connectionsMax) {
-      stream.close();
-    } else if (tooMany) {
-      this.#turnAway(this.#newConnection(stream, ownEndpoints(stream)), null, isProxied);
-    } else if (isProxied) {
-      const connection = new ProxiedConnection(this, stream, proxyProtocol, headerTimeoutMs);
-      this.#connections.set(connection, null);
-    } else {
-      this.#serve(stream, ownOrigin(stream, this.provenance, this.settings.countsTrustedPeers));
-    }
+    const origin = isProxied ? null : ownOrigin(stream, this.provenance, countsTrustedPeers);
+    this.#admit(stream, origin, true);
   }
 
-  /** @returns false where the stream has been closed instead, since its address has too many */
-  #serve(stream: ByteStream, origin: ConnectionOrigin): boolean {
-    const { endpoints, countedHost } = origin;
-    let place: AddressPlace | null = null;
-    if (this.#addresses !== null && countedHost !== null) {
-      place = this.#addresses.enter(countedHost);
-      if (place === null) {
-        stream.close();
-        return false;
-      }
+  /**
+   * A connection's stream gets the handler that comes next, for whom it is counted anew.
+   *
+   * @returns false where the stream has been closed instead; that is reported to the connection
+   *   that it has had so far
+   */
+  #readmit(
+    connection: ServedConnection,
+    origin: ConnectionOrigin | null,
+    mayWait: boolean,
+  ): boolean {
+    this.#giveUpPlace(connection);
+    this.#connections.set(connection, null);
+    const isAdmitted = this.#admit(connection.activity.stream, origin, mayWait);
+    if (isAdmitted) this.#connections.delete(connection);
+    return isAdmitted;
+  }
+
+  /**
+   * @param origin null where a proxy has yet to say whose connection it is
+   * @param mayWait whether it looks again before it is turned away
+   * @returns false where the stream has been closed instead, since there are too many
+   */
+  #admit(stream: ByteStream, origin: ConnectionOrigin | null, mayWait: boolean): boolean {
+    const place = this.#places.enter(origin?.countedHost ?? null, mayWait);
+    if (place === null) {
+      stream.close();
+      return false;
     }
-    const connection = this.#newConnection(stream, endpoints);
-    if (place?.isOneTooMany === true) this.#turnAway(connection, place, false);
-    else this.#connections.set(connection, place);
+    this.#connections.set(this.#connectionFor(stream, origin, place), place);
     return true;
   }
 
-  #newConnection(stream: ByteStream, endpoints: Endpoints): IdleConnection {
-    return new IdleConnection(this, stream, endpoints, this.settings.headerTimeoutMs);
+  #connectionFor(
+    stream: ByteStream,
+    origin: ConnectionOrigin | null,
+    { standing }: ConnectionPlace,
+  ): ServedConnection {
+    const { proxyProtocol, headerTimeoutMs } = this.settings;
+    if (standing === "waiting") return new WaitingConnection(this, stream, origin);
+    if (standing === "served" && origin === null && proxyProtocol !== null) {
+      return new ProxiedConnection(this, stream, proxyProtocol, headerTimeoutMs);
+    }
+    const endpoints = origin?.endpoints ?? ownEndpoints(stream);
+    const idle = new IdleConnection(this, stream, endpoints, headerTimeoutMs);
+    if (standing === "served") return idle;
+    const connection = new HttpConnection(this, idle);
+    // Where something else than a request comes first, none can be read.
+    connection.turnAway(this.health === null || origin === null);
+    return connection;
   }
 
   /** The same connection, served by another object. */
@@ -277,11 +300,8 @@ export class HttpServer implements ConnectionContext, ProxiedConnectionOwner, Id
     this.#connections.set(other, place);
   }
 
-  /** @param isProxied whether something else than a request comes first */
-  #turnAway(idle: IdleConnection, place: AddressPlace | null, isProxied: boolean): void {
-    const connection = new HttpConnection(this, idle);
-    this.#connections.set(connection, place);
-    this.#turnedAway.add(connection);
-    connection.turnAway(this.health === null || isProxied);
+  #giveUpPlace(connection: ServedConnection): void {
+    const place = this.#connections.get(connection) ?? null;
+    if (place !== null) this.#places.leave(place);
   }
 }

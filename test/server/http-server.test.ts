@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { HealthRule } from "../../src/handlers/health-rule.ts";
 import type { AccessRecord } from "../../src/server/access-log/access-record.ts";
 import { ExchangeRecord } from "../../src/server/access-log/exchange-record.ts";
 import { ExchangeClock } from "../../src/server/exchange-clock.ts";
 import { SWEEP_INTERVAL_MS } from "../../src/server/http-server.ts";
+import { LOOKS_MAX } from "../../src/server/waiting-connection.ts";
 import { MemoryStream } from "../net/memory-stream.ts";
 import { get, SETTINGS } from "./connection-fixture.ts";
 import { readResponse } from "./response-reader.ts";
-import { FIRST, isSettled, SECOND, ServerFixture } from "./server-fixture.ts";
+import { FIRST, isSettled, look, SECOND, ServerFixture } from "./server-fixture.ts";
+
+beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
+afterEach(() => mock.timers.reset());
 
 test("connections are accepted once the server starts, those that waited as well", async () => {
   const fixture = new ServerFixture();
@@ -70,6 +74,9 @@ test("one connection too many is turned away, and room is made when one ends", a
   const listener = await fixture.listen();
   const first = listener.connect();
   const second = listener.connect();
+  look([second], LOOKS_MAX - 1);
+  assert.equal(second.received.length, 0);
+  look([second], 1);
   assert.equal(readResponse(second.received).status, 503);
   second.deliverEnd();
   assert.ok(second.closeReported);
@@ -83,11 +90,14 @@ test("who was turned away and stays keeps nobody out; of them there is a bound, 
   const fixture = new ServerFixture({ connectionsMax: 1 });
   const listener = await fixture.listen();
   const first = listener.connect();
+  const waiting = listener.connect();
   const turnedAway = listener.connect();
-  assert.equal(readResponse(turnedAway.received).status, 503);
+  assert.equal(readResponse(turnedAway.received).status, 503, "one waits, no more than the limit");
   const closedAtOnce = listener.connect();
   assert.ok(closedAtOnce.closed);
   assert.equal(closedAtOnce.received.length, 0);
+  look([waiting]);
+  assert.ok(waiting.closeReported);
   first.break();
   const next = listener.connect();
   next.deliver(get("/"));
@@ -101,6 +111,7 @@ test("one connection too many may ask how the gateway is, and nothing else", asy
   const listener = await fixture.listen();
   listener.connect();
   const probe = listener.connect();
+  look([probe]);
   assert.equal(probe.received.length, 0);
   probe.deliver(get("/livez") + get("/livez"));
   const live = readResponse(probe.received);
@@ -109,14 +120,80 @@ test("one connection too many may ask how the gateway is, and nothing else", asy
   probe.deliverEnd();
   const other = listener.connect();
   other.deliver(get("/"));
+  look([other]);
   assert.equal(readResponse(other.received).status, 503);
   other.deliverEnd();
   const silent = listener.connect();
+  look([silent]);
   fixture.sweepAt(500);
   assert.equal(silent.received.length, 0);
   fixture.sweepAt(1_500);
   assert.equal(readResponse(silent.received).status, 503);
   assert.equal(fixture.handler.answers.length, 0);
+});
+
+test("one connection too many is served if a place is free a moment later", async () => {
+  for (const limit of [{ connectionsMax: 1 }, { connectionsPerAddressMax: 1 }]) {
+    const fixture = new ServerFixture(limit);
+    const listener = await fixture.listen();
+    const first = listener.connect();
+    const second = listener.connect();
+    second.deliver(get("/"));
+    assert.equal(fixture.handler.answers.length, 0, "it is not read yet");
+    first.break();
+    look([second], 1);
+    fixture.handler.answerAt(0).answer("hello");
+    assert.equal(readResponse(second.received).content, "hello");
+    assert.equal(fixture.server.connectionCount, 1);
+    second.break();
+    assert.equal(fixture.server.connectionCount, 0);
+  }
+});
+
+test("who is gone before a place is free has left nothing behind", async () => {
+  const fixture = new ServerFixture({ connectionsMax: 1 });
+  const listener = await fixture.listen();
+  const first = listener.connect();
+  const gone = listener.connect();
+  gone.break();
+  assert.equal(fixture.server.connectionCount, 1);
+  const closedUnseen = listener.connect();
+  closedUnseen.close();
+  look([closedUnseen]);
+  assert.ok(closedUnseen.closeReported);
+  const next = listener.connect();
+  first.break();
+  look([next], 1);
+  next.deliver(get("/"));
+  assert.equal(fixture.handler.answers.length, 1);
+});
+
+test("a stop waits for whoever waits for a place, too", async () => {
+  const fixture = new ServerFixture({ connectionsMax: 1 });
+  const listener = await fixture.listen();
+  const first = listener.connect();
+  const second = listener.connect();
+  second.deliver(get("/"));
+  const drained = fixture.server.drain();
+  fixture.sweepAt(10_000);
+  first.turn();
+  assert.ok(first.closeReported);
+  assert.equal(await isSettled(drained), false);
+  look([second], 1);
+  fixture.handler.answerAt(0).answer("done");
+  assert.equal(readResponse(second.received).content, "done");
+  second.deliverEnd();
+  assert.ok(await isSettled(drained));
+});
+
+test("an end at once closes whoever waits for a place, too", async () => {
+  const fixture = new ServerFixture({ connectionsMax: 1 });
+  const listener = await fixture.listen();
+  const streams = [listener.connect(), listener.connect()];
+  fixture.server.closeAll();
+  look(streams);
+  assert.ok(streams.every(({ closeReported }) => closeReported));
+  assert.equal(fixture.server.connectionCount, 0);
 });
 
 test("a stop waits for what is under way, and closes what is idle after a moment", async () => {

@@ -1,6 +1,6 @@
 /** Connections that begin with a PROXY header, as the server takes them. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { ProvenanceReader } from "../../src/handlers/provenance.ts";
 import { IpNetworks, parseIpNetwork } from "../../src/http/ip-network.ts";
@@ -12,7 +12,7 @@ import type { MemoryListener } from "../net/memory-transport.ts";
 import { proxyBlock, proxyHeader, proxyLine, TLS_RECORD } from "../net/proxy-header-encoder.ts";
 import { get, SETTINGS } from "./connection-fixture.ts";
 import { readResponse } from "./response-reader.ts";
-import { isSettled, ServerFixture } from "./server-fixture.ts";
+import { isSettled, look, ServerFixture } from "./server-fixture.ts";
 
 const PROXY: SocketAddress = { family: "inet", host: "10.0.0.1", port: 40_000 };
 const CLIENT = { family: "inet", host: "192.0.2.7", port: 56_324 } as const;
@@ -20,6 +20,9 @@ const OTHER_CLIENT = { family: "inet", host: "192.0.2.8", port: 56_325 } as cons
 const INNER_PROXY = { family: "inet", host: "10.0.0.2", port: 41_000 } as const;
 const SITE = { family: "inet", host: "198.51.100.1", port: 443 } as const;
 const FORGED = get("/", "X-Forwarded-For: 203.0.113.9\r\n");
+
+beforeEach(() => mock.timers.enable({ apis: ["setTimeout"] }));
+afterEach(() => mock.timers.reset());
 
 function networks(...texts: readonly string[]): IpNetworks {
   const parsed = texts
@@ -265,6 +268,7 @@ test("those that wait for their header count among all connections", async () =>
   const site = await serve("v2", { connectionsMax: 1 });
   const first = site.listener.connect(PROXY);
   const second = site.listener.connect(PROXY);
+  look([second]);
   assert.equal(answered(second), 503);
   second.deliver(v2(CLIENT, get("/")));
   first.deliver(v2(CLIENT, get("/")));
@@ -273,7 +277,10 @@ test("those that wait for their header count among all connections", async () =>
 
 test("an address has so many connections; one more is told so, others are served", async () => {
   const site = await serve(null, { connectionsPerAddressMax: 2 });
-  const streams = Array.from({ length: 6 }, () => site.listener.connect(CLIENT));
+  const streams = Array.from({ length: 4 }, () => site.listener.connect(CLIENT));
+  look(streams);
+  streams.push(site.listener.connect(CLIENT), site.listener.connect(CLIENT));
+  look(streams);
   for (const stream of streams) stream.deliver(get("/"));
   assert.equal(site.fixture.handler.answers.length, 2);
   assert.deepEqual(
@@ -305,6 +312,7 @@ test("behind a proxy the client's address counts, not the proxy's", async () => 
   const streams = clients.map((client) => {
     const stream = site.listener.connect(PROXY);
     stream.deliver(v2(client, get("/")));
+    look([stream]);
     return stream;
   });
   assert.equal(site.fixture.handler.answers.length, 4);
@@ -320,4 +328,33 @@ test("behind a proxy the client's address counts, not the proxy's", async () => 
   const again = site.listener.connect(PROXY);
   again.deliver(v2(CLIENT, get("/")));
   assert.equal(site.fixture.handler.answers.length, 8, "nothing is left of those that ended");
+});
+
+test("whoever waits for a place behind a proxy keeps what came with the header", async () => {
+  const site = await serve("v2", { connectionsPerAddressMax: 1 });
+  const first = site.listener.connect(PROXY);
+  first.deliver(v2(CLIENT, ""));
+  const second = site.listener.connect(PROXY);
+  second.deliver(v2(CLIENT, get("/kept")));
+  assert.ok(second.paused);
+  assert.equal(site.fixture.server.connectionCount, 2);
+  first.break();
+  look([second], 1);
+  assert.equal(site.fixture.handler.answerAt(0).request.head.path, "/kept");
+  site.fixture.handler.answerAt(0).answer("hello");
+  assert.equal(answered(second), 200);
+  assert.equal(second.paused, false);
+});
+
+test("whoever has ended behind a proxy's header is answered all the same", async () => {
+  const site = await serve("auto", { connectionsPerAddressMax: 1 });
+  const first = site.listener.connect(CLIENT);
+  const second = site.listener.connect(PROXY);
+  second.deliver(Buffer.concat([proxyLine(CLIENT, SITE), Buffer.from(get("/"))]));
+  second.deliverEnd();
+  first.break();
+  look([second], 1);
+  site.fixture.handler.answerAt(0).answer("hello");
+  assert.equal(answered(second), 200);
+  assert.ok(second.sawEnd);
 });

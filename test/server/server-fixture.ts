@@ -1,9 +1,12 @@
 /** A server with played clients, a played handler and a clock that the test moves. */
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 
 import { ErrorPages } from "../../src/http/error-page.ts";
 import type { BindAddress } from "../../src/net/bind-address.ts";
 import { HttpServer, type HttpServerSettings } from "../../src/server/http-server.ts";
+import { LOOK_INTERVAL_MS, LOOKS_MAX } from "../../src/server/waiting-connection.ts";
+import type { MemoryStream } from "../net/memory-stream.ts";
 import { type MemoryListener, MemoryTransport } from "../net/memory-transport.ts";
 import { RecordingLog, SCREENING, SETTINGS } from "./connection-fixture.ts";
 import { PlayedHandler } from "./played-handler.ts";
@@ -53,6 +56,15 @@ export class ServerFixture {
     this.nowMs = nowMs;
     this.server.sweep();
   }
+}
+
+/**
+ * Those that wait for a place look once, or until they know; then they hear what was sent
+ * meanwhile. Timers are mocked.
+ */
+export function look(streams: readonly MemoryStream[], looks = LOOKS_MAX): void {
+  for (let count = 0; count < looks; count++) mock.timers.tick(LOOK_INTERVAL_MS);
+  for (const stream of streams) stream.turn();
 }
 
 /** Whether the promise is settled by now. */

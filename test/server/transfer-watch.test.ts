@@ -110,7 +110,7 @@ test("the next transfer begins anew", () => {
   assert.ok(watch.tooSlow(50_000 + PAUSE_MAX_MS));
 });
 
-test("property: nobody is held longer than what moved may take, and the most that can be saved", () => {
+test("property: nobody is kept longer than what moved may take, and the most saved", () => {
   const step = fc.record({
     afterMs: fc.integer({ min: 1, max: 3_000 }),
     bytes: fc.integer({ min: 0, max: 100_000 }),

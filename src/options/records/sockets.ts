@@ -67,9 +67,11 @@ export const SOCKETS_OPTIONS = {
     alsoCalled: ["--limit-concurrency", "--connection-limit", "--worker-connections"],
     summary: "connections open at once; one more is answered 503",
     help:
-      "Bounds memory and descriptors while clients open connections and keep them. Off: the " +
-      "limit on descriptors (RLIMIT_NOFILE) is the bound. waitress 100, gunicorn 1000 a worker, " +
-      "nginx 512 a worker.",
+      "Bounds memory and descriptors while clients open connections and keep them (a " +
+      "connection flood, or slowloris from many machines). As many more as the limit are " +
+      "answered 503 at a time; beyond that a connection is closed without an answer. Off: the " +
+      "limit on descriptors (RLIMIT_NOFILE) is the bound. waitress 100, gunicorn 1000 a " +
+      "worker, nginx 512 a worker.",
     since: "0.1.0",
   },
   connectionsPerAddressMax: {
@@ -85,12 +87,13 @@ export const SOCKETS_OPTIONS = {
     summary: "connections open at once from one address; one more is answered 503",
     help:
       "Bounds what a single machine can take of `--connections-max` and of the descriptors, as " +
-      "a slow attack (slowloris) does. An IPv6 address counts with its whole /64, which one " +
-      "client mostly has. Peers that `--forwarded-allow-ips` names and Unix sockets do " +
-      "not count, because all their clients share their address: name a proxy on this machine " +
-      "(`127.0.0.1`), or its clients count as one; with `--proxy-protocol` the client's " +
-      "address counts. Too low hurts offices and mobile networks, where many share one " +
-      "address: a browser opens 6 connections. nginx `limit_conn`, off; gunicorn has none. " +
+      "a slow attack (slowloris) does. As many more as the limit are answered 503 at a time; " +
+      "beyond that a connection is closed without an answer. An IPv6 address counts with its " +
+      "whole /64, which one client mostly has. Peers that `--forwarded-allow-ips` names and " +
+      "Unix sockets do not count, because all their clients share their address: name a proxy " +
+      "on this machine (`127.0.0.1`), or its clients count as one; with `--proxy-protocol` the " +
+      "client's address counts. Too low hurts offices and mobile networks, where many share " +
+      "one address: a browser opens 6 connections. nginx `limit_conn`, off; gunicorn has none. " +
       "[proxy-protocol.md](proxy-protocol.md).",
     since: "0.1.0",
   },
