@@ -12,6 +12,9 @@ import os
 import re
 import sys
 import time
+from io import TextIOWrapper
+
+from portico_worker.standard_error import RECORDS, STANDARD_ERROR
 
 TEXT = "text"
 JSON = "json"
@@ -46,21 +49,25 @@ def report(title: str, details: str) -> None:
 
 def _write(level: str, title: str, details: str, prefix: str) -> None:
     """By one write, so that records of several processes do not mix."""
+    write_error(form(level, title, details, prefix))
+
+
+def form(level: str, title: str, details: str, prefix: str, **fields: object) -> str:
+    """A record, with its line end. fields: what stands in the title, too, by name."""
     kept = kept_lines(details)
     if _format == JSON:
         record: dict[str, object] = {
             "time": timestamp(time.time()),
             "level": level,
             "message": title[:LINE_MAX_CHARS],
-            "fields": {"pid": os.getpid()},
+            "fields": {"pid": os.getpid(), **fields},
         }
         if kept:
             record["details"] = "\n".join(line[:LINE_MAX_CHARS] for line in kept)
-        write_error(json.dumps(record, separators=(",", ":")) + "\n")
-        return
+        return json.dumps(record, separators=(",", ":")) + "\n"
     lines = [prefix + escape_controls(title)]
     lines += [DETAIL_INDENT + escape_controls(line) for line in kept]
-    write_error("".join(f"{line[:LINE_MAX_CHARS]}\n" for line in lines))
+    return "".join(f"{line[:LINE_MAX_CHARS]}\n" for line in lines)
 
 
 def timestamp(seconds: float) -> str:
@@ -84,9 +91,32 @@ def escape_controls(line: str) -> str:
 
 
 def write_error(text: str) -> None:
-    """Writes to standard error, whatever the application has made of it."""
+    """Writes to standard error, whatever the application has made of it.
+
+    Waits for nobody, unless the application has put something of its own in its place.
+    """
     try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        stream = sys.stderr
+        if type(stream) is TextIOWrapper and stream.fileno() == STANDARD_ERROR:
+            encoding = stream.encoding
+            RECORDS.write(
+                encode(text, encoding),
+                lambda count: encode(missing(count), encoding),
+                stream.flush,
+            )
+        else:
+            stream.write(text)
+            stream.flush()
     except Exception:  # noqa: BLE001 - there is nowhere left to say so
         return
+
+
+def missing(count: int) -> str:
+    """Stands where records were dropped."""
+    title = f"records missing here, because nobody read standard error: {count}"
+    return form("warn", title, "", "portico: ", records=count)
+
+
+def encode(text: str, encoding: str) -> bytes:
+    """As standard error has it."""
+    return text.encode(encoding, "backslashreplace")

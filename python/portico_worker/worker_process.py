@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from portico_worker import stack_dump, start, wire
 from portico_worker.error_records import log
+from portico_worker.standard_error import RECORDS
 from portico_worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -234,6 +235,7 @@ def reseed_numpy() -> None:
 
 def flush_standard_streams() -> None:
     """So that what is buffered is written once, not once by each child."""
+    RECORDS.finish()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
