@@ -9,6 +9,8 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { OPTION_KEYS, optionSpec } from "../src/options/registry.ts";
+import { formatValue } from "../src/options/values.ts";
 import { acceptVectors, rejectVectors } from "./http1/vectors.ts";
 import { respondVectors } from "./server/respond-vectors.ts";
 
@@ -204,6 +206,23 @@ test("what shows that a requirement is kept exists, and each that is kept is sho
     if (row.kept.startsWith("yes") && !isShown) found.push(`${row.place}: kept, and not shown`);
   }
   assertNone(found);
+});
+
+test("what an option is by default is what it says of itself", () => {
+  const defaults = new Map(
+    OPTION_KEYS.map(optionSpec).map((spec) => [spec.flag, formatValue(spec, spec.fallback)]),
+  );
+  const found: string[] = [];
+  let count = 0;
+  for (const { place, kept } of allRows) {
+    for (const [, flag = "", value] of kept.matchAll(/`(--[-a-z]+)` is (\S+) by default/g)) {
+      count++;
+      const truth = defaults.get(flag);
+      if (value !== truth) found.push(`${place}: ${flag} is ${truth ?? "no option"}, not ${value}`);
+    }
+  }
+  assertNone(found);
+  assert.ok(count > 0);
 });
 
 test("no vector is without a clause", () => {
