@@ -150,6 +150,7 @@ export class GatewayPath implements ConnectionContext, IdleConnectionOwner {
       },
       () => this.nowMs,
       (task) => void this.#tasks.push(task),
+      nothing,
     );
     this.handler = new PythonApplication(this.#dispatcher, "", "drop");
     const settings = { load: { busyChannels: 0 }, generation: 1, requestsMax: null };

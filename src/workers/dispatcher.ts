@@ -58,8 +58,10 @@ const RUNNING_MAX_MS = 2;
  * worker that is not scheduled for a moment is not meant.
  */
 const RUNNING_LONG_MS = 50;
-/** How often it is looked for such requests at most. */
-const RELIEF_INTERVAL_MS = 25;
+/** The same where another worker has nothing to do. */
+const RUNNING_LONG_BESIDE_IDLE_MS = 10;
+/** How often it is looked for such requests, as long as requests stand behind others. */
+const RELIEF_INTERVAL_MS = 10;
 /**
  * A worker that did not answer in time is killed. Where even that does not end it (it waits for a
  * disk or a network file system, and cannot be interrupted), what stands behind its call is taken
@@ -81,6 +83,7 @@ export class Dispatcher implements ChannelOwner {
   readonly #events: DispatcherEvents;
   readonly #now: () => number;
   readonly #atTurnEnd: (task: () => void) => void;
+  readonly #later: (delayMs: number, task: () => void) => void;
   readonly #queue = new JobQueue();
   readonly #channels: WorkerChannel[] = [];
   readonly #freeIndexes: number[] = [];
@@ -89,16 +92,19 @@ export class Dispatcher implements ChannelOwner {
   readonly #waitEstimate = new WaitEstimate();
   readonly #queueWait: QueueWaitRecord;
   readonly #requestsReached: WorkerChannel[] = [];
-  #relievedAtMs = -Infinity;
+  /** Whether something may stand behind a call that another worker could take. */
+  #reliefIsDue = false;
   #unflushed: WorkerChannel[] = [];
   readonly #flush = (): void => this.#flushAll();
   #nowMs: number;
 
+  /** @param later runs a task after a time; it need not keep the process alive */
   constructor(
     limits: DispatcherLimits,
     events: DispatcherEvents,
     now: () => number,
     atTurnEnd: (task: () => void) => void,
+    later: (delayMs: number, task: () => void) => void,
   ) {
     this.#limits = limits;
     this.#events = events;
@@ -106,6 +112,7 @@ export class Dispatcher implements ChannelOwner {
     this.#nowMs = now();
     this.#queueWait = new QueueWaitRecord(this.#nowMs);
     this.#atTurnEnd = atTurnEnd;
+    this.#later = later;
   }
 
   get nowMs(): number {
@@ -155,7 +162,7 @@ export class Dispatcher implements ChannelOwner {
       this.#queue.push(job);
     } else {
       this.#queueWait.observeNone(this.#nowMs);
-      channel.send(job);
+      this.#sendTo(channel, job);
     }
     return job;
   }
@@ -215,6 +222,7 @@ export class Dispatcher implements ChannelOwner {
   onReady(channel: WorkerChannel, pid: number): void {
     this.#events.onChannelReady(channel, pid);
     this.#serveQueue();
+    this.#expectRelief();
   }
 
   onAnswered(channel: WorkerChannel, elapsedUs: number): void {
@@ -223,7 +231,10 @@ export class Dispatcher implements ChannelOwner {
       this.#serviceTime.observe(elapsedUs);
       this.#waitEstimate.observe(this.#nowMs, elapsedUs);
     }
-    if (this.#nowMs - this.#relievedAtMs >= RELIEF_INTERVAL_MS) this.#relieve();
+    if (this.#reliefIsDue && channel.underWay.length === 0) {
+      this.#readClock();
+      this.#relieve();
+    }
     if (this.#queue.length > 0) this.#serveQueue();
   }
 
@@ -356,16 +367,36 @@ export class Dispatcher implements ChannelOwner {
     return Math.max(count, this.channelsExpected);
   }
 
+  #sendTo(channel: WorkerChannel, job: Job): void {
+    channel.send(job);
+    if (channel.underWay.length > 1) this.#expectRelief();
+  }
+
+  /** Has it looked again soon at what stands behind a call, if there is another worker. */
+  #expectRelief(): void {
+    if (this.#reliefIsDue || this.#channels.length === 1) return;
+    this.#reliefIsDue = true;
+    this.#later(RELIEF_INTERVAL_MS, () => {
+      this.#reliefIsDue = false;
+      this.#readClock();
+      this.#relieve();
+      if (this.#channels.some(({ underWay }) => underWay.length > 1)) this.#expectRelief();
+    });
+  }
+
   /**
    * Where a call goes on for long, what stands behind it goes to the front of the queue, if there
    * is anybody else to take it.
    */
   #relieve(): void {
-    this.#relievedAtMs = this.#nowMs;
     const moved: Job[] = [];
+    const isIdle = (each: WorkerChannel): boolean =>
+      each.takesRequests && each.underWay.length === 0;
+    const longMs = this.#channels.some(isIdle) ? RUNNING_LONG_BESIDE_IDLE_MS : RUNNING_LONG_MS;
+    const isStuck = (each: WorkerChannel): boolean => this.#runsFor(each, longMs);
     for (const channel of this.#channels) {
-      if (channel.underWay.length < 2 || !this.#isStuck(channel)) continue;
-      const isOther = (each: WorkerChannel): boolean => each.takesRequests && !this.#isStuck(each);
+      if (channel.underWay.length < 2 || !isStuck(channel)) continue;
+      const isOther = (each: WorkerChannel): boolean => each.takesRequests && !isStuck(each);
       if (this.#channels.some(isOther)) moved.push(...channel.takeBack());
     }
     if (moved.length === 0) return;
@@ -375,10 +406,10 @@ export class Dispatcher implements ChannelOwner {
     this.#serveQueue();
   }
 
-  #isStuck(channel: WorkerChannel): boolean {
+  #runsFor(channel: WorkerChannel, timeMs: number): boolean {
     if (channel.forsaken) return true;
     const hasWork = channel.underWay.length > 0;
-    return hasWork && this.#nowMs - channel.oldestSinceMs >= RUNNING_LONG_MS;
+    return hasWork && this.#nowMs - channel.oldestSinceMs >= timeMs;
   }
 
   #serveQueue(): void {
@@ -393,7 +424,7 @@ export class Dispatcher implements ChannelOwner {
       if (channel === null) return;
       if ((job.deaths > 0 || job.moved) && channel.underWay.length > 0) return;
       this.#takeFromQueue(job);
-      channel.send(job);
+      this.#sendTo(channel, job);
     }
   }
 

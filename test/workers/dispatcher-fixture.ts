@@ -40,6 +40,7 @@ export class DispatcherFixture implements DispatcherEvents {
   readonly requestsFailed: string[] = [];
   onRequestsReached = (channel: WorkerChannel): void => void this.reached.push(channel);
   #turnEndTasks: (() => void)[] = [];
+  #timers: { readonly atMs: number; readonly task: () => void }[] = [];
 
   constructor(limits: Partial<DispatcherLimits> = {}) {
     this.dispatcher = new Dispatcher(
@@ -47,6 +48,7 @@ export class DispatcherFixture implements DispatcherEvents {
       this,
       () => this.nowMs,
       (task) => void this.#turnEndTasks.push(task),
+      (delayMs, task) => void this.#timers.push({ atMs: this.nowMs + delayMs, task }),
     );
   }
 
@@ -66,6 +68,21 @@ export class DispatcherFixture implements DispatcherEvents {
 
   onReport(_channel: WorkerChannel, report: WorkerReport): void {
     this.reports.push(report);
+  }
+
+  /** Lets time pass, and runs what waits for it. */
+  pass(timeMs: number): void {
+    const endMs = this.nowMs + timeMs;
+    for (;;) {
+      const due = this.#timers.filter(({ atMs }) => atMs <= endMs);
+      const [next] = due.toSorted((one, other) => one.atMs - other.atMs);
+      if (next === undefined) break;
+      this.#timers.splice(this.#timers.indexOf(next), 1);
+      this.nowMs = next.atMs;
+      next.task();
+      this.endTurn();
+    }
+    this.nowMs = endMs;
   }
 
   endTurn(): void {

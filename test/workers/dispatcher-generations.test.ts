@@ -257,9 +257,9 @@ test("what stands behind a call that goes on for long goes to a worker that is i
   fixture.learnQuick(busy);
   const jobs = fixture.submitAll("/long", "/2", "/3");
   const idle = fixture.addWorker();
-  fixture.sweepAt(49);
+  fixture.sweepAt(9);
   assert.deepEqual(pathsFrom(idle), []);
-  fixture.sweepAt(50);
+  fixture.sweepAt(10);
   assert.deepEqual(pathsFrom(idle), ["/2"], "one at a time: it may be what takes long");
   assert.equal(busy.cancellations.length, 2);
   fixture.answer(idle, 0);
@@ -285,9 +285,9 @@ test("a call goes on for long from when it was begun, not from when its batch wa
   fixture.submit("/4").job.cancel();
   fixture.answer(busy, 400, 5);
   fixture.answer(idle, 0, 5);
-  fixture.sweepAt(94);
+  fixture.sweepAt(54);
   assert.deepEqual(pathsFrom(idle, 1), []);
-  fixture.sweepAt(95);
+  fixture.sweepAt(55);
   assert.deepEqual(pathsFrom(idle, 1), ["/3"]);
 });
 
@@ -301,6 +301,29 @@ test("it does so as soon as somebody else has answered, not only when time is lo
   fixture.submitAll("/3");
   fixture.answer(other, 0);
   assert.deepEqual(pathsFrom(other), ["/3", "/2"]);
+});
+
+test("a worker that becomes idle takes at once what stands behind a long call", () => {
+  const fixture = new DispatcherFixture();
+  const [one, other] = [fixture.addWorker(), fixture.addWorker()];
+  fixture.learnQuick(one);
+  fixture.submitAll("/long", "/quick", "/2");
+  assert.deepEqual(pathsFrom(one, 400), ["/long", "/2"]);
+  fixture.nowMs = 40;
+  fixture.answer(other, 0);
+  assert.deepEqual(pathsFrom(other), ["/quick", "/2"], "it has become idle");
+});
+
+test("nobody has to answer, nor a sweep to come, for a request to leave a long call", () => {
+  const fixture = new DispatcherFixture();
+  const [one, other] = [fixture.addWorker(), fixture.addWorker()];
+  fixture.learnQuick(one);
+  fixture.submitAll("/long", "/quick", "/2");
+  fixture.pass(5);
+  fixture.answer(other, 0);
+  assert.deepEqual(pathsFrom(other), ["/quick"], "the call is not long yet");
+  fixture.pass(5);
+  assert.deepEqual(pathsFrom(other), ["/quick", "/2"]);
 });
 
 test("where an answer is streamed piece by piece, what stands behind it is taken back too", () => {
