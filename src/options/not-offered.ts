@@ -9,8 +9,19 @@ const NO_TLS =
 const NO_DAEMON = "it stays in the foreground: a service manager starts it (docs/deploy.md)";
 
 const TLS_FLAGS = [
-  ...["--certfile", "--keyfile", "--ssl-certfile", "--ssl-keyfile", "--ssl-certificate"],
-  ...["--tls", "--tls-cert", "--tls-key", "--cert", "--key", "--http2", "--http", "--https"],
+  "--certfile",
+  "--keyfile",
+  "--ssl-certfile",
+  "--ssl-keyfile",
+  "--ssl-certificate",
+  "--tls",
+  "--tls-cert",
+  "--tls-key",
+  "--cert",
+  "--key",
+  "--http2",
+  "--http",
+  "--https",
 ];
 
 export const NOT_OFFERED: ReadonlyMap<string, string> = new Map([

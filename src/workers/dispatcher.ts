@@ -72,6 +72,14 @@ const FORSAKEN_MAX_MS = 5_000;
 const HOPELESS_FACTOR = 1.25;
 const RETRY_AFTER_MAX_SECONDS = 60;
 
+function isIdle({ takesRequests, underWay }: WorkerChannel): boolean {
+  return takesRequests && underWay.length === 0;
+}
+
+function runLater(delayMs: number, task: () => void): void {
+  setTimeout(task, delayMs).unref();
+}
+
 export class Dispatcher implements ChannelOwner {
   readonly jobs = new JobTable();
   /**
@@ -104,7 +112,7 @@ export class Dispatcher implements ChannelOwner {
     events: DispatcherEvents,
     now: () => number,
     atTurnEnd: (task: () => void) => void,
-    later: (delayMs: number, task: () => void) => void,
+    later: (delayMs: number, task: () => void) => void = runLater,
   ) {
     this.#limits = limits;
     this.#events = events;
@@ -390,8 +398,6 @@ export class Dispatcher implements ChannelOwner {
    */
   #relieve(): void {
     const moved: Job[] = [];
-    const isIdle = (each: WorkerChannel): boolean =>
-      each.takesRequests && each.underWay.length === 0;
     const longMs = this.#channels.some(isIdle) ? RUNNING_LONG_BESIDE_IDLE_MS : RUNNING_LONG_MS;
     const isStuck = (each: WorkerChannel): boolean => this.#runsFor(each, longMs);
     for (const channel of this.#channels) {

@@ -108,12 +108,8 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     this.#now = () => clock.nowMs();
     this.#epochMs = () => clock.epochMs();
     this.#scaling = new WorkerScaling(settings.workers);
-    this.dispatcher = new Dispatcher(
-      settings.limits,
-      this,
-      this.#now,
-      (task) => transport.atTurnEnd(task),
-      (delayMs, task) => void setTimeout(task, delayMs).unref(),
+    this.dispatcher = new Dispatcher(settings.limits, this, this.#now, (task) =>
+      transport.atTurnEnd(task),
     );
     this.#expectChannels();
   }
