@@ -50,6 +50,12 @@ export function noRestarts(): RestartCounts {
   };
 }
 
+/**
+ * Why a worker is ended that has closed a channel. The end of a process closes its channels too,
+ * often before its parent reports it: so this is worth saying only of one that went on.
+ */
+export const CLOSED_CHANNEL_REASON = "closed its channel";
+
 /** Of a worker that has been reaped, where it is not known from before. */
 export function causeOfEnd({ killedAtMs }: WorkerHandle, { signal }: ProcessEnd): RestartCause {
   if (killedAtMs !== null) return "channel";
@@ -61,16 +67,21 @@ export function describeEnd({ status, signal }: ProcessEnd): string {
   return signal === null ? `with status ${status}` : `by ${signalName(signal)}`;
 }
 
+/** Whether it was us who killed it, whatever else it was told before. */
+export function isOwnKill({ killedAtMs }: WorkerHandle, { signal }: ProcessEnd): boolean {
+  return signal === constants.signals.SIGKILL && killedAtMs !== null;
+}
+
 /** What the log says of a worker that ended by itself. */
-export function endFields(
-  { pid, reason, killAtMs }: WorkerHandle,
-  { status, signal }: ProcessEnd,
-): LogFields {
-  const isForeignKill = signal === constants.signals.SIGKILL && killAtMs === null;
+export function endFields(handle: WorkerHandle, end: ProcessEnd): LogFields {
+  const { pid, reason, killedAtMs } = handle;
+  const { status, signal } = end;
+  const isForeignKill = signal === constants.signals.SIGKILL && !isOwnKill(handle, end);
+  const saysReason = reason !== null && (reason !== CLOSED_CHANNEL_REASON || killedAtMs !== null);
   return {
     pid,
     ...(signal === null ? { status } : { signal: signalName(signal) }),
-    ...(reason === null ? {} : { reason }),
+    ...(saysReason ? { reason } : {}),
     ...(isForeignKill ? { hint: "the kernel does that where memory runs out" } : {}),
   };
 }

@@ -15,8 +15,10 @@ import type { Job } from "./job.ts";
 import { RespawnPause } from "./respawn-pause.ts";
 import {
   causeOfEnd,
+  CLOSED_CHANNEL_REASON,
   describeEnd,
   endFields,
+  isOwnKill,
   OUTLIVED_REASONS,
   type OutlivedCause,
   type RestartCause,
@@ -266,7 +268,7 @@ export class WorkerPool {
       handle.asked = true;
       return;
     }
-    if (error === null) this.#takeOut(handle, "closed its channel", null);
+    if (error === null) this.#takeOut(handle, CLOSED_CHANNEL_REASON, null);
     else this.#takeOut(handle, error.message, "channel");
   }
 
@@ -457,7 +459,7 @@ export class WorkerPool {
 
   #reportEnd(handle: WorkerHandle, end: ProcessEnd): void {
     // One that hung is counted by what became of its request.
-    if (handle.killAtMs === null || end.signal !== SIGKILL) this.#crashes++;
+    if (!isOwnKill(handle, end)) this.#crashes++;
     this.#owner.onDied(describeEnd(end), handle.pid);
     if (!this.#owner.isWarmingUp) this.#log.error("a worker ended", endFields(handle, end));
   }

@@ -8,7 +8,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { mock } from "node:test";
 import { setImmediate as turnOfLoop } from "node:timers/promises";
 
-import { NULL_LOG } from "../../src/base/log.ts";
+import { type Log, NULL_LOG } from "../../src/base/log.ts";
 import { Supervisor, type SupervisorSettings } from "../../src/workers/supervisor.ts";
 import type { ReloadOutcome } from "../../src/workers/supervisor-status.ts";
 import type { WorkerClass } from "../../src/workers/zygote.ts";
@@ -120,7 +120,7 @@ export class SupervisorSimulation implements AsyncDisposable, MachineWatcher {
   #rangeMaxEver: number;
   #nextSweepMs = SWEEP_INTERVAL_MS;
 
-  constructor(shape: Shape) {
+  constructor(shape: Shape, log: Log = NULL_LOG) {
     this.#rangeMaxEver = shape.max;
     this.#executionsMax = shape.watchWindowMs === null ? 2 : 3;
     const clock = { nowMs: () => this.machine.nowMs, epochMs: () => this.machine.nowMs };
@@ -136,7 +136,7 @@ export class SupervisorSimulation implements AsyncDisposable, MachineWatcher {
       this.machine,
       settingsOf(shape),
       { onFiles: () => {}, onChange: () => {} },
-      NULL_LOG,
+      log,
       clock,
     );
     this.supervisor.start([]).then(

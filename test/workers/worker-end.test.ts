@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   causeOfEnd,
+  CLOSED_CHANNEL_REASON,
   describeEnd,
   endFields,
   noRestarts,
@@ -41,7 +42,17 @@ test("what the log says of it", () => {
     signal: "SIGKILL",
     hint: "the kernel does that where memory runs out",
   });
-  const ours = handle({ killAtMs: 5, reason: "did not answer in time" });
+  // Its channel was closed by that, which was read first; it was to be killed later.
+  const closed = handle({ killAtMs: 5, reason: CLOSED_CHANNEL_REASON });
+  assert.deepEqual(endFields(closed, killed), endFields(handle(), killed));
+  assert.deepEqual(endFields(closed, { status: 3, signal: null }), { pid: 4_711, status: 3 });
+  const wentOn = handle({ killAtMs: 5, killedAtMs: 4, reason: CLOSED_CHANNEL_REASON });
+  assert.deepEqual(endFields(wentOn, killed), {
+    pid: 4_711,
+    signal: "SIGKILL",
+    reason: "closed its channel",
+  });
+  const ours = handle({ killAtMs: 5, killedAtMs: 4, reason: "did not answer in time" });
   assert.deepEqual(endFields(ours, killed), {
     pid: 4_711,
     signal: "SIGKILL",
