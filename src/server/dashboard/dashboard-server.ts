@@ -73,7 +73,7 @@ export class DashboardServer {
   readonly #log: Log;
   readonly #gate: TokenGate | null;
   readonly #wrongTokens = new LineQuota();
-  readonly #files = new PageFiles();
+  readonly #files: PageFiles;
   readonly #feed: EventFeed;
   readonly #routes: ReadonlyMap<string, Route>;
 
@@ -82,6 +82,7 @@ export class DashboardServer {
     this.#log = log;
     const { token, clock, observed } = settings;
     this.#gate = token === null ? null : new TokenGate(token, clock);
+    this.#files = new PageFiles(token !== null);
     this.#feed = new EventFeed(observed, token !== null, (error) => this.#reportBroken(error));
     const command = (name: string): Route => ({
       method: "POST",
@@ -182,7 +183,7 @@ export class DashboardServer {
         return true;
       case "too-soon":
         response.setHeader("Retry-After", Math.ceil(verdict.waitMs / 1_000));
-        refuse(response, 429, "a wrong token was given a moment ago; wait, and try again");
+        refuse(response, 429, "that is not the token, and not the first wrong one");
         return false;
       case "wrong":
         this.#reportWrongToken(request.socket.remoteAddress ?? "");

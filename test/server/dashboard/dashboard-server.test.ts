@@ -220,12 +220,23 @@ describe("the server of the live page", () => {
     end();
     const wrong = { headers: { Authorization: "Bearer wrong" } };
     assert.equal((await ask("/stack?pid=4795", wrong)).status, 401);
-    const tooSoon = await ask("/stack?pid=4795", { headers: BEARER });
+    const tooSoon = await ask("/stack?pid=4795", wrong);
     assert.equal(tooSoon.status, 429);
     assert.equal(tooSoon.fields["retry-after"], "1");
-    nowMs = 501;
     assert.equal((await ask("/stack?pid=4795", { headers: BEARER })).status, 200);
+    nowMs = 501;
+    assert.equal((await ask("/stack?pid=4795", wrong)).status, 401);
     assert.deepEqual(observed.stacks, [4795]);
+  });
+
+  test("the page says whether a token is needed, and nothing of it", async () => {
+    assert.match((await ask("/")).text, /<body [^>]*data-token="none"/);
+    server.close();
+    await start(TOKEN);
+    const { text, fields } = await ask("/");
+    assert.match(text, /<body [^>]*data-token="needed"/);
+    assert.equal(Number(fields["content-length"]), Buffer.byteLength(text));
+    assert.doesNotMatch(text, new RegExp(TOKEN));
   });
 
   test("reloads and scales for who has the token, and says what came of it", async () => {

@@ -29,7 +29,8 @@ const LINK_SHAPES: Readonly<Record<LinkState["kind"], string>> = {
   "token-needed": "waiting",
 };
 
-const link = new ServerLink(rememberedToken(), { onState, onEvent });
+const isTokenNeeded = document.body.dataset["token"] === "needed";
+const link = new ServerLink(rememberedToken(), isTokenNeeded, { onState, onEvent });
 const tokenDialog = new TokenDialog();
 const stackDialog = new StackDialog(link);
 const actions = new Actions(link, tell);
@@ -147,7 +148,7 @@ function onState(state: LinkState): void {
     setShown(notice, false);
   }
   if (state.kind === "token-needed") {
-    tokenDialog.ask(link.token === null ? null : state.why, (token) => {
+    tokenDialog.ask(state.why, (token) => {
       link.token = token;
       link.open();
     });

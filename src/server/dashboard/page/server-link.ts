@@ -12,7 +12,8 @@ export type LinkState =
   /** The tab is in the background. */
   | { readonly kind: "paused" }
   | { readonly kind: "lost"; readonly why: string; readonly retryInMs: number }
-  | { readonly kind: "token-needed"; readonly why: string };
+  /** null where none was given. */
+  | { readonly kind: "token-needed"; readonly why: string | null };
 
 export interface LinkListener {
   onState(state: LinkState): void;
@@ -30,10 +31,13 @@ const RETRY_MAX_MS = 10_000;
 /** A second without an event is late; so many are a connection that nobody has closed. */
 const SILENCE_MAX_MS = 15_000;
 const UNAUTHORIZED = 401;
+/** Wrong as well, and another one was a moment ago. */
 const TOO_SOON = 429;
 
 export class ServerLink {
   token: string | null;
+  /** Whether the page that the server sent says so. */
+  readonly #isTokenNeeded: boolean;
   readonly #listener: LinkListener;
   #abort = new AbortController();
   #retryMs = RETRY_MIN_MS;
@@ -41,8 +45,9 @@ export class ServerLink {
   /** Until somebody has typed one, there is nothing to ask for. */
   #needsToken = false;
 
-  constructor(token: string | null, listener: LinkListener) {
+  constructor(token: string | null, isTokenNeeded: boolean, listener: LinkListener) {
     this.token = token;
+    this.#isTokenNeeded = isTokenNeeded;
     this.#listener = listener;
     document.addEventListener("visibilitychange", () => this.#onVisibility());
   }
@@ -50,7 +55,11 @@ export class ServerLink {
   /** Connects now, whatever is going on. */
   open(): void {
     this.#close();
-    this.#needsToken = false;
+    this.#needsToken = this.#isTokenNeeded && this.token === null;
+    if (this.#needsToken) {
+      this.#listener.onState({ kind: "token-needed", why: null });
+      return;
+    }
     if (document.hidden) {
       this.#listener.onState({ kind: "paused" });
       return;
@@ -83,13 +92,13 @@ export class ServerLink {
       const response = await fetch("/events", { headers: this.#fields(), signal });
       if (!response.ok || response.body === null) {
         const { why: reason } = (await response.json()) as { why: string };
-        if (response.status === UNAUTHORIZED) {
+        if (response.status === UNAUTHORIZED || response.status === TOO_SOON) {
           if (signal.aborted) return;
           this.#needsToken = true;
-          this.#listener.onState({ kind: "token-needed", why: reason });
+          const isMissing = this.token === null;
+          this.#listener.onState({ kind: "token-needed", why: isMissing ? null : reason });
           return;
         }
-        if (response.status === TOO_SOON) this.#retryMs = Math.max(this.#retryMs, 2_000);
         why = reason;
       } else {
         await this.#readEvents(response.body, signal);
@@ -133,7 +142,7 @@ export class ServerLink {
     this.#abort = new AbortController();
   }
 
-  /** A token that was wrong is not sent again: the server would not listen for twice as long. */
+  /** A token that was wrong is not sent again: it will not have become right. */
   #onVisibility(): void {
     if (this.#needsToken) return;
     this.#retryMs = RETRY_MIN_MS;
