@@ -209,7 +209,7 @@ test("what shows that a requirement is kept exists, and each that is kept is sho
 });
 
 test("what an option is by default is what it says of itself", () => {
-  const defaults = new Map(
+  const defaults = new Map<string, string>(
     OPTION_KEYS.map(optionSpec).map((spec) => [spec.flag, formatValue(spec, spec.fallback)]),
   );
   const found: string[] = [];

@@ -32,3 +32,13 @@ test("docs/options.md is the manual as the registry gives it", () => {
   const page = join(import.meta.dirname, "../../docs/options.md");
   assert.equal(readFileSync(page, "utf8"), manualText());
 });
+
+test("each limit on what a client may take says which attack it stands against", () => {
+  const clientLimits =
+    /^--(?:limit-|connections-|write-|body-|(?:header|total)-timeout|keep-alive|response-buffer)/;
+  const specs = OPTION_KEYS.map(optionSpec).filter(({ flag }) => clientLimits.test(flag));
+  assert.ok(specs.length >= 20);
+  const attack = /slowloris|attack|flood|exhaustion|CVE-\d|ReDoS|denial of service/i;
+  const without = specs.filter(({ help }) => !attack.test(help)).map(({ flag }) => flag);
+  assert.deepEqual(without, []);
+});

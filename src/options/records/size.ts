@@ -16,9 +16,10 @@ export const SIZE_OPTIONS = {
     max: MIB,
     summary: "longest request line; then 414",
     help:
-      "Method, target and version; within --limit-request-head. RFC 9112 section 3 recommends " +
-      "that at least 8000 octets are taken. Too low breaks long query strings. gunicorn 4094, " +
-      "Apache 8190, nginx 8k.",
+      "Bounds how long a target an application's URL patterns can be made to work on (ReDoS), " +
+      "and what it fills logs with. Method, target and version; within --limit-request-head. " +
+      "RFC 9112 section 3 recommends that at least 8000 octets are taken. Too low breaks long " +
+      "query strings. gunicorn 4094, Apache 8190, nginx 8k.",
     since: "0.1.0",
   },
   headLimitBytes: {
@@ -31,8 +32,9 @@ export const SIZE_OPTIONS = {
     alsoCalled: ["--h11-max-incomplete-event-size"],
     summary: "largest request line and header section together; then 431",
     help:
-      "Bounds the memory that a client can fill before anything is known about it. Too low " +
-      "breaks large cookies and single sign-on tokens. nginx 32k, Node.js 16k, uvicorn 64k.",
+      "Bounds the memory that a client can fill before anything is known about it (memory " +
+      "exhaustion, by many connections at once). Too low breaks large cookies and single " +
+      "sign-on tokens. nginx 32k, Node.js 16k, uvicorn 64k.",
     since: "0.1.0",
   },
   fieldCountMax: {
@@ -43,8 +45,11 @@ export const SIZE_OPTIONS = {
     fallback: 100,
     min: 1,
     max: 10_000,
-    summary: "most fields in a request's header section; then 431",
-    help: "Bounds the work and the objects that one head makes. gunicorn 100, Apache 100.",
+    summary: "most fields in a request's head (hash flooding); then 431",
+    help:
+      "Bounds the work and the objects that one head makes: thousands of tiny fields cost far " +
+      "more than their bytes, and can be chosen to collide in a hash table that has no secret " +
+      "seed (hash flooding). gunicorn 100, Apache 100.",
     since: "0.1.0",
   },
   fieldLimitBytes: {
@@ -57,7 +62,8 @@ export const SIZE_OPTIONS = {
     alsoCalled: ["--limit-request-field_size", "--max-header-size"],
     summary: "largest single field line of a request; then 431",
     help:
-      "Bounds what one field can make an application parse, a cookie for instance. Too low " +
+      "Bounds what one field can make an application parse: where a parser takes quadratic " +
+      "time, a long one is a denial of service (CVE-2024-7592, Python's cookies). Too low " +
       "breaks large cookies and single sign-on tokens (Kerberos tickets reach 16k and more). " +
       "gunicorn and Apache 8190, nginx 8k.",
     since: "0.1.0",
@@ -72,7 +78,7 @@ export const SIZE_OPTIONS = {
     summary: "largest trailer section behind a chunked body; then 431",
     help:
       "Bounds the fields that a client may send behind a chunked body, where no limit on the " +
-      "head sees them. Hardly any client sends one.",
+      "head sees them (memory exhaustion by another way). Hardly any client sends one.",
     since: "0.1.0",
   },
   chunkExtensionLimitBytes: {
@@ -98,9 +104,9 @@ export const SIZE_OPTIONS = {
     max: 16 * MIB,
     summary: "bytes of further requests taken while one is being answered",
     help:
-      "Bounds what a client that pipelines (RFC 9112 section 9.3.2) can make the server keep: " +
-      "beyond it the connection is not read until the answer has left. Nothing is lost or " +
-      "refused.",
+      "Bounds what a client that pipelines (RFC 9112 section 9.3.2) can make the server keep " +
+      "(a request flood on one connection): beyond it the connection is not read until the " +
+      "answer has left. Nothing is lost or refused.",
     since: "0.1.0",
   },
   bodyLimitBytes: {
@@ -114,9 +120,9 @@ export const SIZE_OPTIONS = {
     alsoCalled: ["--max-request-body-size", "--client-max-body-size"],
     summary: "largest request content; then 413",
     help:
-      "Bounds the disk that one upload can fill; a declared length beyond it is refused before " +
-      "the content comes. There is no 0 for unlimited, since it reads as nothing: say off. nginx " +
-      "1m, waitress and Apache 1 GiB, gunicorn none.",
+      "Bounds the disk that one upload can fill (disk exhaustion); a declared length beyond it " +
+      "is refused before the content comes. There is no 0 for unlimited, since it reads as " +
+      "nothing: say off. nginx 1m, waitress and Apache 1 GiB, gunicorn none.",
     since: "0.1.0",
   },
   bodyInlineBytes: {
@@ -130,7 +136,7 @@ export const SIZE_OPTIONS = {
     help:
       "Content up to this size travels to the worker with the request. Larger content is spooled " +
       "to a temporary file without a name, and the worker reads that. Bounds memory while many " +
-      "clients upload. nginx 16k.",
+      "clients upload at once (memory exhaustion). nginx 16k.",
     since: "0.1.0",
   },
   responseBufferBytes: {
@@ -142,9 +148,10 @@ export const SIZE_OPTIONS = {
     max: GIB,
     summary: "response content kept in memory for a slow client",
     help:
-      "A response that fits frees its worker at once, however slowly the client reads. A larger " +
-      "one makes the worker wait (backpressure); see --response-spool. Times the connections it " +
-      "bounds memory. waitress 18 MiB, nginx 8 x 4k and then a file.",
+      "A response that fits frees its worker at once, however slowly the client reads. A " +
+      "larger one makes the worker wait (backpressure); see --response-spool. Times the " +
+      "connections it bounds the memory that slow readers hold (the Slow Read attack). " +
+      "waitress 18 MiB, nginx 8 x 4k and then a file.",
     since: "0.1.0",
   },
   responseBufferTotalBytes: {
@@ -156,9 +163,10 @@ export const SIZE_OPTIONS = {
     max: Number.MAX_SAFE_INTEGER,
     summary: "response content kept in memory for all slow clients together",
     help:
-      "Bounds memory where very many clients read slowly, each just within --response-buffer: " +
-      "beyond it what a client does not take at once goes to its file, see --response-spool. " +
-      "Looked at four times a second. nginx bounds it by the number of its connections only.",
+      "Bounds memory where very many clients read slowly, each just within --response-buffer " +
+      "(a Slow Read attack from many machines): beyond it what a client does not take at once " +
+      "goes to its file, see --response-spool. Looked at four times a second. nginx bounds it " +
+      "by the number of its connections only.",
     since: "0.1.0",
   },
   responseSpoolBytes: {

@@ -65,7 +65,7 @@ export const SOCKETS_OPTIONS = {
     max: 1_000_000,
     offAllowed: true,
     alsoCalled: ["--limit-concurrency", "--connection-limit", "--worker-connections"],
-    summary: "connections open at once; one more is answered 503",
+    summary: "connections open at once (floods); one more is answered 503",
     help:
       "Bounds memory and descriptors while clients open connections and keep them (a " +
       "connection flood, or slowloris from many machines). As many more as the limit are " +

@@ -95,10 +95,10 @@ export const TIME_OPTIONS = {
     offAllowed: true,
     summary: "time for the application to answer one request; then 504",
     help:
-      "Bounds a hung view: its worker is replaced, its Python stack is logged, the client gets " +
-      "504. Counted from the call of the application, not from the arrival. Too low cuts slow " +
-      "reports and exports. gunicorn 30 s (for a worker, not for a request), nginx " +
-      "`proxy_read_timeout` 60 s.",
+      "Bounds a hung view, or one that a request was made to keep busy (ReDoS): its worker is " +
+      "replaced, its Python stack is logged, the client gets 504. Counted from the call of the " +
+      "application, not from the arrival. Too low cuts slow reports and exports. gunicorn 30 s " +
+      "(for a worker, not for a request), nginx `proxy_read_timeout` 60 s.",
     since: "0.1.0",
   },
   queueTimeoutMs: {
@@ -110,8 +110,9 @@ export const TIME_OPTIONS = {
     max: DAY,
     summary: "time a request may wait for a worker; then 503",
     help:
-      "Bounds the age of a request when it gets its worker. By then the client has often given " +
-      "up, and to answer it only makes the overload longer.",
+      "Bounds the age of a request when it gets its worker, so that a flood does not outlast " +
+      "itself. By then the client has often given up, and to answer it only makes the overload " +
+      "longer.",
     since: "0.1.0",
   },
   keepAliveTimeoutMs: {
@@ -125,10 +126,11 @@ export const TIME_OPTIONS = {
     alsoCalled: ["--timeout-keep-alive", "--keepalive"],
     summary: "time an idle connection is kept; 75 behind an AWS load balancer",
     help:
-      "Bounds idle connections (RFC 9112 section 9.3). Behind a proxy or load balancer it must " +
-      "be longer than the proxy's own idle time, or the proxy sends a request into a connection " +
-      "that is being closed and answers 502: 75 behind an AWS ALB (60 s). Off: each response " +
-      "closes its connection. gunicorn 2 s, uvicorn 5 s, nginx 75 s.",
+      "Bounds how long a client that asks for nothing holds a descriptor (connection " +
+      "exhaustion; RFC 9112 section 9.3). Behind a proxy or load balancer it must be longer " +
+      "than the proxy's own idle time, or the proxy sends a request into a connection that is " +
+      "being closed and answers 502: 75 behind an AWS ALB (60 s). Off: each response closes " +
+      "its connection. gunicorn 2 s, uvicorn 5 s, nginx 75 s.",
     since: "0.1.0",
   },
   headerTimeoutMs: {
@@ -138,7 +140,7 @@ export const TIME_OPTIONS = {
     fallback: 30 * SECOND,
     min: 10,
     max: DAY,
-    summary: "time for a request head to arrive in full; then 408",
+    summary: "time for a whole request head (slowloris); then 408",
     help:
       "Bounds slow heads (the Slowloris attack): counted from the head's first byte, or the " +
       "connection's start. Too low hurts mobile clients. nginx `client_header_timeout` 60 s.",
@@ -155,10 +157,10 @@ export const TIME_OPTIONS = {
     alsoCalled: ["--request-timeout", "--harakiri"],
     summary: "time for a whole exchange, from a request's first byte to its answer's last",
     help:
-      "Bounds what all the other limits together let a client do that stays just within each of " +
-      "them. Off, because it also cuts long downloads and slow uploads that go well. A request " +
-      "that is not there by then is answered 408, one without an answer 504; an answer that is " +
-      "under way is cut.",
+      "Bounds what all the other limits together let a slow client do that stays just within " +
+      "each of them (a slow attack that knows them). Off, because it also cuts long downloads " +
+      "and slow uploads that go well. A request that is not there by then is answered 408, one " +
+      "without an answer 504; an answer that is under way is cut.",
     since: "0.1.0",
   },
   bodyTimeoutMs: {
@@ -168,7 +170,7 @@ export const TIME_OPTIONS = {
     fallback: 60 * SECOND,
     min: 10,
     max: DAY,
-    summary: "longest pause while a request body arrives; then 408",
+    summary: "longest pause in a request body (R-U-Dead-Yet); then 408",
     help:
       "Bounds bodies that stop (the R-U-Dead-Yet attack), together with --body-rate-min. No " +
       "worker is taken until the body is there, so a slow upload costs a connection only. " +
@@ -183,7 +185,7 @@ export const TIME_OPTIONS = {
     min: 1,
     max: GIB,
     offAllowed: true,
-    summary: "least bytes a second of a request body; else 408",
+    summary: "least bytes a second of a request body (slow post); else 408",
     help:
       "Bounds the slow body that sends a byte now and then, and so never pauses long enough " +
       "for --body-timeout (the R-U-Dead-Yet attack). Judged after the first 5 s, and only " +
@@ -201,7 +203,7 @@ export const TIME_OPTIONS = {
     min: 1,
     max: GIB,
     offAllowed: true,
-    summary: "least bytes a second that a client takes of its response",
+    summary: "least bytes a second that a client takes (slow read)",
     help:
       "Bounds the slow reader that takes a byte now and then, and so never pauses long enough " +
       "for --write-timeout (the Slow Read attack): its connection is reset. Judged after the " +
@@ -218,10 +220,11 @@ export const TIME_OPTIONS = {
     fallback: 60 * SECOND,
     min: 10,
     max: DAY,
-    summary: "longest time in which a client takes no byte of its response",
+    summary: "longest time in which a client takes nothing (slow read)",
     help:
-      "Bounds slow reading: the connection is then closed. Counted anew with each byte that the " +
-      "client's system takes, so that a long download is not cut. nginx `send_timeout` 60 s.",
+      "Bounds the reader that stops (the Slow Read attack), and would have its answer kept for " +
+      "ever: the connection is then closed. Counted anew with each byte that the client's " +
+      "system takes, so that a long download is not cut. nginx `send_timeout` 60 s.",
     since: "0.1.0",
   },
 } as const satisfies Record<string, OptionSpec>;
