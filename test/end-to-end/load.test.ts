@@ -82,6 +82,23 @@ describe("portico load, on a portico", () => {
     assert.ok(server.queueWait !== null);
   });
 
+  test("several gateways count as one, by a control socket that only a variable names", async () => {
+    const control = path.join(folder, "own");
+    const options = ["--gateways", "2", "--control-socket", control];
+    const several = await startPortico([...options, ...APPLICATION]);
+    try {
+      const argv = ["load", "--json", several.origin, "-n", "200"];
+      const { stdout } = await runPortico(argv, { env: { PORTICO_CONTROL_SOCKET: control } });
+      const { server } = JSON.parse(stdout) as Report;
+      assert.equal(server?.pid, several.pid);
+      assert.equal(server.gateways, 2);
+      assert.equal(server.answered, 200);
+      assert.ok(server.cpuMs.gateway !== null);
+    } finally {
+      await several.stop();
+    }
+  });
+
   test("processes share the load, and their counts add up", async () => {
     const { report, status } = await loadJson(portico.origin, "-n", "301", "--forks", "3");
     assert.equal(status, 0);

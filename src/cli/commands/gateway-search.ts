@@ -40,7 +40,7 @@ interface Introduced extends MeantGateway {
  *   holds no PID
  */
 export async function findGateway(args: CommandArguments, viewer: Viewer): Promise<MeantGateway> {
-  const named = args.controlSocket ?? fromEnvironment(viewer);
+  const named = args.controlSocket ?? socketNamedBy(viewer);
   if (args.pid !== null) return gatewayOfPid(args.pid, viewer);
   if (args.pidFile !== null) return gatewayOfPid(readPidFile(args.pidFile), viewer);
   if (named === null) return onlyGateway(searchedFolders(viewer));
@@ -48,8 +48,12 @@ export async function findGateway(args: CommandArguments, viewer: Viewer): Promi
   return isFolder ? onlyGateway([named]) : { path: named, name: named };
 }
 
-/** The variable means what it means to the gateway, but that there may be another after all. */
-function fromEnvironment({ env }: Viewer): string | null {
+/**
+ * The variable means what it means to the gateway, but that there may be another after all.
+ *
+ * @returns a socket, or a folder of sockets
+ */
+export function socketNamedBy({ env }: Viewer): string | null {
   const value = env["PORTICO_CONTROL_SOCKET"] ?? "";
   return value === "" || /^(?:auto|off)$/i.test(value) ? null : value;
 }

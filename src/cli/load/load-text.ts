@@ -146,7 +146,7 @@ function bothSides({ client, processes, server, serverField }: Report): string[]
 }
 
 function serverLines(server: ServerSide): string[] {
-  const { generation, workers, queueWait, cpuMs, answered, failed } = server;
+  const { generation, workers, queueWait, gateways, cpuMs, answered, failed } = server;
   const { before, after } = generation;
   const code = before === after ? `generation ${after ?? "-"}` : `generation ${before} to ${after}`;
   const replaced = workers.replaced > 0 ? `, ${workers.replaced} of them new` : "";
@@ -155,10 +155,13 @@ function serverLines(server: ServerSide): string[] {
     rssBytesBefore === null || rssBytesAfter === null
       ? ""
       : `, ${size(rssBytesBefore)} before, ${size(rssBytesAfter)} after`;
-  const cpu = [
-    ...(cpuMs.gateway === null ? [] : [`gateway ${(cpuMs.gateway / MS_PER_SECOND).toFixed(2)} s`]),
-    ...(cpuMs.workers === null ? [] : [`workers ${(cpuMs.workers / MS_PER_SECOND).toFixed(2)} s`]),
-  ];
+  const named = [
+    [gateways > 1 ? `${gateways} gateways and their leader` : "gateway", cpuMs.gateway],
+    ["workers", cpuMs.workers],
+  ] as const;
+  const cpu = named.flatMap(([name, ms]) =>
+    ms === null ? [] : [`${name} ${(ms / MS_PER_SECOND).toFixed(2)} s`],
+  );
   return [
     row("server", `portico ${shown(server.version)}, ${shown(server.application)}, ${code}`),
     row("", `${count(workers.after, "worker")}${replaced}${memory}`),

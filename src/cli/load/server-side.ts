@@ -5,14 +5,10 @@
 import os from "node:os";
 import { processFacts } from "../../os/process-facts.ts";
 import { formatAddress, type SocketAddress } from "../../os/socket-address.ts";
-import {
-  type FoundSocket,
-  searchedFolders,
-  socketsIn,
-  type Viewer,
-} from "../../server/control/control-place.ts";
+import { searchedFolders, socketsIn, type Viewer } from "../../server/control/control-place.ts";
 import type { GatewayStatus } from "../../server/gateway-status.ts";
 import { askOnce } from "../commands/control-client.ts";
+import { socketNamedBy } from "../commands/gateway-search.ts";
 
 /** A portico at one moment. */
 export interface ServerMoment {
@@ -41,7 +37,12 @@ export interface ServerSide {
   readonly failed: number | null;
   /** The wait for a worker, of the last minute; null where no request got to one. */
   readonly queueWait: { readonly meanMs: number; readonly p99Ms: number } | null;
-  /** Of processes that were there at both moments. */
+  /** How many there are: `--gateways`. */
+  readonly gateways: number;
+  /**
+   * Of processes that were there at both moments; null where one was replaced. `gateway` is all
+   * gateways, and the process that leads them.
+   */
   readonly cpuMs: { readonly gateway: number | null; readonly workers: number | null };
 }
 
@@ -57,8 +58,12 @@ export async function findServer(
   viewer: Viewer,
 ): Promise<ServerMoment | null> {
   if (!isOfThisMachine(address)) return null;
-  const sockets = searchedFolders(viewer).flatMap((folder) => socketsIn(folder));
-  const moments = await Promise.all(sockets.slice(0, SOCKETS_MAX).map((it) => look(it.path)));
+  const named = socketNamedBy(viewer);
+  const folders = [...(named === null ? [] : [named]), ...searchedFolders(viewer)];
+  const found = folders.flatMap((folder) => socketsIn(folder)).map((socket) => socket.path);
+  // What is named may be a folder, or the socket itself.
+  const paths = [...(named === null ? [] : [named]), ...found].slice(0, SOCKETS_MAX);
+  const moments = await Promise.all(paths.map(look));
   return moments.find((moment) => moment !== null && listensAt(moment.status, address)) ?? null;
 }
 
@@ -78,6 +83,9 @@ export function serverSide(before: ServerMoment, after: ServerMoment): ServerSid
   const answered = isSameCode ? total(status, "answered") - total(before.status, "answered") : null;
   const { count, meanMs, p99Ms } = status.queue.wait;
   const workerPids = workersAfter.flatMap(({ pid }) => (pid === null ? [] : [pid]));
+  const gatewayPids = gatewayPidsOf(status);
+  const gatewayPidsBefore = new Set(gatewayPidsOf(before.status));
+  const areSameGateways = gatewayPids.every((pid) => gatewayPidsBefore.has(pid));
   return {
     application: status.application,
     version: status.version,
@@ -93,19 +101,20 @@ export function serverSide(before: ServerMoment, after: ServerMoment): ServerSid
     answered,
     failed: isSameCode ? total(status, "failed") - total(before.status, "failed") : null,
     queueWait: count === 0 || answered === 0 ? null : { meanMs, p99Ms },
+    gateways: status.gateways?.length ?? 1,
     cpuMs: {
-      gateway: cpuBetween(before, after, [status.pid]),
+      gateway: areSameGateways ? cpuBetween(before, after, gatewayPids) : null,
       workers: replaced.length > 0 ? null : cpuBetween(before, after, workerPids),
     },
   };
 }
 
-async function look(path: FoundSocket["path"]): Promise<ServerMoment | null> {
+async function look(path: string): Promise<ServerMoment | null> {
   const request = { command: "status", arguments: {} };
   const end = await askOnce(path, request, ANSWER_TIMEOUT_MS);
   if (end.kind !== "answered" || end.answer.kind !== "done") return null;
   const status = end.answer.result as GatewayStatus;
-  const pids = [status.pid, ...workersOf(status).map(({ pid }) => pid)];
+  const pids = [...gatewayPidsOf(status), ...workersOf(status).map(({ pid }) => pid)];
   const cpuMs = pids.flatMap((pid) => {
     const used = pid === null ? undefined : processFacts(pid)?.cpuMs;
     return pid === null || used === undefined ? [] : [[pid, used] as const];
@@ -125,6 +134,11 @@ function listensAt({ addresses }: GatewayStatus, address: SocketAddress): boolea
   if (address.family === "unix") return addresses.includes(text);
   const wanted = [text, ...WILDCARDS.map((host) => `${host}:${address.port}`)];
   return addresses.some((it) => wanted.includes(it.replace(/^https?:\/\//, "")));
+}
+
+/** Of several, that of the process which leads them comes first; it takes no requests itself. */
+function gatewayPidsOf({ pid, gateways = [] }: GatewayStatus): number[] {
+  return [...new Set([pid, ...gateways.map((gateway) => gateway.pid)])];
 }
 
 function workersOf(status: GatewayStatus): GatewayStatus["generations"][number]["workers"] {

@@ -31,6 +31,7 @@ const SERVER: ServerSide = {
   answered: null,
   failed: null,
   queueWait: { meanMs: 1.234, p99Ms: 11.3 },
+  gateways: 1,
   cpuMs: { gateway: 500, workers: null },
 };
 
@@ -88,6 +89,8 @@ describe("the report of a load", () => {
     assert.match(report, /2 workers, 2 of them new, 1\.00 MiB before, 2\.00 MiB after\n/);
     assert.match(report, /waiting for a worker: 1 ms on average, 99 % within 11 ms/);
     assert.match(report, /CPU time: gateway 0\.50 s\n/);
+    const several = text({}, { ...SERVER, gateways: 3 });
+    assert.match(several, /CPU time: 3 gateways and their leader 0\.50 s\n/);
   });
 
   it("says when the client was the bottleneck", () => {

@@ -9,14 +9,17 @@ interface Facts {
   readonly answered: number;
   readonly cpuMs: readonly (readonly [pid: number, ms: number])[];
   readonly waits?: number;
+  readonly gatewayPids?: readonly number[];
 }
 
 /** Only what is looked at. */
-function moment({ generation = 1, pids, answered, cpuMs, waits = 0 }: Facts): ServerMoment {
+function moment(facts: Facts): ServerMoment {
+  const { generation = 1, pids, answered, cpuMs, waits = 0, gatewayPids } = facts;
   const status = {
     version: "1.0",
     application: "shop:app",
     pid: 1,
+    ...(gatewayPids === undefined ? {} : { gateways: gatewayPids.map((pid) => ({ pid })) }),
     queue: { waiting: 0, oldestMs: 0, wait: { count: waits, meanMs: 2.5, p99Ms: 11 } },
     generations: [
       {
@@ -66,6 +69,21 @@ describe("the server's side of a load", () => {
     assert.equal(side.workers.replaced, 1);
     assert.equal(side.cpuMs.workers, null);
     assert.equal(side.queueWait, null, "nothing waited in the last minute");
+  });
+
+  it("counts the CPU time of several gateways, and of the process that leads them", () => {
+    const facts = { pids: [2], answered: 0, gatewayPids: [11, 12] };
+    const used = (leader: number, ...gateways: number[]): Facts["cpuMs"] => [
+      [1, leader],
+      [2, 5],
+      ...gateways.map((ms, index) => [11 + index, ms] as const),
+    ];
+    const early = moment({ ...facts, cpuMs: used(10, 100, 200) });
+    const side = serverSide(early, moment({ ...facts, cpuMs: used(11, 130, 270) }));
+    assert.equal(side.gateways, 2);
+    assert.deepEqual(side.cpuMs, { gateway: 1 + 30 + 70, workers: 0 });
+    const replaced = moment({ ...facts, gatewayPids: [11, 13], cpuMs: used(11, 130) });
+    assert.equal(serverSide(early, replaced).cpuMs.gateway, null, "one was replaced");
   });
 
   it("says nothing of requests where the code is another", () => {
