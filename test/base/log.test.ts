@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
 
 import fc from "fast-check";
@@ -117,4 +119,19 @@ test("the time is the platform's ISO 8601, for every day up to the year 9999", (
   for (const date of ["2000-02-29", "2100-02-28", "2100-03-01", "2024-12-31", "2023-01-01"]) {
     assert.equal(formatTimestamp(Date.parse(date)), `${date}T00:00:00.000Z`);
   }
+});
+
+test("docs/observe.md shows records as the program writes them", () => {
+  const root = path.join(import.meta.dirname, "../..");
+  const page = readFileSync(path.join(root, "docs/observe.md"), "utf8");
+  const writer = readFileSync(path.join(root, "src/workers/worker-pool.ts"), "utf8");
+  const [, broken = ""] = /\n {4}(\{"time".*\n(?: {4}.*\n)*)/.exec(page) ?? [];
+  const json = broken.replaceAll("\n    ", "").trim();
+  const { time, level, message, fields } = JSON.parse(json);
+  assert.equal(json, formatJsonRecord(Date.parse(time), level, message, fields));
+  assert.ok(writer.includes(`.${level}("${message}", endFields(`), message);
+  const [, text = "", textTime = "", pid] =
+    /\n {4}((\S+Z) error a worker .*? pid=(\d+) .*)\n/.exec(page) ?? [];
+  const record = formatRecord(Date.parse(textTime), level, message, { ...fields, pid });
+  assert.equal(text, record);
 });
