@@ -82,7 +82,7 @@ describe("portico load, on a portico", () => {
     assert.ok(server.queueWait !== null);
   });
 
-  test("several gateways count as one, by a control socket that only a variable names", async () => {
+  test("several gateways count as one, by a control socket that a variable names", async () => {
     const control = path.join(folder, "own");
     const options = ["--gateways", "2", "--control-socket", control];
     const several = await startPortico([...options, ...APPLICATION]);
