@@ -19,6 +19,11 @@ const APPLICATIONS = path.join(import.meta.dirname, "applications");
 const ARGS = ["--gateways", "2", "--workers", "3"];
 /** So many that it would be odd if one gateway got none: once in 2^23 runs. */
 const CONNECTIONS = 24;
+/**
+ * While two have the same sockets, a client whose connection the one that leaves has closed may meet
+ * it once more.
+ */
+const RECONNECTS_PER_TAKEOVER_MAX = 2 * CONNECTIONS;
 /** An import that nobody is to wait for. */
 const LONG_IMPORT_S = 8;
 
@@ -292,7 +297,8 @@ describe("--gateways 2", () => {
     const report = await load.stop();
     process.kill(successor, "SIGTERM");
     await until(site.server, "its end", () => isGone(successor));
-    assertServed(report, { reconnectsMax: CONNECTIONS, output: site.server.output });
+    const reconnectsMax = RECONNECTS_PER_TAKEOVER_MAX;
+    assertServed(report, { reconnectsMax, output: site.server.output });
     assertExactlyOnce(report, site.notes());
   });
 
@@ -325,7 +331,8 @@ describe("--gateways 2", () => {
     const report = await load.stop();
     process.kill(pid, "SIGTERM");
     await until(server, "the end", () => isGone(pid));
-    assertServed(report, { reconnectsMax: 3 * CONNECTIONS, output: server.output });
+    const reconnectsMax = 3 * RECONNECTS_PER_TAKEOVER_MAX;
+    assertServed(report, { reconnectsMax, output: server.output });
   });
 
   for (const place of ["access.log", "-"]) {
