@@ -20,8 +20,8 @@ const ARGS = ["--gateways", "2", "--workers", "3"];
 /** So many that it would be odd if one gateway got none: once in 2^23 runs. */
 const CONNECTIONS = 24;
 /**
- * While two have the same sockets, a client whose connection the one that leaves has closed may meet
- * it once more.
+ * While two have the same sockets, a client whose connection the one that leaves has closed may
+ * meet it once more.
  */
 const RECONNECTS_PER_TAKEOVER_MAX = 2 * CONNECTIONS;
 /** An import that nobody is to wait for. */
