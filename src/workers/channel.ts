@@ -471,9 +471,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     if (this.requestsTaken >= this.#requestsMax) this.#stream.end();
   }
 
-  /** A probe is the gateway's own question, and says nothing about the clients' requests. */
+  /** What became of a request. */
   #count(job: Job, failed: boolean): void {
-    if (job.isProbe) return;
+    if (!job.isCounted) return;
     this.outcomes.answered++;
     if (!failed) return;
     this.outcomes.failed++;

@@ -59,7 +59,7 @@ const RUNNING_MAX_MS = 2;
  */
 const RUNNING_LONG_MS = 50;
 /** The same where another worker has nothing to do. */
-const RUNNING_LONG_BESIDE_IDLE_MS = 10;
+const RUNNING_LONG_BESIDE_IDLE_MS = 20;
 /** How often it is looked for such requests, as long as requests stand behind others. */
 const RELIEF_INTERVAL_MS = 10;
 /**

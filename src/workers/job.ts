@@ -40,6 +40,8 @@ export class Job implements WorkerShare {
   state: JobState = "queued";
   /** null once nobody waits for the answer. */
   sink: AnswerSink | null;
+  /** Keeps the place of one that has moved to another worker; its answer is nobody's. */
+  isStandIn = false;
   /** Where it was sent; kept when it is done, for whoever asks who answered. */
   channel: JobChannel | null = null;
   /**
@@ -110,6 +112,7 @@ export class Job implements WorkerShare {
     this.#behindUs += Math.round(runningMs * US_PER_MS);
     const standIn = new Job(jobs, this.request, null, this.queuedAtMs);
     const { slot, generation } = standIn;
+    standIn.isStandIn = true;
     standIn.slot = this.slot;
     standIn.generation = this.generation;
     standIn.state = "sent";
@@ -117,6 +120,14 @@ export class Job implements WorkerShare {
     this.generation = generation;
     this.moved = true;
     return standIn;
+  }
+
+  /**
+   * Whether what becomes of it counts. A probe is the gateway's own question, and says nothing about
+   * the clients' requests; one that has moved counts where it is answered.
+   */
+  get isCounted(): boolean {
+    return !this.isProbe && !this.isStandIn;
   }
 
   get workerShare(): WorkerShare {

@@ -257,9 +257,9 @@ test("what stands behind a call that goes on for long goes to a worker that is i
   fixture.learnQuick(busy);
   const jobs = fixture.submitAll("/long", "/2", "/3");
   const idle = fixture.addWorker();
-  fixture.sweepAt(9);
+  fixture.sweepAt(19);
   assert.deepEqual(pathsFrom(idle), []);
-  fixture.sweepAt(10);
+  fixture.sweepAt(20);
   assert.deepEqual(pathsFrom(idle), ["/2"], "one at a time: it may be what takes long");
   assert.equal(busy.cancellations.length, 2);
   fixture.answer(idle, 0);
@@ -271,6 +271,8 @@ test("what stands behind a call that goes on for long goes to a worker that is i
   // The first worker begins them all the same; nobody gets these answers.
   for (const place of [400, 401, 402]) fixture.answer(busy, place);
   assert.equal(jobs[0]?.sink.content, "done");
+  const counts = [busy, idle].map((worker) => fixture.channelOf(worker).outcomes.answered);
+  assert.deepEqual(counts, [401, 2], "each request once, where it was answered");
   assert.ok(fixture.dispatcher.idle);
   assert.deepEqual(fixture.closed, []);
 });
@@ -285,9 +287,9 @@ test("a call goes on for long from when it was begun, not from when its batch wa
   fixture.submit("/4").job.cancel();
   fixture.answer(busy, 400, 5);
   fixture.answer(idle, 0, 5);
-  fixture.sweepAt(54);
+  fixture.sweepAt(64);
   assert.deepEqual(pathsFrom(idle, 1), []);
-  fixture.sweepAt(55);
+  fixture.sweepAt(65);
   assert.deepEqual(pathsFrom(idle, 1), ["/3"]);
 });
 
@@ -322,7 +324,7 @@ test("nobody has to answer, nor a sweep to come, for a request to leave a long c
   fixture.pass(5);
   fixture.answer(other, 0);
   assert.deepEqual(pathsFrom(other), ["/quick"], "the call is not long yet");
-  fixture.pass(5);
+  fixture.pass(15);
   assert.deepEqual(pathsFrom(other), ["/quick", "/2"]);
 });
 
