@@ -123,8 +123,8 @@ export class Job implements WorkerShare {
   }
 
   /**
-   * Whether what becomes of it counts. A probe is the gateway's own question, and says nothing about
-   * the clients' requests; one that has moved counts where it is answered.
+   * Whether what becomes of it counts. A probe is the gateway's own question, and says nothing
+   * about the clients' requests; one that has moved counts where it is answered.
    */
   get isCounted(): boolean {
     return !this.isProbe && !this.isStandIn;
