@@ -86,9 +86,12 @@ function prepare(
   const workers = readWorkers(options);
   const pythonEnv = { ...env, ...options.env };
   const interpreter = known ?? findPython(options.python, folder, pythonEnv);
-  const { pythonpath } = options;
-  const search = { python: interpreter.command, folder, pythonpath, env: pythonEnv };
-  refuseMistypedCommand(reference, COMMAND_NAMES, search);
+  // Where the interpreter is known, whoever found it has looked for the application, too.
+  if (known === null) {
+    const { pythonpath } = options;
+    const search = { python: interpreter.command, folder, pythonpath, env: pythonEnv };
+    refuseMistypedCommand(reference, COMMAND_NAMES, search);
+  }
   return {
     options,
     reference,

@@ -8,8 +8,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
+import { OperatorError } from "../base/errors.ts";
 import { nearestName } from "../base/nearest-name.ts";
+import { usageError } from "../options/given-values.ts";
 
 /** What an interpreter may take to look for a module. */
 const SEARCH_TIMEOUT_MS = 10_000;
@@ -53,8 +54,7 @@ export function refuseMistypedCommand(
 ): void {
   const meant = commandMeant(reference, commands);
   if (meant === null || isModule(reference, search)) return;
-  throw new OperatorError(
-    EXIT_STATUS.usage,
+  throw usageError(
     `${reference}: there is no module of that name in ${search.folder}, nor where Python looks; ` +
       `--chdir says where the application is. The nearest command is portico ${meant}`,
   );

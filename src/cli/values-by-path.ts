@@ -2,8 +2,9 @@
  * The notation `[PATH=]VALUE` of options that can be given for a path, and what comes of it: rules
  * by path. Owns every complaint about the notation; knows no option.
  */
-import { EXIT_STATUS, OperatorError } from "../base/errors.ts";
+import type { OperatorError } from "../base/errors.ts";
 import { parsePathPrefix, PathRules } from "../http/path-rules.ts";
+import { usageError } from "../options/given-values.ts";
 import { membersOf } from "./proxy-settings.ts";
 
 /** What is said for a path; "" is what is said for no path in particular. */
@@ -19,14 +20,8 @@ export function readPaths(
 ): PathRules<boolean> {
   const members = membersOf(texts);
   const named = members.length === 1 && members[0] === "none" ? [] : members;
-  const prefixes = named.map((member) => readPrefix(flag, member, member));
-  // "/" is every path, and also the targets that have none.
-  const everywhere = prefixes.includes("/");
-  return new PathRules(
-    everywhere,
-    prefixes.filter((prefix) => prefix !== "/").map((prefix) => [prefix, true]),
-    rootPath,
-  );
+  const paths = new Map(named.map((member) => [readPrefix(flag, member, member), true]));
+  return rulesOf(paths, false, rootPath);
 }
 
 export interface GivenRule {
@@ -43,11 +38,7 @@ function readRules(flag: string, texts: readonly string[]): GivenRule[] {
     const equals = member.lastIndexOf("=");
     if (equals === -1) throw refused(flag, member, "says nothing for the path: add = and a value");
     const prefix = readPrefix(flag, member, member.slice(0, equals));
-    return {
-      member,
-      prefix: prefix === "/" ? EVERYWHERE : prefix,
-      value: member.slice(equals + 1),
-    };
+    return { member, prefix, value: member.slice(equals + 1) };
   });
 }
 
@@ -99,10 +90,11 @@ export function readSingles<T>(
   return new Map([...given].map(([prefix, { parsed }]) => [prefix, parsed]));
 }
 
+/** "/" is every path, and also the targets that have none. */
 function readPrefix(flag: string, member: string, text: string): string {
   const parsed = parsePathPrefix(text);
   if (parsed.kind === "refused") throw refused(flag, member, parsed.why);
-  return parsed.prefix;
+  return parsed.prefix === "/" ? EVERYWHERE : parsed.prefix;
 }
 
 /** @param otherwise what holds elsewhere, where nothing is given without a path */
@@ -116,5 +108,5 @@ export function rulesOf<T>(values: ByPrefix<T>, otherwise: T, rootPath: string):
 }
 
 export function refused(flag: string, member: string, why: string): OperatorError {
-  return new OperatorError(EXIT_STATUS.usage, `${flag}: ${member} ${why}`);
+  return usageError(`${flag}: ${member} ${why}`);
 }

@@ -15,6 +15,7 @@ import {
 } from "../net/bind-address.ts";
 import type { Listener, Transport } from "../net/transport.ts";
 import { formatAddress } from "../os/socket-address.ts";
+import { within } from "./bounded-wait.ts";
 import {
   CHANNEL_DESCRIPTOR,
   type OfferedSocket,
@@ -102,13 +103,9 @@ export class Inheritance {
     // Only its end counts: the predecessor ends the stream with its word, and so does the kernel.
     this.#channel.resume();
     this.#channel.write(SERVING);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), RELEASE_WAIT_MS);
-    });
-    const released = await Promise.race([this.#released.then(() => true), late]);
-    clearTimeout(timer);
-    for (const listener of this.#adopted) listener.shared = !released;
+    const released = this.#released.then(() => true);
+    const isShared = (await within(released, RELEASE_WAIT_MS)) === null;
+    for (const listener of this.#adopted) listener.shared = isShared;
   }
 
   /** As it is written comes before as it is bound: only the first tells two ports 0 apart. */

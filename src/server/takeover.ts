@@ -20,6 +20,7 @@ import { type BindAddress, formatBindAddress } from "../net/bind-address.ts";
 import type { Listener } from "../net/transport.ts";
 import type { FileIdentity } from "../net/unix-socket-file.ts";
 import { formatAddress } from "../os/socket-address.ts";
+import { within } from "./bounded-wait.ts";
 
 /** The environment variable by which a successor learns that it is one. */
 export const TAKEOVER_VARIABLE = "PORTICO_TAKEOVER";
@@ -115,9 +116,9 @@ export class Takeover {
   async abandon(why: string): Promise<void> {
     this.#fail(why);
     const { abandonedMs } = this.#bounds;
-    if (await settlesWithin(this.outcome, abandonedMs)) return;
+    if ((await within(this.outcome, abandonedMs)) !== null) return;
     this.#child.kill("SIGKILL");
-    await settlesWithin(this.outcome, KILLED_MAX_MS);
+    await within(this.outcome, KILLED_MAX_MS);
   }
 
   /** Tells the successor that the sockets are its own now. Afterwards this process may end. */
@@ -167,17 +168,6 @@ export class Takeover {
     await ended;
     clearTimeout(timer);
   }
-}
-
-/** Whether it does; the timer keeps nobody waiting once it has. */
-async function settlesWithin(promise: Promise<unknown>, boundMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), boundMs);
-  });
-  const settled = await Promise.race([promise.then(() => true), late]);
-  clearTimeout(timer);
-  return settled;
 }
 
 function offerOf(places: readonly ListeningPlace[]): TakeoverOffer {

@@ -397,14 +397,12 @@ export class Dispatcher implements ChannelOwner {
    * is anybody else to take it.
    */
   #relieve(): void {
-    const moved: Job[] = [];
     const longMs = this.#channels.some(isIdle) ? RUNNING_LONG_BESIDE_IDLE_MS : RUNNING_LONG_MS;
     const isStuck = (each: WorkerChannel): boolean => this.#runsFor(each, longMs);
-    for (const channel of this.#channels) {
-      if (channel.underWay.length < 2 || !isStuck(channel)) continue;
-      const isOther = (each: WorkerChannel): boolean => each.takesRequests && !isStuck(each);
-      if (this.#channels.some(isOther)) moved.push(...channel.takeBack());
-    }
+    if (!this.#channels.some((each) => each.takesRequests && !isStuck(each))) return;
+    const moved = this.#channels
+      .filter((channel) => channel.underWay.length > 1 && isStuck(channel))
+      .flatMap((channel) => channel.takeBack());
     if (moved.length === 0) return;
     moved.sort((one, other) => one.queuedAtMs - other.queuedAtMs);
     for (const job of moved) job.requeue(this.#nowMs, true);

@@ -7,6 +7,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Listener } from "../../net/transport.ts";
+import { within } from "../bounded-wait.ts";
 import { SHOWN_MAX } from "../control/observe-command.ts";
 import { observeListener } from "../observation/observed-listener.ts";
 import { ObservedMarks } from "../observation/observed-marks.ts";
@@ -143,16 +144,5 @@ export class GroupObservation implements Observed {
       const seen = observeListener(listener, this.#backlog);
       return listeners.length === 1 ? seen : { ...seen, gateway };
     });
-  }
-}
-
-/** @returns null where it takes longer */
-async function within<Result>(result: Promise<Result>, boundMs: number): Promise<Result | null> {
-  const late = Promise.withResolvers<null>();
-  const timer = setTimeout(() => late.resolve(null), boundMs);
-  try {
-    return await Promise.race([result, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -8,6 +8,7 @@
 import type { ReadableSpan, SpanExporter, SpanProcessor } from "@opentelemetry/sdk-trace";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
+import { within } from "../bounded-wait.ts";
 
 /** How spans are gathered, and how long they may be on their way. */
 export interface SpanGathering {
@@ -84,10 +85,10 @@ export class SpanQueue {
   async end(): Promise<void> {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, LAST_SPANS_MAX_MS)));
-    await Promise.race([this.#processor.shutdown().catch(() => {}), over]);
-    clearTimeout(timer);
+    await within(
+      this.#processor.shutdown().catch(() => {}),
+      LAST_SPANS_MAX_MS,
+    );
     const unsent = this.#waiting + this.#leaving;
     this.#reportedAtMs = -Infinity;
     if (unsent > 0) this.#lose(unsent, "the server has stopped");
