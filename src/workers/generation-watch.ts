@@ -31,6 +31,11 @@ const FAILED_MIN = 5;
 const SHARE_GROWTH = 0.1;
 const PLAIN_FAILED_MIN = 3;
 const PLAIN_SHARE_GROWTH = 0.5;
+/**
+ * And it must be no chance: at the share of before, at most one run of requests in 10,000 may have
+ * as many failures. The record is judged again and again, so a tenth or a hundredth would come.
+ */
+const CHANCE_MAX = 1e-4;
 /** So many workers must have ended by themselves, and twice as many as before in the same time. */
 const CRASHES_MIN = 3;
 const CRASHES_GROWTH = 2;
@@ -50,10 +55,10 @@ export class GenerationWatch {
     const before = this.#before;
     const share = shareOf(record);
     const growth = share - shareOf(before);
-    const fails =
+    const isMore =
       (record.failed >= FAILED_MIN && growth >= SHARE_GROWTH) ||
       (record.failed >= PLAIN_FAILED_MIN && growth >= PLAIN_SHARE_GROWTH);
-    if (fails) {
+    if (isMore && chanceOf(record, shareOf(before)) <= CHANCE_MAX) {
       const why =
         `${record.failed} of ${record.answered} requests failed (${percent(share)}), ` +
         `where it was ${percent(shareOf(before))} before`;
@@ -70,6 +75,22 @@ export class GenerationWatch {
 
 function shareOf({ answered, failed }: OutcomeCount): number {
   return answered === 0 ? 0 : failed / answered;
+}
+
+/**
+ * How likely so many failures or more are where each request fails with probability `expected`, at
+ * most: Chernoff's bound of the binomial distribution, exp(-n D), where D is the divergence of the
+ * share that was seen from the expected one (Kullback and Leibler). It holds for shares above it.
+ */
+function chanceOf(count: OutcomeCount, expected: number): number {
+  const share = shareOf(count);
+  const divergence = weighted(share, expected) + weighted(1 - share, 1 - expected);
+  return Math.exp(-count.answered * divergence);
+}
+
+/** A term of the divergence; what was never seen adds nothing to it. */
+function weighted(seen: number, expected: number): number {
+  return seen === 0 ? 0 : seen * Math.log(seen / expected);
 }
 
 function percent(share: number): string {

@@ -38,6 +38,36 @@ test("what failed before just as often is nobody's fault", () => {
   assert.equal(judge(bad, { answered: 20, failed: 19, crashes: 0 }, ENDS_AT_MS), "passed");
 });
 
+test("where requests failed before, a few that fail one after the other are chance", () => {
+  const often = { answered: 100, failed: 30, crashes: 0 };
+  assert.equal(judge(often, { answered: 3, failed: 3, crashes: 0 }), "undecided");
+  assert.equal(judge(often, { answered: 6, failed: 6, crashes: 0 }), "undecided");
+  assert.equal(judge(often, { answered: 8, failed: 8, crashes: 0 }), "failing");
+  assert.equal(judge(often, { answered: 20, failed: 10, crashes: 0 }), "undecided");
+  assert.equal(judge(often, { answered: 200, failed: 100, crashes: 0 }), "failing");
+  const seldom = { answered: 1_000, failed: 10, crashes: 0 };
+  assert.equal(judge(seldom, { answered: 3, failed: 3, crashes: 0 }), "failing");
+});
+
+test("at the share of before, no more than one look in 10,000 takes code back by chance", () => {
+  const before = { answered: 100_000, failed: 20_000, crashes: 0 };
+  for (let answered = 1; answered <= 60; answered++) {
+    let chance = 0;
+    for (let failed = answered; failed >= 0; failed--) {
+      if (judge(before, { answered, failed, crashes: 0 }) !== "failing") break;
+      chance += binomial(answered, failed, 0.2);
+    }
+    assert.ok(chance <= 1e-4, `${answered} requests: ${chance}`);
+  }
+});
+
+/** The probability of `failed` of `answered`, each with probability `share`. */
+function binomial(answered: number, failed: number, share: number): number {
+  let probability = share ** failed * (1 - share) ** (answered - failed);
+  for (let index = 0; index < failed; index++) probability *= (answered - index) / (index + 1);
+  return probability;
+}
+
 test("it says how many failed, and how many did before", () => {
   const watch = new GenerationWatch(ENDS_AT_MS, { answered: 200, failed: 2, crashes: 0 });
   const verdict = watch.judge(0, { answered: 10, failed: 8, crashes: 0 });
