@@ -14,6 +14,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { NULL_LOG } from "../src/base/log.ts";
 import { ProvenanceReader } from "../src/handlers/provenance.ts";
 import { IpNetworks } from "../src/http/ip-network.ts";
+import type { LogOutput } from "../src/os/log-output.ts";
 import { realClock } from "../src/os/real-clock.ts";
 import { AccessLog } from "../src/server/access-log/access-log.ts";
 import { ExchangeRecord } from "../src/server/access-log/exchange-record.ts";
@@ -84,12 +85,13 @@ function traced(ratio: number): GatewayPath {
 function logged(name: string): GatewayPath {
   const format = lineFormat(name);
   if (format.kind === "mistake") throw new Error(format.what);
-  const output = { isTerminal: false, write: () => {}, writeNow: (bytes: Buffer) => bytes.length };
-  const lines = new GatheredLines(
-    { ...output, write: (bytes: Buffer, done) => setImmediate(done, bytes.length) },
-    NULL_LOG,
-    realClock,
-  );
+  const output: LogOutput = {
+    isTerminal: false,
+    isFile: true,
+    write: (bytes, done) => setImmediate(done, bytes.length),
+    writeNow: (bytes) => bytes.length,
+  };
+  const lines = new GatheredLines(output, NULL_LOG, realClock);
   return pathWith(new AccessLog(format, lines, null, NULL_LOG), null);
 }
 

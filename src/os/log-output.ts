@@ -18,6 +18,8 @@ const MODE_BITS = 0o777;
 export interface LogOutput {
   /** Whether a person may be reading. */
   readonly isTerminal: boolean;
+  /** Whether it is a regular file, written to by a thread. */
+  readonly isFile: boolean;
   /**
    * Writes what there is room for. One write at a time.
    *
@@ -31,6 +33,7 @@ export interface LogOutput {
 /** A file that was opened for a log, and can be opened anew when it was moved away. */
 export class LogFile implements LogOutput {
   readonly isTerminal: boolean;
+  readonly isFile: boolean;
   readonly #path: string;
   readonly #descriptor: number;
   readonly #output: LogOutput;
@@ -40,7 +43,8 @@ export class LogFile implements LogOutput {
     this.#descriptor = descriptor;
     this.isTerminal = isatty(descriptor);
     const stat = fstatSync(descriptor);
-    if (stat.isFile()) this.#output = new FileOutput(descriptor);
+    this.isFile = stat.isFile();
+    if (this.isFile) this.#output = new FileOutput(descriptor);
     else if (stat.isFIFO()) this.#output = new StreamOutput(false, wholeLinesTo(descriptor));
     else this.#output = new StreamOutput(false, (bytes) => tryWrite(descriptor, bytes));
   }
@@ -102,6 +106,7 @@ export function openStandardOutput(): LogOutput | null {
 /** Regular files: a disk may be slow, and write(2) then waits whatever the descriptor says. */
 class FileOutput implements LogOutput {
   readonly isTerminal = false;
+  readonly isFile = true;
   readonly #descriptor: number;
 
   constructor(descriptor: number) {
@@ -121,6 +126,7 @@ class FileOutput implements LogOutput {
 
 class StreamOutput implements LogOutput {
   readonly isTerminal: boolean;
+  readonly isFile = false;
   readonly writeNow: TryWrite;
 
   constructor(isTerminal: boolean, writeSome: TryWrite) {

@@ -40,12 +40,11 @@ class LoggedConnection {
     const health = new HealthRule({ livez: "/livez", readyz: "/readyz" }, () =>
       isReady ? null : "stopping",
     );
-    const line = (record: AccessRecord): string => {
+    const write = (record: AccessRecord): void => {
       this.lines.push(shown(record));
-      return "\n";
     };
-    const output = { isTerminal: false, write: () => {}, writeNow: () => 0 };
-    const format = { kind: "line-format", line, readsResponseFields: true } as const;
+    const output = { isTerminal: false, isFile: false, write: () => {}, writeNow: () => 0 };
+    const format = { kind: "line-format", write, readsResponseFields: true } as const;
     const lines = new GatheredLines(output, NULL_LOG, clock);
     this.fixture = new ConnectionFixture(settings, SCREENING.admissionRules, health, {
       listener: new AccessLog(format, lines, null, NULL_LOG),

@@ -14,7 +14,7 @@ import type { LineFormat } from "./line-format.ts";
 export class AccessLog {
   /** Whether records are asked for fields of the answer, whose heads then have to be kept. */
   readonly readsResponseFields: boolean;
-  readonly #line: LineFormat["line"];
+  readonly #write: LineFormat["write"];
   readonly #lines: GatheredLines;
   readonly #log: Log;
   #file: LogFile | null;
@@ -22,7 +22,7 @@ export class AccessLog {
   /** @param file where it goes, if that is one that can be opened anew */
   constructor(format: LineFormat, lines: GatheredLines, file: LogFile | null, log: Log) {
     this.readsResponseFields = format.readsResponseFields;
-    this.#line = format.line;
+    this.#write = format.write;
     this.#lines = lines;
     this.#file = file;
     this.#log = log;
@@ -35,7 +35,10 @@ export class AccessLog {
 
   /** Has a line of it. Not of a health answer: a probe comes every second, and says nothing. */
   add(record: AccessRecord): void {
-    if (!this.#lines.isReaderGone) this.#lines.add(this.#line(record));
+    const lines = this.#lines;
+    if (lines.isReaderGone) return;
+    this.#write(record, lines.beginLine());
+    lines.endLine();
   }
 
   /** To the user whom the program becomes, so that the file can be opened anew. */

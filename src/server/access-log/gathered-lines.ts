@@ -8,13 +8,18 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { LogOutput, WriteResult } from "../../os/log-output.ts";
+import { LineMemory } from "./line-memory.ts";
 
 /** Lines are written once they have so many bytes: half of what a pipe of Linux holds. */
 export const GATHERED_MAX_BYTES = 32_768;
+/** The same of a file: each write there is handed to a thread, which has to be woken. */
+export const GATHERED_FOR_FILE_MAX_BYTES = 131_072;
 /** A line is not kept back for longer. */
 export const GATHERING_MAX_MS = 100;
 /** Bytes of lines that wait for a reader or a disk; what would be more is dropped, and counted. */
 export const WAITING_MAX_BYTES = 1_048_576;
+/** Memory that is kept to be used again, at most: room for what is gathered, and for some lines. */
+const SPARE_MAX_BYTES = 2 * GATHERED_FOR_FILE_MAX_BYTES;
 /** Until a reader without room is tried again: at first, and at most. */
 const RETRY_MIN_MS = 1;
 const RETRY_MAX_MS = 32;
@@ -34,10 +39,14 @@ export class GatheredLines {
   readonly #clock: Pick<Clock, "nowMs">;
   #output: LogOutput;
   #gatheredMaxBytes: number;
-  /** Latin-1, so that its length is its bytes. */
-  #gathered = "";
+  #gathered = new LineMemory();
+  /** Of {@link #gathered}, how many bytes are whole lines. */
+  #linesEnd = 0;
   /** What is being written, or is next; then a timer or a write is under way. */
   #leaving: Buffer | null = null;
+  /** Where that lies; gathered in again when it is written. */
+  #leavingMemory: LineMemory | null = null;
+  #spare: LineMemory | null = null;
   #isWriting = false;
   #isFlushDue = false;
   #retryMs = RETRY_MIN_MS;
@@ -62,16 +71,26 @@ export class GatheredLines {
     return this.#isReaderGone;
   }
 
-  /** @param line with its line end, each character one byte */
-  add(line: string): void {
-    if (this.#isReaderGone) return;
-    const waitingBytes = this.#gathered.length + (this.#leaving?.length ?? 0);
-    if (waitingBytes + line.length > WAITING_MAX_BYTES) {
-      this.#dropped++;
+  /**
+   * Where the next line is to be written, with its line end; {@link endLine} follows. A line that
+   * was not ended is forgotten.
+   */
+  beginLine(): LineMemory {
+    this.#gathered.truncate(this.#linesEnd);
+    return this.#gathered;
+  }
+
+  /** The line is written. */
+  endLine(): void {
+    const { length } = this.#gathered;
+    const waitingBytes = length + (this.#leaving?.length ?? 0);
+    if (waitingBytes > WAITING_MAX_BYTES || this.#isReaderGone) {
+      this.#gathered.truncate(this.#linesEnd);
+      if (!this.#isReaderGone) this.#dropped++;
       return;
     }
-    this.#gathered += line;
-    if (this.#gathered.length >= this.#gatheredMaxBytes) this.#flush();
+    this.#linesEnd = length;
+    if (length >= this.#gatheredMaxBytes) this.#flush();
     else if (!this.#isFlushDue) this.#flushLater();
   }
 
@@ -108,7 +127,7 @@ export class GatheredLines {
   }
 
   #flush(): void {
-    if (this.#leaving !== null || this.#gathered === "") return;
+    if (this.#leaving !== null || this.#linesEnd === 0) return;
     this.#leaving = this.#takeGathered();
     this.#write();
   }
@@ -122,9 +141,22 @@ export class GatheredLines {
   }
 
   #takeGathered(): Buffer {
-    const bytes = Buffer.from(this.#gathered, "latin1");
-    this.#gathered = "";
+    this.#gathered.truncate(this.#linesEnd);
+    const { bytes } = this.#gathered;
+    this.#leavingMemory = this.#gathered;
+    this.#gathered = this.#spare ?? new LineMemory();
+    this.#gathered.truncate(0);
+    this.#spare = null;
+    this.#linesEnd = 0;
     return bytes;
+  }
+
+  /** All of it is written. Memory that has grown while nobody read is given back. */
+  #letGo(): void {
+    const memory = this.#leavingMemory;
+    this.#leaving = null;
+    this.#leavingMemory = null;
+    if (memory !== null && memory.capacity <= SPARE_MAX_BYTES) this.#spare = memory;
   }
 
   #write(): void {
@@ -153,7 +185,7 @@ export class GatheredLines {
       this.#tryLater(RETRY_MIN_MS);
       return;
     }
-    this.#leaving = null;
+    this.#letGo();
     this.#reportDropped();
     // The moment of those that came meanwhile may have passed.
     if (!this.#isFlushDue || this.#gathered.length >= this.#gatheredMaxBytes) this.#flush();
@@ -166,8 +198,9 @@ export class GatheredLines {
     } else if (READER_GONE.has(code)) {
       this.#log.warn("nobody reads the access log any more, so none is written", { cause: code });
       this.#isReaderGone = true;
-      this.#leaving = null;
-      this.#gathered = "";
+      this.#letGo();
+      this.#gathered.truncate(0);
+      this.#linesEnd = 0;
     } else {
       if (code !== this.#error) {
         this.#log.error("the access log cannot be written, and is tried again", { cause: code });
@@ -197,6 +230,7 @@ export class GatheredLines {
 }
 
 /** A person who looks on gets each line at once. */
-function gatheredMaxBytes({ isTerminal }: LogOutput): number {
-  return isTerminal ? 0 : GATHERED_MAX_BYTES;
+function gatheredMaxBytes({ isTerminal, isFile }: LogOutput): number {
+  if (isTerminal) return 0;
+  return isFile ? GATHERED_FOR_FILE_MAX_BYTES : GATHERED_MAX_BYTES;
 }

@@ -9,11 +9,13 @@ import { type Atom, ATOM_NAMES, atomOf, namedAtom } from "./atoms.ts";
 import { columnLines } from "./column-line.ts";
 import { type FormatMistake, type FormatPiece, parseFormat } from "./format-string.ts";
 import { jsonLines } from "./json-line.ts";
+import type { LineMemory } from "./line-memory.ts";
+import { partOf, RepeatingText } from "./repeating-text.ts";
 
 export interface LineFormat {
   readonly kind: "line-format";
-  /** The line of a record, with its line end: printable ASCII, but for colours. */
-  readonly line: (record: AccessRecord) => string;
+  /** Writes the line of a record, with its line end: printable ASCII, but for colours. */
+  readonly write: (record: AccessRecord, memory: LineMemory) => void;
   /** Whether it asks for fields of the answer, whose head then has to be kept. */
   readonly readsResponseFields: boolean;
 }
@@ -41,7 +43,7 @@ export const FORMAT_NAMES: readonly string[] = Object.keys(NAMED_FORMATS);
  */
 export function lineFormat(text: string): LineFormat | FormatMistake {
   if (text === "json")
-    return { kind: "line-format", line: jsonLines(), readsResponseFields: false };
+    return { kind: "line-format", write: jsonLines(), readsResponseFields: false };
   const named = Object.hasOwn(NAMED_FORMATS, text) ? NAMED_FORMATS[text] : null;
   const parsed = parseFormat(named ?? text);
   if (parsed.kind === "mistake") return parsed;
@@ -52,78 +54,82 @@ export function lineFormat(text: string): LineFormat | FormatMistake {
 
 /** For a person at a terminal. */
 export function columnFormat(hasColours: boolean): LineFormat {
-  return { kind: "line-format", line: columnLines(hasColours), readsResponseFields: false };
+  const line = columnLines(hasColours);
+  return {
+    kind: "line-format",
+    write: (record, memory) => memory.text(line(record)),
+    readsResponseFields: false,
+  };
 }
 
-/** A part of a line: what it reads, and the text behind that. */
-interface LinePart {
+/** What of a line changes by itself, and the text behind that. */
+interface ChangingPart {
   readonly read: Atom["read"];
   text: string;
 }
 
+/** Text, and what is read of a record as long as its client repeats itself. */
+type RepeatingPart = (string | Atom["read"])[];
+
 function compile(pieces: readonly FormatPiece[]): LineFormat | FormatMistake {
-  const parts: LinePart[] = [];
-  let repeating: Repeating[] = [];
-  let repeatedParts = 0;
-  const closeRepeating = (): void => {
-    if (repeating.length > 0) {
-      parts.push({ read: repeatedPart(repeatedParts, repeating), text: "" });
-      repeatedParts++;
-    }
-    repeating = [];
-  };
+  const parts: (ChangingPart | RepeatingPart)[] = [[]];
   for (const piece of pieces) {
     const atom = piece.kind === "text" ? asBytes(piece.text) : atomFor(piece);
+    const last = parts.at(-1) as ChangingPart | RepeatingPart;
     if (typeof atom === "string") {
-      const last = parts.at(-1);
-      if (repeating.length > 0 || last === undefined) repeating.push(atom);
+      if (Array.isArray(last)) last.push(atom);
       else last.text += atom;
     } else if ("position" in atom) {
       return atom;
-    } else if (atom.repeats) {
-      repeating.push(atom.read);
-    } else {
-      closeRepeating();
+    } else if (!atom.repeats) {
       parts.push({ read: atom.read, text: "" });
+    } else if (Array.isArray(last)) {
+      last.push(atom.read);
+    } else {
+      parts.push([atom.read]);
     }
   }
-  repeating.push("\n");
-  closeRepeating();
+  const last = parts.at(-1) as ChangingPart | RepeatingPart;
+  if (Array.isArray(last)) last.push("\n");
+  else last.text += "\n";
   const readsResponseFields = pieces.some((piece) => "letter" in piece && piece.letter === "o");
-  return { kind: "line-format", line: lineOf(parts), readsResponseFields };
+  return { kind: "line-format", write: writerOf(parts), readsResponseFields };
 }
 
-/**
- * What each part said last is kept with the text behind it, in one piece: most say the same again,
- * and each piece of a line costs when it is written.
- */
-function lineOf(parts: readonly LinePart[]): LineFormat["line"] {
-  const reads = parts.map(({ read }) => read);
-  const texts = parts.map(({ text }) => text);
-  const lastRead = parts.map(() => "");
-  const lastSaid = [...texts];
-  return (record) => {
-    let line = "";
-    for (let index = 0; index < reads.length; index++) {
-      const read = (reads[index] as Atom["read"])(record);
-      if (read !== lastRead[index]) {
-        lastRead[index] = read;
-        lastSaid[index] = read + (texts[index] as string);
-      }
-      line += lastSaid[index] as string;
+function writerOf(parts: readonly (ChangingPart | RepeatingPart)[]): LineFormat["write"] {
+  let repeatingCount = 0;
+  const writers = parts
+    .filter((part) => !Array.isArray(part) || part.length > 0)
+    .map((part) =>
+      Array.isArray(part) ? repeatingWriter(repeatingCount++, part) : changingWriter(part),
+    );
+  return (record, memory) => {
+    for (let index = 0; index < writers.length; index++) {
+      (writers[index] as LineFormat["write"])(record, memory);
     }
-    return line;
   };
 }
 
-/** Text, or what is read of a record as long as the client repeats itself. */
-type Repeating = string | Atom["read"];
+/** What it said last is kept together with the text behind it: most say the same again. */
+function changingWriter({ read, text }: ChangingPart): LineFormat["write"] {
+  const repeating = new RepeatingText();
+  let last: string | null = null;
+  return (record, memory) => {
+    const said = read(record);
+    if (said !== last) repeating.become(said + text);
+    last = said;
+    repeating.write(memory);
+  };
+}
 
-/** Everything of a line between two things that change. */
-function repeatedPart(number: number, repeating: readonly Repeating[]): Atom["read"] {
+/** Put together once, and kept with the client's connection. */
+function repeatingWriter(number: number, part: RepeatingPart): LineFormat["write"] {
   const join = (record: AccessRecord): string =>
-    repeating.map((one) => (typeof one === "string" ? one : one(record))).join("");
-  return (record) => (record.repeated.texts[number] ??= join(record));
+    part.map((one) => (typeof one === "string" ? one : one(record))).join("");
+  return (record, memory) => {
+    const { parts } = record.repeated;
+    memory.part((parts[number] ??= partOf(join(record))));
+  };
 }
 
 function atomFor(piece: Exclude<FormatPiece, { kind: "text" }>): Atom | FormatMistake {

@@ -6,8 +6,8 @@
  */
 
 export class RepeatedParts {
-  /** By the number that the format gives each; cleared when the client says something else. */
-  readonly texts: string[] = [];
+  /** Latin-1, by the number that the format gives each; cleared when the client says otherwise. */
+  readonly parts: Buffer[] = [];
   #section: object | null = null;
   #provenance: object | null = null;
 
@@ -21,7 +21,7 @@ export class RepeatedParts {
     if (section === this.#section && provenance === this.#provenance) return;
     this.#section = section;
     this.#provenance = provenance;
-    this.texts.length = 0;
+    this.parts.length = 0;
   }
 
   /** Gives back the memory, as for an idle connection. */

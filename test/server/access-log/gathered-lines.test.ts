@@ -4,6 +4,7 @@ import { beforeEach, describe, mock, test } from "node:test";
 import { createLog } from "../../../src/base/log.ts";
 import type { LogOutput, WriteResult } from "../../../src/os/log-output.ts";
 import {
+  GATHERED_FOR_FILE_MAX_BYTES,
   GATHERED_MAX_BYTES,
   GATHERING_MAX_MS,
   GatheredLines,
@@ -13,6 +14,7 @@ import {
 /** A place with room for so many bytes, or with an error, at once or when a disk is done. */
 class Place implements LogOutput {
   readonly isTerminal: boolean;
+  readonly isFile: boolean;
   text = "";
   writes = 0;
   room = Infinity;
@@ -21,8 +23,9 @@ class Place implements LogOutput {
   isLate = false;
   #done: (() => void) | null = null;
 
-  constructor(isTerminal = false) {
+  constructor({ isTerminal = false, isFile = false } = {}) {
     this.isTerminal = isTerminal;
+    this.isFile = isFile;
   }
 
   write(bytes: Buffer, done: (result: WriteResult) => void): void {
@@ -72,6 +75,11 @@ function linesTo(place: Place): GatheredLines {
   return new GatheredLines(place, log, { nowMs: () => nowMs });
 }
 
+function add(lines: GatheredLines, line: string): void {
+  lines.beginLine().text(line);
+  lines.endLine();
+}
+
 /** A line of so many bytes, its end included. */
 function lineOfBytes(bytes: number, letter = "x"): string {
   return `${letter.repeat(bytes - 1)}\n`;
@@ -81,16 +89,16 @@ describe("when lines are written", () => {
   test("together, after a moment", () => {
     const place = new Place();
     const lines = linesTo(place);
-    lines.add("one\n");
+    add(lines, "one\n");
     pass(GATHERING_MAX_MS - 1);
-    lines.add("two\n");
+    add(lines, "two\n");
     assert.equal(place.text, "");
     pass(1);
     assert.equal(place.text, "one\ntwo\n");
     assert.equal(place.writes, 1);
     pass(10 * GATHERING_MAX_MS);
     assert.equal(place.writes, 1, "nothing is written where there is nothing");
-    lines.add("three\n");
+    add(lines, "three\n");
     pass(GATHERING_MAX_MS);
     assert.equal(place.text, "one\ntwo\nthree\n");
   });
@@ -98,25 +106,47 @@ describe("when lines are written", () => {
   test("at once when there are enough", () => {
     const place = new Place();
     const lines = linesTo(place);
-    lines.add(lineOfBytes(GATHERED_MAX_BYTES - 1));
+    add(lines, lineOfBytes(GATHERED_MAX_BYTES - 1));
     assert.equal(place.writes, 0);
-    lines.add("\n");
+    add(lines, "\n");
     assert.equal(place.text.length, GATHERED_MAX_BYTES);
   });
 
-  test("each at once for a person", () => {
-    const place = new Place(true);
+  test("of a file when there are more, since each write wakes a thread", () => {
+    const place = new Place({ isFile: true });
     const lines = linesTo(place);
-    lines.add("one\n");
+    add(lines, lineOfBytes(GATHERED_FOR_FILE_MAX_BYTES - 1));
+    assert.equal(place.writes, 0);
+    add(lines, "\n");
+    assert.equal(place.text.length, GATHERED_FOR_FILE_MAX_BYTES);
+  });
+
+  test("each at once for a person", () => {
+    const place = new Place({ isTerminal: true });
+    const lines = linesTo(place);
+    add(lines, "one\n");
     assert.equal(place.text, "one\n");
-    lines.add("two\n");
+    add(lines, "two\n");
     assert.equal(place.text, "one\ntwo\n");
+  });
+
+  test("a line that was not ended is forgotten", () => {
+    const place = new Place();
+    const lines = linesTo(place);
+    add(lines, "one\n");
+    lines.beginLine().text("half a li");
+    add(lines, "two\n");
+    lines.beginLine().text("half a li");
+    pass(GATHERING_MAX_MS);
+    add(lines, "three\n");
+    lines.end();
+    assert.equal(place.text, "one\ntwo\nthree\n");
   });
 
   test("bytes are bytes: a character of latin-1 is one", () => {
     const place = new Place();
     const lines = linesTo(place);
-    lines.add("\xe2\x86\x92\n");
+    add(lines, "\xe2\x86\x92\n");
     lines.end();
     assert.equal(place.text, "\xe2\x86\x92\n");
   });
@@ -127,20 +157,20 @@ describe("a reader without room", () => {
     const place = new Place();
     const lines = linesTo(place);
     place.room = 2;
-    lines.add("first\n");
+    add(lines, "first\n");
     pass(GATHERING_MAX_MS);
     assert.equal(place.text, "fi");
-    lines.add("second\n");
+    add(lines, "second\n");
     place.room = Infinity;
     pass(GATHERING_MAX_MS);
     assert.equal(place.text, "first\nsecond\n");
   });
 
   test("is not asked for each line, and less and less often", () => {
-    const place = new Place(true);
+    const place = new Place({ isTerminal: true });
     const lines = linesTo(place);
     place.room = 0;
-    for (let count = 0; count < 1_000; count++) lines.add("x\n");
+    for (let count = 0; count < 1_000; count++) add(lines, "x\n");
     assert.equal(place.writes, 1);
     for (let ms = 0; ms < 1_000; ms++) pass(1);
     assert.ok(place.writes > 10 && place.writes < 50, String(place.writes));
@@ -155,7 +185,7 @@ describe("a reader without room", () => {
     place.room = 0;
     const line = lineOfBytes(1_024);
     const kept = WAITING_MAX_BYTES / 1_024;
-    for (let count = 0; count < kept + 7; count++) lines.add(line);
+    for (let count = 0; count < kept + 7; count++) add(lines, line);
     assert.deepEqual(said, []);
     place.room = Infinity;
     pass(32);
@@ -167,7 +197,7 @@ describe("a reader without room", () => {
     ]);
     const overflow = (): void => {
       place.room = 0;
-      for (let count = 0; count < kept + 1; count++) lines.add(line);
+      for (let count = 0; count < kept + 1; count++) add(lines, line);
       place.room = Infinity;
       pass(1_000);
     };
@@ -183,11 +213,11 @@ describe("a reader without room", () => {
     const place = new Place();
     const lines = linesTo(place);
     place.error = "EPIPE";
-    lines.add("x\n");
+    add(lines, "x\n");
     assert.equal(lines.isReaderGone, false);
     pass(GATHERING_MAX_MS);
     assert.equal(lines.isReaderGone, true);
-    lines.add(lineOfBytes(GATHERED_MAX_BYTES));
+    add(lines, lineOfBytes(GATHERED_MAX_BYTES));
     pass(10_000);
     assert.equal(place.writes, 1);
     assert.deepEqual(said, [
@@ -201,8 +231,8 @@ describe("a disk", () => {
     const place = new Place();
     const lines = linesTo(place);
     place.isLate = true;
-    lines.add(lineOfBytes(GATHERED_MAX_BYTES, "a"));
-    lines.add(lineOfBytes(GATHERED_MAX_BYTES, "b"));
+    add(lines, lineOfBytes(GATHERED_MAX_BYTES, "a"));
+    add(lines, lineOfBytes(GATHERED_MAX_BYTES, "b"));
     pass(GATHERING_MAX_MS);
     assert.equal(place.text, "");
     place.finish();
@@ -211,15 +241,33 @@ describe("a disk", () => {
     assert.equal(place.text.length, 2 * GATHERED_MAX_BYTES);
   });
 
+  test("reads what is being written from memory that nothing else is written to", () => {
+    const place = new Place();
+    const lines = linesTo(place);
+    place.isLate = true;
+    let expected = "";
+    for (let round = 0; round < 5; round++) {
+      for (let count = 0; count < 10; count++) {
+        const line = lineOfBytes(100 + round, "abcde"[round]);
+        add(lines, line);
+        expected += line;
+      }
+      if (round > 0) place.finish();
+      pass(GATHERING_MAX_MS);
+    }
+    place.finish();
+    assert.equal(place.text, expected);
+  });
+
   test("that is full is told of once, tried again, and torn lines are completed", () => {
     const place = new Place();
     const lines = linesTo(place);
     place.room = 3;
-    lines.add("first\n");
+    add(lines, "first\n");
     pass(GATHERING_MAX_MS);
     place.error = "ENOSPC";
     for (let seconds = 0; seconds < 5; seconds++) {
-      lines.add("more\n");
+      add(lines, "more\n");
       pass(1_000);
     }
     assert.deepEqual(said, [
@@ -230,7 +278,7 @@ describe("a disk", () => {
     pass(1_000 + GATHERING_MAX_MS);
     assert.equal(place.text, `first\n${"more\n".repeat(5)}`);
     place.error = "ENOSPC";
-    lines.add("again\n");
+    add(lines, "again\n");
     pass(GATHERING_MAX_MS);
     assert.equal(said.length, 2, "a disk that is full again is news");
   });
@@ -240,7 +288,7 @@ describe("another place", () => {
   test("gets what waits, and the earlier one is let go", () => {
     const [earlier, later] = [new Place(), new Place()];
     const lines = linesTo(earlier);
-    lines.add("one\n");
+    add(lines, "one\n");
     let closed = 0;
     lines.replaceOutput(later, () => closed++);
     assert.equal(closed, 1);
@@ -252,11 +300,11 @@ describe("another place", () => {
     const [earlier, later] = [new Place(), new Place()];
     const lines = linesTo(earlier);
     earlier.isLate = true;
-    lines.add("one\n");
+    add(lines, "one\n");
     pass(GATHERING_MAX_MS);
     let closed = 0;
     lines.replaceOutput(later, () => closed++);
-    lines.add("two\n");
+    add(lines, "two\n");
     pass(GATHERING_MAX_MS);
     assert.equal(closed, 0);
     earlier.finish();
@@ -269,10 +317,10 @@ describe("another place", () => {
     const [earlier, later] = [new Place(), new Place()];
     const lines = linesTo(earlier);
     earlier.error = "EPIPE";
-    lines.add("lost\n");
+    add(lines, "lost\n");
     pass(GATHERING_MAX_MS);
     lines.replaceOutput(later, () => {});
-    lines.add("one\n");
+    add(lines, "one\n");
     lines.end();
     assert.equal(later.text, "one\n");
   });
@@ -283,9 +331,9 @@ describe("the end of the process", () => {
     const place = new Place();
     const lines = linesTo(place);
     place.room = 2;
-    lines.add("first\n");
+    add(lines, "first\n");
     pass(GATHERING_MAX_MS);
-    lines.add("second\n");
+    add(lines, "second\n");
     place.room = Infinity;
     lines.end();
     assert.equal(place.text, "first\nsecond\n");
@@ -295,7 +343,7 @@ describe("the end of the process", () => {
     const place = new Place();
     const lines = linesTo(place);
     place.room = 0;
-    lines.add("lost\n");
+    add(lines, "lost\n");
     const startMs = performance.now();
     lines.end();
     const tookMs = performance.now() - startMs;
@@ -306,9 +354,9 @@ describe("the end of the process", () => {
     const place = new Place();
     const lines = linesTo(place);
     place.isLate = true;
-    lines.add("one\n");
+    add(lines, "one\n");
     pass(GATHERING_MAX_MS);
-    lines.add("two\n");
+    add(lines, "two\n");
     lines.end();
     assert.equal(place.text, "two\n");
     place.finish();

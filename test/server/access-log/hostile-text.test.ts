@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { jsonString } from "../../../src/base/json-text.ts";
 import { columnFormat } from "../../../src/server/access-log/line-format.ts";
 import { ExchangeTrace } from "../../../src/server/traces/exchange-trace.ts";
-import { accessRecord, formatOf, lineOf, type RecordValues } from "./records.ts";
+import { accessRecord, formatOf, lineOf, type RecordValues, written } from "./records.ts";
 
 /** Any bytes; what breaks lines, quotes and terminals comes more often. */
 const bytes = fc
@@ -51,14 +51,14 @@ const EVERYTHING =
   '"%({x}i)s" "%({x}o)s" "%({x}e)s" %(peer)s "%(request_id)s"';
 
 test("plain lines are printable ASCII in one line, and quotes close where they should", () => {
-  const { line } = formatOf(EVERYTHING);
+  const format = formatOf(EVERYTHING);
   const quoted = String.raw`"(?:[^"\\]|\\["\\nrt]|\\x[0-9a-f]{2})*"`;
   const shape = new RegExp(
     String.raw`^\S+ - \S+ \[[^\]]+\] ${quoted} 200 4207(?: ${quoted}){8} \S+ ${quoted}\n$`,
   );
   fc.assert(
     fc.property(values, (some) => {
-      const text = line(accessRecord(some));
+      const text = written(format, accessRecord(some));
       assert.match(text, /^[\x20-\x7e]*\n$/);
       assert.match(text, shape);
     }),
@@ -82,10 +82,10 @@ test("what was escaped can be had back", () => {
 });
 
 test("JSON is ASCII in one line, is JSON, and has the very bytes", () => {
-  const { line } = formatOf("json");
+  const format = formatOf("json");
   fc.assert(
     fc.property(values, (some) => {
-      const text = line(accessRecord(some));
+      const text = written(format, accessRecord(some));
       assert.match(text, /^[\x20-\x7e]*\n$/);
       const object = JSON.parse(text) as Record<string, unknown>;
       assert.deepEqual(object, {
@@ -116,11 +116,11 @@ test("JSON is ASCII in one line, is JSON, and has the very bytes", () => {
 });
 
 test("JSON has the trace where there is one, and each worker's line its own worker", () => {
-  const { line } = formatOf("json");
+  const format = formatOf("json");
   const ids = { traceId: "1".repeat(32), spanId: "2".repeat(16), isSampled: false };
   const trace = new ExchangeTrace(ids, null, null, null);
   const said = (some: RecordValues): unknown[] => {
-    const object = JSON.parse(line(accessRecord(some))) as Record<string, unknown>;
+    const object = JSON.parse(written(format, accessRecord(some))) as Record<string, unknown>;
     const { worker, generation, retries, duration_us: us } = object;
     return [worker, generation, retries, us, object["trace_id"], object["span_id"]];
   };
@@ -174,9 +174,11 @@ test("what is not known is null in JSON", () => {
 });
 
 test("a terminal is not commanded", () => {
-  const { line } = columnFormat(false);
+  const format = columnFormat(false);
   fc.assert(
-    fc.property(values, (some) => assert.match(line(accessRecord(some)), /^[\x20-\x7e]*\n$/)),
+    fc.property(values, (some) =>
+      assert.match(written(format, accessRecord(some)), /^[\x20-\x7e]*\n$/),
+    ),
   );
 });
 

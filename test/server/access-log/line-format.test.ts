@@ -5,7 +5,7 @@ import { ATOM_NAMES } from "../../../src/server/access-log/atoms.ts";
 import { columnFormat, lineFormat } from "../../../src/server/access-log/line-format.ts";
 import { RepeatedParts } from "../../../src/server/access-log/repeated-parts.ts";
 import { ExchangeTrace } from "../../../src/server/traces/exchange-trace.ts";
-import { accessRecord, formatOf, lineOf, type RecordValues } from "./records.ts";
+import { accessRecord, formatOf, lineOf, type RecordValues, written } from "./records.ts";
 
 const AGENT = "Mozilla/5.0 (X11; Linux x86_64)";
 
@@ -132,8 +132,8 @@ describe("formats", () => {
     for (const one of others) {
       for (const other of others) {
         for (const values of [one, one, one, other, other, one]) {
-          const line = remembering.line(accessRecord(values));
-          assert.equal(line, formatOf("json").line(accessRecord(values)));
+          const line = written(remembering, accessRecord(values));
+          assert.equal(line, written(formatOf("json"), accessRecord(values)));
           const { method, path, query, status } = accessRecord(values);
           const read = JSON.parse(line) as Record<string, unknown>;
           assert.deepEqual(
@@ -147,30 +147,30 @@ describe("formats", () => {
 
   test("what a client repeats is put together once, and anew when it says something else", () => {
     for (const text of ["%(h)s %({a}i)s %(s)s %({a}i)s", "json"]) {
-      const { line } = formatOf(text);
+      const format = formatOf(text);
       const repeated = new RepeatedParts();
       let asked = 0;
-      const written = (value: string, section: object): string => {
+      const line = (value: string, section: object): string => {
         repeated.keepFor(section, null);
         const requestField = (): string => {
           asked++;
           return value;
         };
-        return line({ ...accessRecord(), repeated, requestField });
+        return written(format, { ...accessRecord(), repeated, requestField });
       };
       const [first, second] = [{}, {}];
-      const line1 = written("1", first);
+      const line1 = line("1", first);
       const askedOnce = asked;
-      assert.equal(written("not looked at", first), line1);
+      assert.equal(line("not looked at", first), line1);
       assert.equal(asked, askedOnce);
-      assert.equal(written("2", second), line1.replaceAll(/(?<=["\s])1(?=["\s])/g, "2"));
+      assert.equal(line("2", second), line1.replaceAll(/(?<=["\s])1(?=["\s])/g, "2"));
     }
   });
 
   test("two formats of one record do not share parts by accident", () => {
     const [one, other] = [formatOf("%(h)s %(s)s"), formatOf("%(peer)s %(s)s")];
-    assert.equal(one.line(accessRecord()), "192.0.2.7 200\n");
-    assert.equal(other.line(accessRecord()), "10.0.0.1 200\n");
+    assert.equal(written(one, accessRecord()), "192.0.2.7 200\n");
+    assert.equal(written(other, accessRecord()), "10.0.0.1 200\n");
   });
 });
 
@@ -209,13 +209,13 @@ describe("mistakes say where they are", () => {
 
 describe("columns for a person", () => {
   test("line up, and say what a program need not know", () => {
-    const { line } = columnFormat(false);
+    const format = columnFormat(false);
     const lines = [
       accessRecord(),
       accessRecord({ method: "DELETE", status: 503, durationUs: 61_230_000, queueUs: null }),
       accessRecord({ durationUs: 1_234_000, contentBytes: 13_100_000, target: "/", retries: 2 }),
       accessRecord({ method: null, target: null, status: 400, contentBytes: 11 }),
-    ].map(line);
+    ].map((record) => written(format, record));
     assert.deepEqual(lines, [
       "14:29:00 200 GET       6.0ms queue   0.0ms   4.2kB /articles/7?page=2\n",
       "14:29:00 503 DELETE   61.23s queue       -   4.2kB /articles/7?page=2\n",
@@ -225,12 +225,12 @@ describe("columns for a person", () => {
   });
 
   test("colours stand around the same text, and are closed", () => {
-    const plain = columnFormat(false).line;
-    const coloured = columnFormat(true).line;
+    const plain = columnFormat(false);
+    const coloured = columnFormat(true);
     for (const status of [101, 200, 304, 404, 500, 999]) {
-      const text = coloured(accessRecord({ status }));
+      const text = written(coloured, accessRecord({ status }));
       // oxlint-disable-next-line no-control-regex
-      assert.equal(text.replaceAll(/\x1b\[\d+m/g, ""), plain(accessRecord({ status })));
+      assert.equal(text.replaceAll(/\x1b\[\d+m/g, ""), written(plain, accessRecord({ status })));
       // oxlint-disable-next-line no-control-regex
       assert.match(text, /^(?:[^\x1b]*\x1b\[[1-9]\d*m[^\x1b]+\x1b\[0m)+[^\x1b]*$/);
     }

@@ -1,6 +1,7 @@
 /** Records for tests of what becomes of them in a line. */
 import type { AccessRecord } from "../../../src/server/access-log/access-record.ts";
 import { type LineFormat, lineFormat } from "../../../src/server/access-log/line-format.ts";
+import { LineMemory } from "../../../src/server/access-log/line-memory.ts";
 import { RepeatedParts } from "../../../src/server/access-log/repeated-parts.ts";
 
 /** 2026-11-21T14:29:00.123Z. */
@@ -61,7 +62,14 @@ export function formatOf(text: string): LineFormat {
   return format;
 }
 
-/** The line of a record, without its line end. */
+/** The line of a record, with its line end (latin-1). */
+export function written(format: LineFormat, record: AccessRecord): string {
+  const memory = new LineMemory();
+  format.write(record, memory);
+  return memory.bytes.toString("latin1");
+}
+
+/** The same without its line end. */
 export function lineOf(format: string, values: RecordValues = {}): string {
-  return formatOf(format).line(accessRecord(values)).replace(/\n$/, "");
+  return written(formatOf(format), accessRecord(values)).replace(/\n$/, "");
 }
