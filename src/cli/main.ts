@@ -133,7 +133,7 @@ async function serveAlone(run: Run, env: NodeJS.ProcessEnv): Promise<void> {
   takeUmask(options);
   if (options.errorLog !== null) errorLog = ErrorLog.open(options.errorLog);
   const log = openLog(options);
-  const transport = openTransport(options.transport, log);
+  const transport = openTransport(options.transport, log, "waiting");
   raiseDescriptorLimit(log);
   const zygoteAhead = startZygoteAhead(run, transport, env);
   process.on("exit", () => zygoteAhead?.close());

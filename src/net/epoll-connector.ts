@@ -27,7 +27,7 @@ export class EpollConnector implements Connector {
    * @throws {SystemCallError} EMFILE, ENFILE, ENOMEM
    */
   constructor(libraries: SystemLibraries, onFatal: (error: unknown) => void) {
-    this.#context = epollStreamContext(libraries, onFatal);
+    this.#context = epollStreamContext(libraries, "hosted", onFatal);
   }
 
   connect(address: SocketAddress, waiter: ConnectWaiter): Attempt {

@@ -4,7 +4,7 @@
 import type { SystemLibraries } from "../os/libc.ts";
 import type { EpollStreamContext } from "./epoll-stream.ts";
 import { Outbox } from "./outbox.ts";
-import { Reactor } from "./reactor.ts";
+import { Reactor, type ReactorKind } from "./reactor.ts";
 
 /**
  * All streams share the buffer. The more of an answer comes at a time, the fewer wake-ups it costs:
@@ -13,15 +13,17 @@ import { Reactor } from "./reactor.ts";
 const RECEIVE_BUFFER_BYTES = 262_144;
 
 /**
+ * @param kind `waiting` for one in a process
  * @param onFatal takes what is thrown inside the reactor, where it cannot be thrown further
  * @throws {SystemCallError} EMFILE, ENFILE, ENOMEM
  */
 export function epollStreamContext(
   libraries: SystemLibraries,
+  kind: ReactorKind,
   onFatal: (error: unknown) => void,
 ): EpollStreamContext {
   const { libc } = libraries;
-  const reactor = new Reactor(libraries, onFatal);
+  const reactor = new Reactor(libraries, kind, onFatal);
   return {
     libc,
     reactor,

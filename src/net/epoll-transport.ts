@@ -24,6 +24,7 @@ import { EpollStream, type EpollStreamContext } from "./epoll-stream.ts";
 import { epollStreamContext } from "./epoll-stream-context.ts";
 import { EpollWorkerLink } from "./epoll-worker-link.ts";
 import { cannotAdopt, listenError } from "./listen-error.ts";
+import type { ReactorKind } from "./reactor.ts";
 import type { Listener, SpawnedProcess, SpawnOptions, Transport, WorkerLink } from "./transport.ts";
 import {
   type FileIdentity,
@@ -50,12 +51,18 @@ export class EpollTransport implements Transport {
   #closed = false;
 
   /**
+   * @param kind `waiting` for one in a process
    * @param onFatal takes what is thrown inside the reactor, where it cannot be thrown further
    * @throws {SystemCallError} EMFILE, ENFILE, ENOMEM
    */
-  constructor(libraries: SystemLibraries, log: Log, onFatal: (error: unknown) => void) {
+  constructor(
+    libraries: SystemLibraries,
+    kind: ReactorKind,
+    log: Log,
+    onFatal: (error: unknown) => void,
+  ) {
     this.#log = log;
-    this.#context = epollStreamContext(libraries, onFatal);
+    this.#context = epollStreamContext(libraries, kind, onFatal);
   }
 
   async listen(

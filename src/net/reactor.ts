@@ -1,17 +1,21 @@
 /**
- * The event loop of our own sockets: one epoll set, hosted on Node's loop.
+ * The event loop of our own sockets: one epoll set, beside Node's loop in the same thread. Timers,
+ * promises and everything else of Node's go on.
  *
- * The epoll descriptor is itself pollable. libuv watches it and calls `#turn`, which takes events
- * without waiting, hands each to whoever registered, and runs the tasks of the turn's end. Timers,
- * promises and everything else of Node's go on in the same thread.
+ * In one of two ways. A reactor that is alone in its process waits in place of Node's loop, for its
+ * own descriptors and for the one that says when Node has something to do: an event costs one
+ * system call, and wakes it directly. Others are hosted: their epoll descriptor is itself pollable,
+ * and libuv watches it. In both, a turn takes events, hands each to whoever registered, and runs
+ * the tasks of its end.
  *
  * A registration is addressed by slot and generation: an event for a descriptor that an earlier
  * event of the same batch closed, and that is perhaps in use again already, finds nothing.
  */
 import { SlotTable } from "../base/slot-table.ts";
-import { Epoll } from "../os/epoll.ts";
+import { Epoll, EPOLLIN } from "../os/epoll.ts";
 import type { SystemLibraries } from "../os/libc.ts";
 import { LoopPoll } from "../os/loop-poll.ts";
+import { LoopWait } from "../os/loop-wait.ts";
 import { TurnEndTasks } from "./turn-end-tasks.ts";
 
 /** Who is told of a descriptor's events. */
@@ -27,6 +31,9 @@ export interface Registration {
   readonly generation: number;
 }
 
+/** How it lives beside Node's loop: in its place while that would wait, or hosted by it. */
+export type ReactorKind = "waiting" | "hosted";
+
 /** How many batches one turn handles before timers and promises get their chance. */
 const BATCHES_PER_TURN_MAX = 16;
 /**
@@ -40,8 +47,11 @@ const GATHERED_EVENTS_MAX = 128;
 
 export class Reactor {
   readonly #epoll: Epoll;
-  readonly #poll: LoopPoll;
+  readonly #host: LoopPoll | LoopWait;
   readonly #registrants = new SlotTable<Registrant>();
+  /** Of registrants, without Node's descriptor. */
+  #watchedCount = 0;
+  #isNodeReady = false;
   readonly #tasks = new TurnEndTasks();
   readonly #onFatal: (error: unknown) => void;
   #inTurn = false;
@@ -49,19 +59,25 @@ export class Reactor {
   #closed = false;
 
   /**
+   * @param kind `waiting` for one in a process
    * @param onFatal takes what a registrant or a task throws: a mistake of ours, never a peer's
    * @throws {SystemCallError} EMFILE, ENFILE, ENOMEM
    */
-  constructor(libraries: SystemLibraries, onFatal: (error: unknown) => void) {
+  constructor(
+    { libc, libuv }: SystemLibraries,
+    kind: ReactorKind,
+    onFatal: (error: unknown) => void,
+  ) {
     this.#onFatal = onFatal;
-    this.#epoll = new Epoll(libraries.libc);
+    this.#epoll = new Epoll(libc);
     try {
-      this.#poll = new LoopPoll(libraries.libuv, this.#epoll.descriptor, this.#turn);
+      if (kind === "hosted") this.#host = new LoopPoll(libuv, this.#epoll.descriptor, this.#turn);
+      else this.#host = this.#waitFor(new LoopWait(libuv, this.#wait));
     } catch (error) {
       this.#epoll.close();
       throw error;
     }
-    this.#poll.unref();
+    this.#host.unref();
   }
 
   /**
@@ -78,7 +94,7 @@ export class Reactor {
       this.#registrants.release(slot, generation);
       throw error;
     }
-    if (this.#registrants.size === 1) this.#poll.ref();
+    if (++this.#watchedCount === 1) this.#host.ref();
     return { fd, slot, generation };
   }
 
@@ -100,7 +116,7 @@ export class Reactor {
     // A descriptor that a child still holds would go on reporting if it were only closed.
     if (!parked) this.#epoll.remove(registration.fd);
     this.#registrants.release(registration.slot, registration.generation);
-    if (this.#registrants.size === 0) this.#poll.unref();
+    if (--this.#watchedCount === 0) this.#host.unref();
   }
 
   /** Runs `task` at the end of the present turn, or soon when there is none. */
@@ -116,7 +132,7 @@ export class Reactor {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#poll.close();
+    this.#host.close();
     this.#epoll.close();
   }
 
@@ -124,19 +140,7 @@ export class Reactor {
   readonly #turn = (): void => {
     this.#inTurn = true;
     try {
-      let gathered = 0;
-      for (let batch = 0; batch < BATCHES_PER_TURN_MAX && !this.#closed; batch++) {
-        const count = this.#epoll.poll();
-        this.#dispatch(count);
-        gathered += count;
-        const isLast = count < BATCH_WORTH_ANOTHER_LOOK;
-        if (isLast || gathered >= GATHERED_EVENTS_MAX) {
-          this.#tasks.run(this.#onFatal);
-          gathered = 0;
-        }
-        if (isLast) break;
-      }
-      this.#tasks.run(this.#onFatal);
+      this.#serve(this.#epoll.poll(0));
     } catch (error) {
       this.#onFatal(error);
     }
@@ -145,6 +149,62 @@ export class Reactor {
     // callback is not Node's. The immediate, in the very next phase of the same iteration, is.
     this.#armImmediate();
   };
+
+  /** Called by libuv before it would wait: waits and serves until Node has something to do. */
+  readonly #wait = (): void => {
+    const loop = this.#host as LoopWait;
+    this.#inTurn = true;
+    this.#isNodeReady = false;
+    try {
+      let timeoutMs = loop.timeoutMs();
+      for (;;) {
+        const count = this.#epoll.poll(timeoutMs);
+        if (timeoutMs !== 0) loop.updateTime();
+        this.#serve(count);
+        if (timeoutMs === 0 || this.#isNodeReady || !loop.runTicks()) break;
+        this.#tasks.run(this.#onFatal);
+        if (this.#watchedCount === 0 || this.#closed) break;
+        timeoutMs = loop.timeoutMs();
+        if (timeoutMs === 0) break;
+      }
+    } catch (error) {
+      this.#onFatal(error);
+    }
+    this.#inTurn = false;
+    // With an immediate, Node only looks and does not wait: its descriptor does not know ours.
+    this.#armImmediate();
+  };
+
+  /** @param first how many events there are; others may follow */
+  #serve(first: number): void {
+    let count = first;
+    let gathered = 0;
+    for (let batch = 1; ; batch++) {
+      this.#dispatch(count);
+      gathered += count;
+      const isLast =
+        count < BATCH_WORTH_ANOTHER_LOOK || batch === BATCHES_PER_TURN_MAX || this.#closed;
+      if (isLast || gathered >= GATHERED_EVENTS_MAX) {
+        this.#tasks.run(this.#onFatal);
+        gathered = 0;
+      }
+      if (isLast || this.#closed) return;
+      count = this.#epoll.poll(0);
+    }
+  }
+
+  /** Has Node's descriptor watched as well. */
+  #waitFor(loop: LoopWait): LoopWait {
+    const node: Registrant = { onEvents: () => (this.#isNodeReady = true) };
+    const slot = this.#registrants.add(node);
+    try {
+      this.#epoll.add(loop.descriptor, EPOLLIN, slot, this.#registrants.generation(slot));
+    } catch (error) {
+      loop.close();
+      throw error;
+    }
+    return loop;
+  }
 
   #dispatch(count: number): void {
     const epoll = this.#epoll;

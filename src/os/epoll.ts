@@ -69,14 +69,20 @@ export class Epoll {
   }
 
   /**
-   * Takes what is ready, without waiting.
+   * Takes what is ready.
    *
+   * @param timeoutMs how long to wait until something is: 0 not at all, -1 without an end
    * @returns how many events there are, 0 to {@link EVENTS_PER_WAIT_MAX}; valid until the next call
    * @throws {SystemCallError} EBADF
    */
-  poll(): number {
+  poll(timeoutMs: number): number {
     for (;;) {
-      const count = this.#libc.epoll_wait(this.descriptor, this.#events, EVENTS_PER_WAIT_MAX, 0);
+      const count = this.#libc.epoll_wait(
+        this.descriptor,
+        this.#events,
+        EVENTS_PER_WAIT_MAX,
+        timeoutMs,
+      );
       if (count >= 0) return count;
       const errno = this.#libc.errno();
       if (errno !== EINTR) throw systemCallError(errno, "epoll_wait", "taking events");

@@ -56,18 +56,27 @@ export interface Libc {
   prctl(operation: number, into: Int32Array): number;
 }
 
+/** `uv_poll_t` and `uv_prepare_t`. */
+export type HandleKind = "poll" | "prepare";
+
 /**
- * What libuv exports from the `node` program, as far as hosting a descriptor on Node's loop needs
- * it.
+ * What libuv exports from the `node` program, as far as living on Node's loop needs it: hosted by
+ * it, or waiting in its stead.
  */
 export interface Libuv {
   /** Memory in C's heap: it never moves, and nobody collects it. */
-  allocateHandle(): bigint;
+  allocateHandle(kind: HandleKind): bigint;
   free(memory: bigint): void;
   /** Makes a C function pointer of `callback`, which must not throw. */
-  register(callback: () => void): bigint;
+  register(kind: HandleKind, callback: () => void): bigint;
   unregister(callback: bigint): void;
   uv_default_loop(): bigint;
+  uv_backend_fd(loop: bigint): number;
+  uv_backend_timeout(loop: bigint): number;
+  uv_update_time(loop: bigint): void;
+  uv_prepare_init(loop: bigint, handle: bigint): number;
+  uv_prepare_start(handle: bigint, callback: bigint): number;
+  uv_prepare_stop(handle: bigint): number;
   uv_poll_init(loop: bigint, handle: bigint, fd: number): number;
   uv_poll_start(handle: bigint, events: number, callback: bigint): number;
   uv_poll_stop(handle: bigint): number;
@@ -86,7 +95,8 @@ export interface Unavailable {
   readonly unavailable: string;
 }
 
-const UV_POLL = 8;
+/** Of `uv_handle_type`, whose order is part of libuv's binary interface. */
+const HANDLE_TYPES: Readonly<Record<HandleKind, number>> = { poll: 8, prepare: 9 };
 
 let loaded: SystemLibraries | Unavailable | null = null;
 
@@ -175,14 +185,24 @@ function bindLibuv(koffi: Koffi): Libuv {
     ...parameters: string[]
   ): Libuv[K] => own.func(name, result, parameters);
   const pointer = "void *";
-  const callbackType = koffi.pointer(koffi.proto("void", [pointer, "int", "int"]));
+  const callbackTypes: Readonly<Record<HandleKind, ReturnType<Koffi["pointer"]>>> = {
+    poll: koffi.pointer(koffi.proto("void", [pointer, "int", "int"])),
+    prepare: koffi.pointer(koffi.proto("void", [pointer])),
+  };
   const handleSize = own.func("uv_handle_size", "size_t", ["int"]);
   return {
-    allocateHandle: () => koffi.alloc("uint8_t", handleSize(UV_POLL) as number) as bigint,
+    allocateHandle: (kind) =>
+      koffi.alloc("uint8_t", handleSize(HANDLE_TYPES[kind]) as number) as bigint,
     free: (memory) => koffi.free(memory),
-    register: (callback) => koffi.register(callback, callbackType),
+    register: (kind, callback) => koffi.register(callback, callbackTypes[kind]),
     unregister: (callback) => koffi.unregister(callback),
     uv_default_loop: bind("uv_default_loop", pointer),
+    uv_backend_fd: bind("uv_backend_fd", "int", pointer),
+    uv_backend_timeout: bind("uv_backend_timeout", "int", pointer),
+    uv_update_time: bind("uv_update_time", "void", pointer),
+    uv_prepare_init: bind("uv_prepare_init", "int", pointer, pointer),
+    uv_prepare_start: bind("uv_prepare_start", "int", pointer, pointer),
+    uv_prepare_stop: bind("uv_prepare_stop", "int", pointer),
     uv_poll_init: bind("uv_poll_init", "int", pointer, pointer, "int"),
     uv_poll_start: bind("uv_poll_start", "int", pointer, "int", pointer),
     uv_poll_stop: bind("uv_poll_stop", "int", pointer),

@@ -43,7 +43,7 @@ async function connected(libraries: SystemLibraries): Promise<{
   client: net.Socket;
   server: RecordingHandler;
 }> {
-  const transport = new EpollTransport(libraries, NULL_LOG, failOnFatal);
+  const transport = new EpollTransport(libraries, "hosted", NULL_LOG, failOnFatal);
   closeLater.push(() => transport.close());
   const listener = await transport.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, 8);
   const accepted = new Promise<RecordingHandler>((resolve) =>
@@ -62,7 +62,7 @@ async function connected(libraries: SystemLibraries): Promise<{
 
 /** A stream to a process of our own, and the other end's descriptor. */
 function ownPair(libraries: SystemLibraries): { handler: RecordingHandler; peer: number } {
-  const context = epollStreamContext(libraries, failOnFatal);
+  const context = epollStreamContext(libraries, "hosted", failOnFatal);
   const [ours, peer] = openSocketPair(libraries.libc, null);
   const unnamed = { family: "unix", path: "" } as const;
   const stream = new EpollStream(context, ours, unnamed, unnamed, true);
@@ -269,7 +269,7 @@ describe("EpollListener", () => {
         return exhausted ? fail(EMFILE) : libc.accept4(...args);
       },
     }));
-    const transport = new EpollTransport(libraries, log, failOnFatal);
+    const transport = new EpollTransport(libraries, "hosted", log, failOnFatal);
     closeLater.push(() => transport.close());
     const listener = await transport.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, 8);
     const accepted = new Promise((resolve) => listener.start(resolve));

@@ -23,143 +23,144 @@ function nextImmediate(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-describe("Reactor", () => {
-  it("does not hand an event of a closed descriptor to whoever got its number", async () => {
-    const reactor = new Reactor(libraries, failOnFatal);
-    const pairs = [openSocketPair(libc, null), openSocketPair(libc, null)];
-    const strangerEvents: number[] = [];
-    const stranger: Registrant = { onEvents: (events) => strangerEvents.push(events) };
-    const done = Promise.withResolvers<{ closed: number; reused: number }>();
-    let first = true;
-    const registrations = pairs.map(([fd], index) =>
-      reactor.add(fd, EPOLLIN, {
-        // Whichever comes first closes the other, whose event is in the same batch.
+for (const kind of ["waiting", "hosted"] as const) {
+  describe(`Reactor, ${kind}`, () => {
+    it("does not hand an event of a closed descriptor to whoever got its number", async () => {
+      const reactor = new Reactor(libraries, kind, failOnFatal);
+      const pairs = [openSocketPair(libc, null), openSocketPair(libc, null)];
+      const strangerEvents: number[] = [];
+      const stranger: Registrant = { onEvents: (events) => strangerEvents.push(events) };
+      const done = Promise.withResolvers<{ closed: number; reused: number }>();
+      let first = true;
+      const registrations = pairs.map(([fd], index) =>
+        reactor.add(fd, EPOLLIN, {
+          // Whichever comes first closes the other, whose event is in the same batch.
+          onEvents: () => {
+            libc.recv(fd, scratch, scratch.length, 0);
+            if (!first) return;
+            first = false;
+            const other = registrations[1 - index];
+            assert.ok(other !== undefined);
+            reactor.remove(other, false);
+            libc.close(other.fd);
+            const [reused, peer] = openSocketPair(libc, null);
+            reactor.add(reused, EPOLLIN, stranger);
+            pairs.push([reused, peer]);
+            done.resolve({ closed: other.fd, reused });
+          },
+        }),
+      );
+      for (const [, peer] of pairs) libc.send(peer, BYTE, 1, 0);
+      const { closed, reused } = await soon(done.promise, "the first event");
+      await nextImmediate();
+      assert.equal(reused, closed, "the test needs the number to be used again");
+      assert.deepEqual(strangerEvents, []);
+      reactor.close();
+      for (const pair of pairs) for (const fd of pair) if (fd !== closed) libc.close(fd);
+      libc.close(reused);
+    });
+
+    const deferrals: Readonly<Record<string, (done: () => void) => void>> = {
+      await: (done) => {
+        void (async () => {
+          await Promise.resolve();
+          done();
+        })();
+      },
+      nextTick: (done) => process.nextTick(done),
+      queueMicrotask: (done) => queueMicrotask(done),
+      setImmediate: (done) => setImmediate(done),
+      setTimeout: (done) => setTimeout(done, 1),
+    };
+    for (const [name, defer] of Object.entries(deferrals)) {
+      // One at a time: any of them that Node runs by itself would carry the others along.
+      it(`lets ${name} run while one event follows the other`, async () => {
+        const reactor = new Reactor(libraries, kind, failOnFatal);
+        const [fd, peer] = openSocketPair(libc, null);
+        // Never read: each turn of the loop finds it ready again.
+        libc.send(peer, BYTE, 1, 0);
+        let events = 0;
+        const ranAfter = new Promise<number>((resolve) => {
+          const registration = reactor.add(fd, EPOLLIN, {
+            onEvents: () => {
+              if (++events === EVENTS_BEFORE) defer(() => resolve(events - EVENTS_BEFORE));
+              if (events === EVENTS_IN_VAIN) resolve(events);
+              if (events >= EVENTS_IN_VAIN) reactor.remove(registration, false);
+            },
+          });
+        });
+        const ran = await soon(ranAfter, name);
+        // A timer is due after a millisecond, everything else in the same turn of Node's loop.
+        const eventsMax = name === "setTimeout" ? EVENTS_IN_VAIN / 2 : 1;
+        assert.ok(ran <= eventsMax, `ran ${ran} events later`);
+        reactor.close();
+        for (const end of [fd, peer]) libc.close(end);
+      });
+    }
+
+    it("goes on after a handler has thrown, and hands the error over", async () => {
+      const fatal: unknown[] = [];
+      const reactor = new Reactor(libraries, kind, (error) => fatal.push(error));
+      const [fd, peer] = openSocketPair(libc, null);
+      const firstHandled = Promise.withResolvers<void>();
+      const handled = Promise.withResolvers<void>();
+      let events = 0;
+      const registration = reactor.add(fd, EPOLLIN, {
         onEvents: () => {
           libc.recv(fd, scratch, scratch.length, 0);
-          if (!first) return;
-          first = false;
-          const other = registrations[1 - index];
-          assert.ok(other !== undefined);
-          reactor.remove(other, false);
-          libc.close(other.fd);
-          const [reused, peer] = openSocketPair(libc, null);
-          reactor.add(reused, EPOLLIN, stranger);
-          pairs.push([reused, peer]);
-          done.resolve({ closed: other.fd, reused });
+          if (++events === 1) {
+            firstHandled.resolve();
+            throw new Error("first");
+          }
+          reactor.atTurnEnd(() => {
+            throw new Error("task");
+          });
+          reactor.atTurnEnd(handled.resolve);
         },
-      }),
-    );
-    for (const [, peer] of pairs) libc.send(peer, BYTE, 1, 0);
-    const { closed, reused } = await soon(done.promise, "the first event");
-    await nextImmediate();
-    assert.equal(reused, closed, "the test needs the number to be used again");
-    assert.deepEqual(strangerEvents, []);
-    reactor.close();
-    for (const pair of pairs) for (const fd of pair) if (fd !== closed) libc.close(fd);
-    libc.close(reused);
-  });
-
-  const deferrals: Readonly<Record<string, (done: () => void) => void>> = {
-    await: (done) => {
-      void (async () => {
-        await Promise.resolve();
-        done();
-      })();
-    },
-    nextTick: (done) => process.nextTick(done),
-    queueMicrotask: (done) => queueMicrotask(done),
-    setImmediate: (done) => setImmediate(done),
-    setTimeout: (done) => setTimeout(done, 1),
-  };
-  for (const [name, defer] of Object.entries(deferrals)) {
-    // One at a time: any of them that Node runs by itself would carry the others along.
-    it(`lets ${name} run while one event follows the other`, async () => {
-      const reactor = new Reactor(libraries, failOnFatal);
-      const [fd, peer] = openSocketPair(libc, null);
-      // Never read: each turn of the loop finds it ready again.
-      libc.send(peer, BYTE, 1, 0);
-      let events = 0;
-      const ranAfter = new Promise<number>((resolve) => {
-        const registration = reactor.add(fd, EPOLLIN, {
-          onEvents: () => {
-            if (++events === EVENTS_BEFORE) defer(() => resolve(events - EVENTS_BEFORE));
-            if (events === EVENTS_IN_VAIN) resolve(events);
-            if (events >= EVENTS_IN_VAIN) reactor.remove(registration, false);
-          },
-        });
       });
-      const ran = await soon(ranAfter, name);
-      // A timer is due after a millisecond, everything else in the same turn of Node's loop.
-      const eventsMax = name === "setTimeout" ? EVENTS_IN_VAIN / 2 : 1;
-      assert.ok(ran <= eventsMax, `ran ${ran} events later`);
+      libc.send(peer, BYTE, 1, 0);
+      await soon(firstHandled.promise, "the first event");
+      libc.send(peer, BYTE, 1, 0);
+      await soon(handled.promise, "the second event");
+      assert.deepEqual(
+        fatal.map((error) => (error as Error).message),
+        ["first", "task"],
+      );
+      reactor.remove(registration, false);
       reactor.close();
       for (const end of [fd, peer]) libc.close(end);
     });
-  }
 
-  it("goes on after a handler has thrown, and hands the error over", async () => {
-    const fatal: unknown[] = [];
-    const reactor = new Reactor(libraries, (error) => fatal.push(error));
-    const [fd, peer] = openSocketPair(libc, null);
-    const firstHandled = Promise.withResolvers<void>();
-    const handled = Promise.withResolvers<void>();
-    let events = 0;
-    const registration = reactor.add(fd, EPOLLIN, {
-      onEvents: () => {
-        libc.recv(fd, scratch, scratch.length, 0);
-        if (++events === 1) {
-          firstHandled.resolve();
-          throw new Error("first");
-        }
-        reactor.atTurnEnd(() => {
-          throw new Error("task");
+    it("can be closed from within an event", async () => {
+      const reactor = new Reactor(libraries, kind, failOnFatal);
+      const [fd, peer] = openSocketPair(libc, null);
+      const closed = new Promise<void>((resolve) => {
+        const registration = reactor.add(fd, EPOLLIN, {
+          onEvents: () => {
+            reactor.remove(registration, false);
+            reactor.atTurnEnd(resolve);
+            reactor.close();
+            reactor.close();
+          },
         });
-        reactor.atTurnEnd(handled.resolve);
-      },
-    });
-    libc.send(peer, BYTE, 1, 0);
-    await soon(firstHandled.promise, "the first event");
-    libc.send(peer, BYTE, 1, 0);
-    await soon(handled.promise, "the second event");
-    assert.deepEqual(
-      fatal.map((error) => (error as Error).message),
-      ["first", "task"],
-    );
-    reactor.remove(registration, false);
-    reactor.close();
-    for (const end of [fd, peer]) libc.close(end);
-  });
-
-  it("can be closed from within an event", async () => {
-    const reactor = new Reactor(libraries, failOnFatal);
-    const [fd, peer] = openSocketPair(libc, null);
-    const closed = new Promise<void>((resolve) => {
-      const registration = reactor.add(fd, EPOLLIN, {
-        onEvents: () => {
-          reactor.remove(registration, false);
-          reactor.atTurnEnd(resolve);
-          reactor.close();
-          reactor.close();
-        },
       });
+      libc.send(peer, BYTE, 1, 0);
+      await soon(closed, "the task of the last turn");
+      for (const end of [fd, peer]) libc.close(end);
     });
-    libc.send(peer, BYTE, 1, 0);
-    await soon(closed, "the task of the last turn");
-    for (const end of [fd, peer]) libc.close(end);
-  });
 
-  it("keeps the process alive only while a descriptor is watched", async () => {
-    const idle = await runNode(`
+    it("keeps the process alive only while a descriptor is watched", async () => {
+      const idle = await runNode(`
       const { openTransport } = await import(SOURCE + "net/open-transport.ts");
       const { NULL_LOG } = await import(SOURCE + "base/log.ts");
-      globalThis.transport = openTransport("epoll", NULL_LOG);
+      globalThis.transport = openTransport("epoll", NULL_LOG, "${kind}");
     `);
-    assert.deepEqual(idle, { status: 0, stdout: "", stderr: "" });
-    const used = await runNode(`
+      assert.deepEqual(idle, { status: 0, stdout: "", stderr: "" });
+      const used = await runNode(`
       import net from "node:net";
       const { openTransport } = await import(SOURCE + "net/open-transport.ts");
       const { NULL_LOG } = await import(SOURCE + "base/log.ts");
-      const transport = openTransport("epoll", NULL_LOG);
+      const transport = openTransport("epoll", NULL_LOG, "${kind}");
       const listener = await transport.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, 8);
       listener.start((stream) => {
         stream.handler = {
@@ -170,22 +171,23 @@ describe("Reactor", () => {
       });
       net.connect(listener.address.port, "127.0.0.1").on("data", () => {}).write("hello");
     `);
-    assert.deepEqual(used, { status: 0, stdout: "closed\n", stderr: "" });
-  });
+      assert.deepEqual(used, { status: 0, stdout: "closed\n", stderr: "" });
+    });
 
-  it("turns what a handler throws into an uncaught exception", async () => {
-    const { status, stderr } = await runNode(`
+    it("turns what a handler throws into an uncaught exception", async () => {
+      const { status, stderr } = await runNode(`
       import net from "node:net";
       const { openTransport } = await import(SOURCE + "net/open-transport.ts");
       const { NULL_LOG } = await import(SOURCE + "base/log.ts");
-      const transport = openTransport("epoll", NULL_LOG);
+      const transport = openTransport("epoll", NULL_LOG, "${kind}");
       const listener = await transport.listen({ kind: "tcp", host: "127.0.0.1", port: 0 }, 8);
       listener.start((stream) => {
         stream.handler.onBytes = () => { throw new Error("our own mistake"); };
       });
       net.connect(listener.address.port, "127.0.0.1").write("hello");
     `);
-    assert.equal(status, 1);
-    assert.match(stderr, /our own mistake/);
+      assert.equal(status, 1);
+      assert.match(stderr, /our own mistake/);
+    });
   });
-});
+}

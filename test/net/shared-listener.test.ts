@@ -14,7 +14,7 @@ const BACKLOG = 64;
 test("none takes all connections that come at a time", async () => {
   const libraries = availableLibraries();
   const fail = (error: unknown): void => assert.fail(String(error));
-  const transports = [0, 1].map(() => new EpollTransport(libraries, NULL_LOG, fail));
+  const transports = [0, 1].map(() => new EpollTransport(libraries, "hosted", NULL_LOG, fail));
   const [one, other] = transports as [EpollTransport, EpollTransport];
   const clients: net.Socket[] = [];
   try {

@@ -166,31 +166,31 @@ describe("Epoll", () => {
   it("reports slot and generation, not the descriptor", () => {
     const epoll = new Epoll(libc);
     const [ours, theirs] = openSocketPair(libc, null);
-    assert.equal(epoll.poll(), 0);
+    assert.equal(epoll.poll(0), 0);
     epoll.add(ours, EPOLLIN | EPOLLOUT, 123_456, 0x7fff_ffff);
-    assert.equal(epoll.poll(), 1);
+    assert.equal(epoll.poll(0), 1);
     assert.equal(epoll.eventsAt(0), EPOLLOUT);
     assert.equal(epoll.slotAt(0), 123_456);
     assert.equal(epoll.generationAt(0), 0x7fff_ffff);
     epoll.modify(ours, EPOLLIN, 7, 8);
-    assert.equal(epoll.poll(), 0);
+    assert.equal(epoll.poll(0), 0);
     libc.close(theirs);
-    assert.equal(epoll.poll(), 1);
+    assert.equal(epoll.poll(0), 1);
     assert.equal(epoll.eventsAt(0), EPOLLIN | EPOLLHUP);
     assert.deepEqual([epoll.slotAt(0), epoll.generationAt(0)], [7, 8]);
     epoll.remove(ours);
-    assert.equal(epoll.poll(), 0);
+    assert.equal(epoll.poll(0), 0);
     assert.equal(failureOf(() => epoll.remove(ours)).code, "ENOENT");
     libc.close(ours);
     epoll.close();
-    assert.equal(failureOf(() => epoll.poll()).code, "EBADF");
+    assert.equal(failureOf(() => epoll.poll(0)).code, "EBADF");
   });
 
   it("keeps several events of one batch apart", () => {
     const epoll = new Epoll(libc);
     const pairs = Array.from({ length: 20 }, () => openSocketPair(libc, null));
     pairs.forEach(([fd], index) => epoll.add(fd, EPOLLOUT, index, 1000 + index));
-    const count = epoll.poll();
+    const count = epoll.poll(0);
     const seen = Array.from({ length: count }, (_, index) => [
       epoll.slotAt(index),
       epoll.generationAt(index),

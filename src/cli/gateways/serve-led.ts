@@ -83,7 +83,7 @@ async function serveBesideOthers(
   const log = namedLog(openLog(options), offer.index);
   const accessLog = openAccessLog(options, process.env, log);
   process.on("exit", () => accessLog?.end());
-  const transport = openTransport("epoll", log);
+  const transport = openTransport("epoll", log, "waiting");
   raiseDescriptorLimit(log);
   const surroundings = new LedSurroundings(offer);
   const system = {
