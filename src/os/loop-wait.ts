@@ -11,10 +11,9 @@ import { systemCallError } from "./errno.ts";
 import type { Libuv } from "./libc.ts";
 import { LoopHandle } from "./loop-handle.ts";
 
-/** Node's name for it is an old one: it runs the next ticks and the promise jobs that wait. */
-interface WithTickCallback {
-  readonly _tickCallback?: () => void;
-}
+/** A function of `process` that runs the next ticks and promise jobs that wait; not documented. */
+export const TICK_CALLBACK = "_tickCallback";
+type WithTickCallback = Readonly<Partial<Record<typeof TICK_CALLBACK, () => void>>>;
 
 /** Whether somebody waits already: two would wait for each other's descriptors. */
 let isTaken = false;
@@ -44,7 +43,7 @@ export class LoopWait {
       this.#handle.discard();
       throw systemCallError(-status, "uv_prepare_init", "waiting in place of Node's loop");
     }
-    this.#runTicks = (process as WithTickCallback)._tickCallback ?? null;
+    this.#runTicks = (process as WithTickCallback)[TICK_CALLBACK] ?? null;
     isTaken = true;
   }
 

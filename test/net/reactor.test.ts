@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, it } from "node:test";
-import { Reactor, type Registrant } from "../../src/net/reactor.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { Reactor, type ReactorKind, type Registrant } from "../../src/net/reactor.ts";
 import { EPOLLIN } from "../../src/os/epoll.ts";
+import { TICK_CALLBACK } from "../../src/os/loop-wait.ts";
 import { openSocketPair } from "../../src/os/sockets.ts";
+import { TimerDescriptor } from "../../src/os/timer-descriptor.ts";
 import { soon } from "./recording-handler.ts";
 import { availableLibraries, runNode } from "./system-under-test.ts";
 
@@ -23,10 +30,30 @@ function nextImmediate(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-for (const kind of ["waiting", "hosted"] as const) {
-  describe(`Reactor, ${kind}`, () => {
+type Opener = (onFatal: (error: unknown) => void) => Reactor;
+
+/** As a later Node.js may be, in which its queues cannot be run by others. */
+const waitingWithoutTicks: Opener = (onFatal) => {
+  const node = process as unknown as Record<string, unknown>;
+  const runTicks = node[TICK_CALLBACK];
+  node[TICK_CALLBACK] = undefined;
+  try {
+    return new Reactor(libraries, "waiting", onFatal);
+  } finally {
+    node[TICK_CALLBACK] = runTicks;
+  }
+};
+
+const REACTORS: readonly (readonly [what: string, kind: ReactorKind, open: Opener])[] = [
+  ["waiting", "waiting", (onFatal) => new Reactor(libraries, "waiting", onFatal)],
+  ["waiting, where Node's queues cannot be run", "waiting", waitingWithoutTicks],
+  ["hosted", "hosted", (onFatal) => new Reactor(libraries, "hosted", onFatal)],
+];
+
+for (const [what, kind, open] of REACTORS) {
+  describe(`Reactor, ${what}`, () => {
     it("does not hand an event of a closed descriptor to whoever got its number", async () => {
-      const reactor = new Reactor(libraries, kind, failOnFatal);
+      const reactor = open(failOnFatal);
       const pairs = [openSocketPair(libc, null), openSocketPair(libc, null)];
       const strangerEvents: number[] = [];
       const stranger: Registrant = { onEvents: (events) => strangerEvents.push(events) };
@@ -75,7 +102,7 @@ for (const kind of ["waiting", "hosted"] as const) {
     for (const [name, defer] of Object.entries(deferrals)) {
       // One at a time: any of them that Node runs by itself would carry the others along.
       it(`lets ${name} run while one event follows the other`, async () => {
-        const reactor = new Reactor(libraries, kind, failOnFatal);
+        const reactor = open(failOnFatal);
         const [fd, peer] = openSocketPair(libc, null);
         // Never read: each turn of the loop finds it ready again.
         libc.send(peer, BYTE, 1, 0);
@@ -98,9 +125,76 @@ for (const kind of ["waiting", "hosted"] as const) {
       });
     }
 
+    it("lets Node do everything of its own while nothing else happens", async () => {
+      const reactor = open(failOnFatal);
+      const [fd, peer] = openSocketPair(libc, null);
+      reactor.add(fd, EPOLLIN, { onEvents: () => assert.fail("nobody has sent anything") });
+      await nextImmediate();
+      const startedAtMs = performance.now();
+      await soon(pause(30), "a timer");
+      const tookMs = performance.now() - startedAtMs;
+      assert.ok(tookMs > 28 && tookMs < 1_000, `a timer of 30 ms took ${tookMs} ms`);
+      await soon(readFile(import.meta.filename), "a file, read by a thread");
+      const server = createServer((socket) => socket.end("from node:net")).listen(0, "127.0.0.1");
+      await soon(once(server, "listening"), "a listening socket");
+      const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+      assert.equal(String(await soon(once(client, "data"), "a connection")), "from node:net");
+      client.destroy();
+      server.close();
+      const signalled = once(process, "SIGWINCH");
+      process.kill(process.pid, "SIGWINCH");
+      await soon(signalled, "a signal");
+      const child = spawn("true");
+      assert.deepEqual(await soon(once(child, "exit"), "a child's end"), [0, null]);
+      reactor.close();
+      for (const end of [fd, peer]) libc.close(end);
+    });
+
+    it("lets another reactor of the process live beside it", async () => {
+      const reactor = open(failOnFatal);
+      const other = new Reactor(libraries, "hosted", failOnFatal);
+      const pairs = [openSocketPair(libc, null), openSocketPair(libc, null)];
+      const turns: string[] = [];
+      const done = Promise.withResolvers<void>();
+      const answering = (name: string, index: number): Registrant => ({
+        onEvents: () => {
+          libc.recv(pairs[index]?.[0] ?? -1, scratch, scratch.length, 0);
+          turns.push(name);
+          if (turns.length === 20) done.resolve();
+          else libc.send(pairs[1 - index]?.[1] ?? -1, BYTE, 1, 0);
+        },
+      });
+      reactor.add(pairs[0]?.[0] ?? -1, EPOLLIN, answering("first", 0));
+      other.add(pairs[1]?.[0] ?? -1, EPOLLIN, answering("other", 1));
+      libc.send(pairs[0]?.[1] ?? -1, BYTE, 1, 0);
+      await soon(done.promise, "twenty turns");
+      assert.deepEqual(turns, Array.from({ length: 10 }, () => ["first", "other"]).flat());
+      reactor.close();
+      other.close();
+      for (const end of pairs.flat()) libc.close(end);
+    });
+
+    it("has timers count from when they are set, however long nothing happened", async () => {
+      const reactor = open(failOnFatal);
+      const rang = Promise.withResolvers<number>();
+      const timer = new TimerDescriptor(libc);
+      reactor.add(timer.descriptor, EPOLLIN, {
+        onEvents: () => {
+          timer.clear();
+          const setAtMs = performance.now();
+          setTimeout(() => rang.resolve(performance.now() - setAtMs), 30);
+        },
+      });
+      timer.set(100);
+      const tookMs = await soon(rang.promise, "the timer");
+      assert.ok(tookMs > 28, `a timer of 30 ms rang after ${tookMs} ms`);
+      reactor.close();
+      timer.close();
+    });
+
     it("goes on after a handler has thrown, and hands the error over", async () => {
       const fatal: unknown[] = [];
-      const reactor = new Reactor(libraries, kind, (error) => fatal.push(error));
+      const reactor = open((error) => fatal.push(error));
       const [fd, peer] = openSocketPair(libc, null);
       const firstHandled = Promise.withResolvers<void>();
       const handled = Promise.withResolvers<void>();
@@ -132,7 +226,7 @@ for (const kind of ["waiting", "hosted"] as const) {
     });
 
     it("can be closed from within an event", async () => {
-      const reactor = new Reactor(libraries, kind, failOnFatal);
+      const reactor = open(failOnFatal);
       const [fd, peer] = openSocketPair(libc, null);
       const closed = new Promise<void>((resolve) => {
         const registration = reactor.add(fd, EPOLLIN, {
@@ -191,3 +285,10 @@ for (const kind of ["waiting", "hosted"] as const) {
     });
   });
 }
+
+it("waits for nobody else who waits in place of Node's loop", () => {
+  const reactor = new Reactor(libraries, "waiting", failOnFatal);
+  assert.throws(() => new Reactor(libraries, "waiting", failOnFatal), /one in a process/);
+  reactor.close();
+  new Reactor(libraries, "waiting", failOnFatal).close();
+});

@@ -18,9 +18,9 @@ import { requireProgram } from "../system-programs.ts";
 const ALLOCATED_MAX_BYTES = 1_200;
 /**
  * System calls of one request alone on a connection that is kept. The gateway: recv, send to the
- * worker, recv from it, send, and five looks at what is ready. The worker: recv and send.
+ * worker, recv from it, send, and two waits for what is ready. The worker: recv and send.
  */
-const GATEWAY_CALLS_MAX = 10;
+const GATEWAY_CALLS_MAX = 6.5;
 const WORKER_CALLS_MAX = 2.1;
 const REQUESTS = 400;
 

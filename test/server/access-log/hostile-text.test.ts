@@ -75,8 +75,8 @@ test("what was escaped can be had back", () => {
     );
   fc.assert(
     fc.property(bytes, (text) => {
-      const written = lineOf("%({x}i)s", { request: { x: text } });
-      assert.equal(unescape(written), text === "" ? "-" : text);
+      const line = lineOf("%({x}i)s", { request: { x: text } });
+      assert.equal(unescape(line), text === "" ? "-" : text);
     }),
   );
 });
