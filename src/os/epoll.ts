@@ -72,7 +72,8 @@ export class Epoll {
    * Takes what is ready.
    *
    * @param timeoutMs how long to wait until something is: 0 not at all, -1 without an end
-   * @returns how many events there are, 0 to {@link EVENTS_PER_WAIT_MAX}; valid until the next call
+   * @returns how many events there are, 0 to {@link EVENTS_PER_WAIT_MAX}; valid until the next
+   *   call. Also 0 where a signal came before: whoever waits for a time knows what is left of it.
    * @throws {SystemCallError} EBADF
    */
   poll(timeoutMs: number): number {
@@ -86,6 +87,7 @@ export class Epoll {
       if (count >= 0) return count;
       const errno = this.#libc.errno();
       if (errno !== EINTR) throw systemCallError(errno, "epoll_wait", "taking events");
+      if (timeoutMs !== 0) return 0;
     }
   }
 

@@ -7,11 +7,12 @@ import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Reactor, type ReactorKind, type Registrant } from "../../src/net/reactor.ts";
 import { EPOLLIN } from "../../src/os/epoll.ts";
+import { EINTR } from "../../src/os/errno.ts";
 import { TICK_CALLBACK } from "../../src/os/loop-wait.ts";
 import { openSocketPair } from "../../src/os/sockets.ts";
 import { TimerDescriptor } from "../../src/os/timer-descriptor.ts";
 import { soon } from "./recording-handler.ts";
-import { availableLibraries, runNode } from "./system-under-test.ts";
+import { altered, availableLibraries, runNode } from "./system-under-test.ts";
 
 const libraries = availableLibraries();
 const { libc } = libraries;
@@ -291,4 +292,21 @@ it("waits for nobody else who waits in place of Node's loop", () => {
   assert.throws(() => new Reactor(libraries, "waiting", failOnFatal), /one in a process/);
   reactor.close();
   new Reactor(libraries, "waiting", failOnFatal).close();
+});
+
+it("keeps its time however often it is interrupted, as by a profiler", async () => {
+  const interrupted = altered((real, fail) => ({
+    epoll_wait: (epoll, events, eventsMax, timeoutMs) => {
+      if (timeoutMs === 0) return real.epoll_wait(epoll, events, eventsMax, 0);
+      return real.epoll_wait(epoll, events, eventsMax, 1) || fail(EINTR);
+    },
+  }));
+  const reactor = new Reactor(interrupted, "waiting", failOnFatal);
+  const [fd, peer] = openSocketPair(libc, null);
+  reactor.add(fd, EPOLLIN, { onEvents: () => assert.fail("nobody has sent anything") });
+  const startedAtMs = performance.now();
+  await soon(pause(30), "a timer");
+  assert.ok(performance.now() - startedAtMs < 1_000);
+  reactor.close();
+  for (const end of [fd, peer]) libc.close(end);
 });
