@@ -20,7 +20,7 @@ const ALLOCATED_MAX_BYTES = 1_200;
  * System calls of one request alone on a connection that is kept. The gateway: recv, send to the
  * worker, recv from it, send, and two waits for what is ready. The worker: recv and send.
  */
-const GATEWAY_CALLS_MAX = 6.5;
+const GATEWAY_CALLS_MAX = 7;
 const WORKER_CALLS_MAX = 2.1;
 const REQUESTS = 400;
 
