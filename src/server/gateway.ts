@@ -21,6 +21,7 @@ import {
 } from "../workers/supervisor.ts";
 import type { WorkerRange } from "../workers/worker-scaling.ts";
 import type { LoadedApplication } from "../workers/zygote.ts";
+import { within } from "./bounded-wait.ts";
 import type { ControlSocket } from "./control/control-socket.ts";
 import type { Dashboard } from "./dashboard/dashboard.ts";
 import { Development, type DevelopmentSettings } from "./development/development.ts";
@@ -341,10 +342,7 @@ export class Gateway {
 
   /** Until the time is over, or everything is to end at once. */
   async #wait(delayMs: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, delayMs)));
-    await Promise.race([over, this.#hurry.promise]);
-    clearTimeout(timer);
+    await within(this.#hurry.promise, delayMs);
   }
 
   /** null where it is. */

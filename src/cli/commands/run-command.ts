@@ -7,6 +7,7 @@ import { EXIT_STATUS, type ExitStatus } from "../../base/errors.ts";
 import { escapeAndCutForLog, escapeForLog } from "../../base/escape.ts";
 import { detailLines } from "../../base/log.ts";
 import { processFacts } from "../../os/process-facts.ts";
+import { within } from "../../server/bounded-wait.ts";
 import { isRunning, type Viewer } from "../../server/control/control-place.ts";
 import { asciiJson, type ControlAnswer } from "../../server/control/control-protocol.ts";
 import type { GatewayStatus } from "../../server/gateway-status.ts";
@@ -167,10 +168,8 @@ async function waitForEnd(
   output: CommandOutput,
 ): Promise<ExitStatus> {
   const boundMs = args.waitMs ?? Number(withinMs) + GRACE_MS;
-  const stopWaiting = new AbortController();
-  const late = pause(boundMs, false, { signal: stopWaiting.signal }).catch(() => false);
-  const ended = await Promise.race([conversation.closed.then(() => true), late]);
-  stopWaiting.abort();
+  const closed = conversation.closed.then(() => true);
+  const ended = (await within(closed, boundMs)) !== null;
   if (ended) await waitUntilGone(Number(pid));
   const isStopped = ended || args.waitMs === 0;
   if (args.json) {
