@@ -13,7 +13,7 @@
  */
 import { SlotTable } from "../base/slot-table.ts";
 import { Epoll, EPOLLIN } from "../os/epoll.ts";
-import type { SystemLibraries } from "../os/libc.ts";
+import type { Libuv, SystemLibraries } from "../os/libc.ts";
 import { LoopPoll } from "../os/loop-poll.ts";
 import { LoopWait } from "../os/loop-wait.ts";
 import { TurnEndTasks } from "./turn-end-tasks.ts";
@@ -49,8 +49,6 @@ export class Reactor {
   readonly #epoll: Epoll;
   readonly #host: LoopPoll | LoopWait;
   readonly #registrants = new SlotTable<Registrant>();
-  /** Of registrants, without Node's descriptor. */
-  #watchedCount = 0;
   #isNodeReady = false;
   readonly #tasks = new TurnEndTasks();
   readonly #onFatal: (error: unknown) => void;
@@ -72,7 +70,7 @@ export class Reactor {
     this.#epoll = new Epoll(libc);
     try {
       if (kind === "hosted") this.#host = new LoopPoll(libuv, this.#epoll.descriptor, this.#turn);
-      else this.#host = this.#waitFor(new LoopWait(libuv, this.#wait));
+      else this.#host = this.#openWait(libuv);
     } catch (error) {
       this.#epoll.close();
       throw error;
@@ -86,16 +84,10 @@ export class Reactor {
    * @throws {SystemCallError} ENOSPC, ENOMEM; nothing is registered then
    */
   add(fd: number, events: number, registrant: Registrant): Registration {
-    const slot = this.#registrants.add(registrant);
-    const generation = this.#registrants.generation(slot);
-    try {
-      this.#epoll.add(fd, events, slot, generation);
-    } catch (error) {
-      this.#registrants.release(slot, generation);
-      throw error;
-    }
-    if (++this.#watchedCount === 1) this.#host.ref();
-    return { fd, slot, generation };
+    const wasWatching = this.#isWatching;
+    const registration = this.#register(fd, events, registrant);
+    if (!wasWatching) this.#host.ref();
+    return registration;
   }
 
   modify(registration: Registration, events: number): void {
@@ -116,7 +108,7 @@ export class Reactor {
     // A descriptor that a child still holds would go on reporting if it were only closed.
     if (!parked) this.#epoll.remove(registration.fd);
     this.#registrants.release(registration.slot, registration.generation);
-    if (--this.#watchedCount === 0) this.#host.unref();
+    if (!this.#isWatching) this.#host.unref();
   }
 
   /** Runs `task` at the end of the present turn, or soon when there is none. */
@@ -157,16 +149,12 @@ export class Reactor {
     this.#isNodeReady = false;
     try {
       let timeoutMs = loop.timeoutMs();
-      for (;;) {
+      do {
         const count = this.#epoll.poll(timeoutMs);
         if (timeoutMs !== 0) loop.updateTime();
         this.#serve(count);
-        if (timeoutMs === 0 || this.#isNodeReady || !loop.runTicks()) break;
-        this.#tasks.run(this.#onFatal);
-        if (this.#watchedCount === 0 || this.#closed) break;
-        timeoutMs = loop.timeoutMs();
-        if (timeoutMs === 0) break;
-      }
+        timeoutMs = this.#nextWaitMs(loop);
+      } while (timeoutMs !== 0);
     } catch (error) {
       this.#onFatal(error);
     }
@@ -175,6 +163,13 @@ export class Reactor {
     this.#armImmediate();
   };
 
+  /** @returns 0 where Node's loop has to go on */
+  #nextWaitMs(loop: LoopWait): number {
+    if (this.#isNodeReady || !loop.runTicks()) return 0;
+    this.#tasks.run(this.#onFatal);
+    return this.#closed || !this.#isWatching ? 0 : loop.timeoutMs();
+  }
+
   /** @param first how many events there are; others may follow */
   #serve(first: number): void {
     let count = first;
@@ -182,28 +177,44 @@ export class Reactor {
     for (let batch = 1; ; batch++) {
       this.#dispatch(count);
       gathered += count;
-      const isLast =
-        count < BATCH_WORTH_ANOTHER_LOOK || batch === BATCHES_PER_TURN_MAX || this.#closed;
-      if (isLast || gathered >= GATHERED_EVENTS_MAX) {
+      if (gathered >= GATHERED_EVENTS_MAX) {
         this.#tasks.run(this.#onFatal);
         gathered = 0;
       }
-      if (isLast || this.#closed) return;
+      const isLast = count < BATCH_WORTH_ANOTHER_LOOK || batch === BATCHES_PER_TURN_MAX;
+      if (isLast || this.#closed) break;
       count = this.#epoll.poll(0);
     }
+    this.#tasks.run(this.#onFatal);
   }
 
   /** Has Node's descriptor watched as well. */
-  #waitFor(loop: LoopWait): LoopWait {
-    const node: Registrant = { onEvents: () => (this.#isNodeReady = true) };
-    const slot = this.#registrants.add(node);
+  #openWait(libuv: Libuv): LoopWait {
+    const loop = new LoopWait(libuv, this.#wait);
     try {
-      this.#epoll.add(loop.descriptor, EPOLLIN, slot, this.#registrants.generation(slot));
+      this.#register(loop.descriptor, EPOLLIN, { onEvents: () => (this.#isNodeReady = true) });
     } catch (error) {
       loop.close();
       throw error;
     }
     return loop;
+  }
+
+  /** Whether any descriptor is watched, beside Node's own. */
+  get #isWatching(): boolean {
+    return this.#registrants.size > (this.#host instanceof LoopWait ? 1 : 0);
+  }
+
+  #register(fd: number, events: number, registrant: Registrant): Registration {
+    const slot = this.#registrants.add(registrant);
+    const generation = this.#registrants.generation(slot);
+    try {
+      this.#epoll.add(fd, events, slot, generation);
+    } catch (error) {
+      this.#registrants.release(slot, generation);
+      throw error;
+    }
+    return { fd, slot, generation };
   }
 
   #dispatch(count: number): void {

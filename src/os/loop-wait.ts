@@ -28,8 +28,8 @@ export class LoopWait {
   #closed = false;
 
   /**
-   * @param onWait called from the loop when it would wait, between {@link LoopWait.start} and
-   *   {@link LoopWait.stop}; it must not throw, since C code stands below
+   * @param onWait called from the loop when it would wait, between {@link LoopWait.ref} and
+   *   {@link LoopWait.unref}; it must not throw, since C code stands below
    * @throws {SystemCallError} what libuv says, with its negative errno made positive
    */
   constructor(libuv: Libuv, onWait: () => void) {
