@@ -33,7 +33,6 @@ export interface LogOutput {
 /** A file that was opened for a log, and can be opened anew when it was moved away. */
 export class LogFile implements LogOutput {
   readonly isTerminal: boolean;
-  readonly isFile: boolean;
   readonly #path: string;
   readonly #descriptor: number;
   readonly #output: LogOutput;
@@ -43,10 +42,13 @@ export class LogFile implements LogOutput {
     this.#descriptor = descriptor;
     this.isTerminal = isatty(descriptor);
     const stat = fstatSync(descriptor);
-    this.isFile = stat.isFile();
-    if (this.isFile) this.#output = new FileOutput(descriptor);
+    if (stat.isFile()) this.#output = new FileOutput(descriptor);
     else if (stat.isFIFO()) this.#output = new StreamOutput(false, wholeLinesTo(descriptor));
     else this.#output = new StreamOutput(false, (bytes) => tryWrite(descriptor, bytes));
+  }
+
+  get isFile(): boolean {
+    return this.#output.isFile;
   }
 
   /**

@@ -40,7 +40,7 @@ export class GatheredLines {
   #output: LogOutput;
   #gatheredMaxBytes: number;
   #gathered = new LineMemory();
-  /** Of {@link #gathered}, how many bytes are whole lines. */
+  /** Of {@link #gathered}, how many bytes are whole lines; what is behind them is of no use. */
   #linesEnd = 0;
   /** What is being written, or is next; then a timer or a write is under way. */
   #leaving: Buffer | null = null;
@@ -82,11 +82,11 @@ export class GatheredLines {
 
   /** The line is written. */
   endLine(): void {
+    if (this.#isReaderGone) return;
     const { length } = this.#gathered;
     const waitingBytes = length + (this.#leaving?.length ?? 0);
-    if (waitingBytes > WAITING_MAX_BYTES || this.#isReaderGone) {
-      this.#gathered.truncate(this.#linesEnd);
-      if (!this.#isReaderGone) this.#dropped++;
+    if (waitingBytes > WAITING_MAX_BYTES) {
+      this.#dropped++;
       return;
     }
     this.#linesEnd = length;
@@ -145,7 +145,6 @@ export class GatheredLines {
     const { bytes } = this.#gathered;
     this.#leavingMemory = this.#gathered;
     this.#gathered = this.#spare ?? new LineMemory();
-    this.#gathered.truncate(0);
     this.#spare = null;
     this.#linesEnd = 0;
     return bytes;
@@ -188,7 +187,7 @@ export class GatheredLines {
     this.#letGo();
     this.#reportDropped();
     // The moment of those that came meanwhile may have passed.
-    if (!this.#isFlushDue || this.#gathered.length >= this.#gatheredMaxBytes) this.#flush();
+    if (!this.#isFlushDue || this.#linesEnd >= this.#gatheredMaxBytes) this.#flush();
   }
 
   #onError(code: string): void {
@@ -199,7 +198,6 @@ export class GatheredLines {
       this.#log.warn("nobody reads the access log any more, so none is written", { cause: code });
       this.#isReaderGone = true;
       this.#letGo();
-      this.#gathered.truncate(0);
       this.#linesEnd = 0;
     } else {
       if (code !== this.#error) {

@@ -13,7 +13,7 @@ import { partOf, RepeatingText } from "./repeating-text.ts";
 
 /** Of the class `request` there is one for each request. */
 const KEPT_WORKERS_MAX = 256;
-const WITHOUT_IDS = membersText({ request_id: null, trace_id: null, span_id: null });
+const WITHOUT_IDS = partOf(idMembers({ requestId: null, trace: null }));
 
 /** Writes the line of a record, with its line end. */
 export function jsonLines(): (record: AccessRecord, memory: LineMemory) => void {
@@ -29,12 +29,10 @@ export function jsonLines(): (record: AccessRecord, memory: LineMemory) => void 
     queue(record.queueUs, memory);
     application(record.applicationUs, memory);
     memory.part(worker(record));
-    if (record.requestId === null && record.trace === null) {
-      const { parts } = record.repeated;
-      memory.part((parts[0] ??= partOf(WITHOUT_IDS + clientMembers(record))));
-    } else {
-      memory.text(idMembers(record) + clientMembers(record));
-    }
+    if (record.requestId === null && record.trace === null) memory.part(WITHOUT_IDS);
+    else memory.text(idMembers(record));
+    const { parts } = record.repeated;
+    memory.part((parts[0] ??= partOf(clientMembers(record))));
   };
 }
 
@@ -102,7 +100,7 @@ function workerMembers(): (record: AccessRecord) => Buffer {
 }
 
 /** Others for each request, where there are any. */
-function idMembers({ requestId, trace }: AccessRecord): string {
+function idMembers({ requestId, trace }: Pick<AccessRecord, "requestId" | "trace">): string {
   const ids = trace === null ? "null" : `"${trace.traceId}"`;
   const span = trace === null ? "null" : `"${trace.spanId}"`;
   return `,"request_id":${jsonOf(requestId)},"trace_id":${ids},"span_id":${span}`;

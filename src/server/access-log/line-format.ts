@@ -71,9 +71,11 @@ interface ChangingPart {
 /** Text, and what is read of a record as long as its client repeats itself. */
 type RepeatingPart = (string | Atom["read"])[];
 
+const LINE_END: FormatPiece = { kind: "text", text: "\n" };
+
 function compile(pieces: readonly FormatPiece[]): LineFormat | FormatMistake {
   const parts: (ChangingPart | RepeatingPart)[] = [[]];
-  for (const piece of pieces) {
+  for (const piece of [...pieces, LINE_END]) {
     const atom = piece.kind === "text" ? asBytes(piece.text) : atomFor(piece);
     const last = parts.at(-1) as ChangingPart | RepeatingPart;
     if (typeof atom === "string") {
@@ -89,9 +91,6 @@ function compile(pieces: readonly FormatPiece[]): LineFormat | FormatMistake {
       parts.push([atom.read]);
     }
   }
-  const last = parts.at(-1) as ChangingPart | RepeatingPart;
-  if (Array.isArray(last)) last.push("\n");
-  else last.text += "\n";
   const readsResponseFields = pieces.some((piece) => "letter" in piece && piece.letter === "o");
   return { kind: "line-format", write: writerOf(parts), readsResponseFields };
 }
