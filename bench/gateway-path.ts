@@ -55,6 +55,12 @@ class CountingStream implements ByteStream {
     this.bytesWritten += end - start;
   }
 
+  lend(): null {
+    return null;
+  }
+
+  countSentByOther(): void {}
+
   flush(): void {}
 
   unacknowledgedBytes(): number {
@@ -156,7 +162,7 @@ export class GatewayPath implements ConnectionContext, IdleConnectionOwner {
     const settings = { load: { busyChannels: 0 }, generation: 1, requestsMax: null };
     this.#channel = this.#dispatcher.addChannel(
       this.worker,
-      () => null,
+      { passFile: () => null, passSocket: nothing },
       { ...settings, depthMax: null, recycleAfter: null },
       false,
     );

@@ -15,6 +15,7 @@ from portico_worker.wsgi import Answer
 if TYPE_CHECKING:
     from portico_worker import wire
     from portico_worker.hooks import WorkerHooks
+    from portico_worker.loan import Loan
     from portico_worker.worker import Application, Environ
 
 # What the gateway answers where the application does not.
@@ -73,6 +74,10 @@ class CountingAnswer(Answer):
     def _frame(self, kind: bytes, content: bytes | memoryview) -> None:
         self.sent_bytes = (self.sent_bytes or 0) + len(content)
         super()._frame(kind, content)
+
+    def _report_sent(self, loan: Loan, flags: int) -> None:
+        self.sent_bytes = (self.sent_bytes or 0) + loan.unreported_bytes
+        super()._report_sent(loan, flags)
 
     def _small_chunk(self, content: bytes) -> None:
         self.sent_bytes = (self.sent_bytes or 0) + len(content)

@@ -11,7 +11,10 @@ import marshal
 import os
 import socket
 import struct
+from collections import deque
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from portico_worker.loan import Loan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +28,11 @@ ERROR = 6
 READY = 7
 INTERIM = 8
 REPORT = 9
+BORROW = 10
+SENT = 11
 
 FLAG_CONTENT_LENGTH = 1
+FLAG_RETURNED = 2
 
 # A frame's header has two halves: what differs with each answer, and what a repeated head has in
 # common.
@@ -40,7 +46,13 @@ RECEIVE_BUFFER_BYTES = 262_144
 REQUEST_BUFFER_BYTES = 16_384
 # The gateway bounds what it sends by its own limits, far below this; a longer frame is a mistake.
 FRAME_MAX_BYTES = 1 << 30
-FILE_DESCRIPTORS_MAX = 1
+# What a byte from the second socket says of the descriptor that comes with it; with the last one
+# comes none.
+FILE_MARK = b"F"
+SOCKET_MARK = b"S"
+NO_SOCKET_MARK = b"N"
+unpack_descriptor = struct.Struct("=i").unpack_from
+DESCRIPTOR_SPACE = socket.CMSG_SPACE(4)
 # So that no program that another thread starts in between inherits what has just come.
 RECEIVE_CLOSED_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -48,6 +60,7 @@ CHUNK_HEAD = pack_kind(CHUNK, 0, 0, 0, 0)
 END_HEAD = pack_kind(END, 0, 0, 0, 0)
 ABORT_HEAD = pack_kind(ABORT, 0, 0, 0, 0)
 ERROR_HEAD = pack_kind(ERROR, 0, 0, 0, 0)
+BORROW_HEAD = pack_kind(BORROW, 0, 0, 0, 0)
 
 
 class ChannelError(BaseException):
@@ -87,10 +100,14 @@ class Channel:
         self._files = files
         self._receive_into: Callable[..., int] = stream.recv_into
         self._send_all: Callable[..., None] = stream.sendall
+        # Of files that came while a socket was waited for. The gateway bounds what a worker has.
+        self._early_files: deque[int] = deque()
         self._buffer = bytearray(buffer_bytes)
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0
+        # The last one; over, mostly.
+        self._loan: Loan | None = None
 
     def disown(self) -> None:
         """Makes it a closed channel, in a process that the application has forked.
@@ -99,6 +116,8 @@ class Channel:
         answer the same request a second time, and would keep the channel open after its parent.
         """
         self._receive_into = self._send_all = disowned
+        if self._loan is not None:
+            self._loan.close()
         self.close()
 
     def close(self) -> None:
@@ -158,21 +177,55 @@ class Channel:
         self._start = begin + length
         return marshal.loads(self._view[begin : begin + length])
 
+    @property
+    def can_borrow(self) -> bool:
+        """Whether the gateway could send a client's socket."""
+        return self._files is not None
+
     def receive_file(self) -> int:
         """A descriptor that the gateway has sent ahead of the request that names it.
 
         Raises ProtocolError, also where this process has no room for another descriptor: then the
         kernel drops it.
         """
-        if self._files is None:
-            raise ProtocolError("a file was announced, but there is no socket for files")
-        _, descriptors, _, _ = socket.recv_fds(
-            self._files, 1, FILE_DESCRIPTORS_MAX, RECEIVE_CLOSED_ON_EXEC
-        )
-        if len(descriptors) != 1:
+        if self._early_files:
+            return self._early_files.popleft()
+        mark, descriptor = self._receive_descriptor()
+        if mark != FILE_MARK or descriptor is None:
             raise ProtocolError("a file was announced and did not come, or there is no room for it")
-        os.set_inheritable(descriptors[0], False)
-        return descriptors[0]
+        return descriptor
+
+    def receive_loan(self) -> Loan | None:
+        """A client's socket, which the gateway was asked for; None where it does not lend it.
+
+        Raises ChannelClosed and ProtocolError.
+        """
+        while True:
+            mark, descriptor = self._receive_descriptor()
+            if mark == SOCKET_MARK:
+                self._loan = Loan(descriptor)
+                return self._loan
+            if mark != FILE_MARK or descriptor is None:
+                break
+            self._early_files.append(descriptor)
+        if mark == NO_SOCKET_MARK:
+            return None
+        if not mark:
+            raise ChannelClosed
+        raise ProtocolError("a socket was asked for and neither lent nor refused")
+
+    def _receive_descriptor(self) -> tuple[bytes, int | None]:
+        """What has come, and None where this process has no room for it."""
+        if self._files is None:
+            raise ProtocolError("there is no socket for descriptors")
+        mark, ancillary, _, _ = self._files.recvmsg(1, DESCRIPTOR_SPACE, RECEIVE_CLOSED_ON_EXEC)
+        if not ancillary:
+            return mark, None
+        ((_, _, data),) = ancillary
+        (descriptor,) = unpack_descriptor(data)
+        if not RECEIVE_CLOSED_ON_EXEC:
+            os.set_inheritable(descriptor, False)
+        return mark, descriptor
 
     def _fill(self, flags: int) -> int:
         """Receives once, after making room for a whole frame. 0 at the end of the channel."""

@@ -91,7 +91,12 @@ class Worker:
         # The path of the file that standard error goes to, if the gateway knows of one.
         self._error_log = error_log
         self._templates: dict[int, tuple[Environ, bool, bool]] = {}
-        self._answer = self.answer_type(channel.send, self._is_cancelled, HeadCache())
+        self._answer = self.answer_type(
+            channel.send,
+            self._is_cancelled,
+            channel.receive_loan if channel.can_borrow else None,
+            HeadCache(),
+        )
         # Batches that arrived while an answer was being streamed. The gateway bounds what a worker
         # has at a time.
         self._backlog: deque[list[Any]] = deque()

@@ -28,6 +28,8 @@ from portico_worker.wire import CHUNK_HEAD, pack_address
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from portico_worker.loan import Loan
+
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 # Content from this size on is sent from where it lies, not copied together with other answers.
@@ -35,6 +37,12 @@ COPIED_MAX_BYTES = 65_536
 ELAPSED_MAX_US = 2**32 - 1
 # A frame's length has 32 bits; a longer piece of content becomes several frames.
 FRAME_CONTENT_MAX_BYTES = 1 << 30
+# Content of at least this size goes to the client directly, where its length was declared: less is
+# not worth asking for the client's socket.
+LOAN_MIN_BYTES = 262_144
+# So much goes to the gateway before it is asked again, where it did not lend the socket, or the
+# client did not take enough.
+LOAN_AGAIN_BYTES = 1_048_576
 # How often it is looked whether the client of an answer under way is still there, at most: a look
 # is a system call that finds nothing.
 LOOK_INTERVAL_S = 0.002
@@ -54,10 +62,13 @@ class Answer:
         self,
         send: Callable[[bytes | memoryview], None],
         is_cancelled: Callable[[int, int], bool],
+        receive_loan: Callable[[], Loan | None] | None,
         heads: HeadCache,
     ) -> None:
         self._send = send
         self._is_cancelled = is_cancelled
+        # The client's socket, once it has been asked for; None where nobody could lend it.
+        self._receive_loan = receive_loan
         self._heads = heads
         self._kept_heads = heads.kept
         # Frames of finished answers that leave with the next `flush`.
@@ -79,6 +90,10 @@ class Answer:
         self._remaining: int | None = None
         self._cut = False
         self._next_look = 0.0
+        # The client's socket, while large content goes there directly; and how much of the content
+        # goes to the gateway before it is asked for the next time.
+        self._loan: Loan | None = None
+        self._bytes_until_asked = 0
         self._thread = get_ident()
         # Interim answers, and the bytes of their heads, of the request with this address.
         self._hinted = (-1, -1)
@@ -95,6 +110,10 @@ class Answer:
         self._remaining = None
         self._cut = False
         self._next_look = 0.0
+        self._bytes_until_asked = 0
+        if self._loan is not None:
+            self._loan.close()
+            self._loan = None
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
@@ -216,6 +235,11 @@ class Answer:
             if self._is_open_ended and size <= COPIED_MAX_BYTES:
                 self._small_chunk(content)
                 continue
+            if self._loan is not None and self._remaining is not None and size < self._remaining:
+                # Most of what a large answer consists of: there is nothing else to look at.
+                self._remaining -= size
+                self._send_lent(self._loan, content)
+                continue
             head = self.head or self._require_head()
             if self.bodyless_method or head.bodyless:
                 break
@@ -249,11 +273,20 @@ class Answer:
             # What went wrong did so after the answer was made, and the client has it.
             return
         self._complete = True
+        if self._loan is not None:
+            if self._loan.in_doubt:
+                # Nobody knows how much of the content the client has.
+                kind = wire.ABORT_HEAD
+            self._return_loan(self._loan)
         address = pack_address(self.slot, self.generation, self._elapsed_us(), 0)
         self.unsent.append(address + kind)
 
     def _whole(self, head: Head, content: bytes) -> None:
-        """The whole answer in one frame."""
+        """The whole answer; in one frame, where it is not large."""
+        if len(content) >= LOAN_MIN_BYTES and self._receive_loan is not None:
+            self._large(head.first_frame, content)
+            self._finish(wire.END_HEAD)
+            return
         if len(content) > FRAME_CONTENT_MAX_BYTES:
             self._several_frames(head.first_frame, content)
             self._finish(wire.END_HEAD)
@@ -276,6 +309,10 @@ class Answer:
             content = self._admit(content)
             if not content and self.head_sent:
                 return
+            if self._loan is not None or self._may_borrow(len(content) + self._remaining):
+                self._large(kind, content)
+                return
+            self._bytes_until_asked -= len(content)
         if len(content) > FRAME_CONTENT_MAX_BYTES:
             self._several_frames(kind, content)
         else:
@@ -283,6 +320,61 @@ class Answer:
             self._frame(kind, content)
         self.flush()
         self._is_open_ended = self._remaining is None
+
+    def _may_borrow(self, size: int) -> bool:
+        return (
+            size >= LOAN_MIN_BYTES
+            and self._bytes_until_asked <= 0
+            and self._receive_loan is not None
+        )
+
+    def _large(self, kind: bytes, content: bytes) -> None:
+        """Content that goes to the client directly, as far as the gateway lends its socket and the
+        client takes it; what is left goes to the gateway.
+
+        kind: that of the frame which is due. The head leaves first: it is the gateway's to write.
+        """
+        loan = self._loan
+        if loan is None:
+            if not self.head_sent:
+                self.head_sent = True
+                self._frame(kind, b"")
+            self.unsent.append(pack_address(self.slot, self.generation, 0, 0) + wire.BORROW_HEAD)
+            self.flush()
+            if self._receive_loan is not None:
+                self._loan = loan = self._receive_loan()
+            self._bytes_until_asked = LOAN_AGAIN_BYTES
+        if loan is None:
+            self._send_rest(content, 0)
+        else:
+            self._send_lent(loan, content)
+
+    def _send_lent(self, loan: Loan, content: bytes) -> None:
+        if loan.in_doubt:
+            # Another byte could be one too many, which would be taken for the next answer's first.
+            raise Disconnected
+        sent = loan.send(content)
+        if sent < len(content):
+            self._return_loan(loan)
+            self._send_rest(content, sent)
+        elif perf_counter() >= loan.report_at:
+            self._report_sent(loan, 0)
+            self.flush()
+
+    def _send_rest(self, content: bytes, start: int) -> None:
+        self._bytes_until_asked -= len(content) - start
+        self._several_frames(CHUNK_HEAD, memoryview(content)[start:])
+        self.flush()
+
+    def _return_loan(self, loan: Loan) -> None:
+        """From here on the client's socket is the gateway's alone."""
+        self._loan = None
+        loan.close()
+        self._report_sent(loan, wire.FLAG_RETURNED)
+
+    def _report_sent(self, loan: Loan, flags: int) -> None:
+        kind = wire.pack_kind(wire.SENT, flags, 0, 0, loan.take_unreported())
+        self.unsent.append(pack_address(self.slot, self.generation, 0, 0) + kind)
 
     def _small_chunk(self, content: bytes) -> None:
         """A piece behind the first one where no length was declared, as `_stream` sends it.
@@ -298,7 +390,7 @@ class Answer:
         address = pack_address(self.slot, self.generation, elapsed_us, len(content))
         self._send(b"".join((address, CHUNK_HEAD, content)))
 
-    def _several_frames(self, kind: bytes, content: bytes) -> None:
+    def _several_frames(self, kind: bytes, content: bytes | memoryview) -> None:
         self.head_sent = True
         view = memoryview(content)
         for start in range(0, len(content), FRAME_CONTENT_MAX_BYTES):

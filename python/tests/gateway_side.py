@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 TIMEOUT_S = 20.0
-RESPONSE, HEAD, CHUNK, END, ABORT, ERROR, READY, INTERIM, REPORT = range(1, 10)
+RESPONSE, HEAD, CHUNK, END, ABORT, ERROR, READY, INTERIM, REPORT, BORROW, SENT = range(1, 12)
+RETURNED = 2
 LAST_KINDS = frozenset((RESPONSE, END, ABORT, ERROR))
 
 FIELDS = {
@@ -54,10 +55,18 @@ class Frame:
 
 @dataclass
 class Answer:
-    """All frames of one answer; the interim ones that came before it by themselves."""
+    """All frames of one answer; by themselves those that are about a client's socket, and the
+    interim ones that came before it.
+    """
 
     frames: list[Frame] = field(default_factory=list)
     interim: list[Frame] = field(default_factory=list)
+    loans: list[Frame] = field(default_factory=list)
+
+    @property
+    def sent_bytes(self) -> int:
+        """What the worker says that it has sent to the client by itself."""
+        return sum(frame.content_length for frame in self.loans)
 
     @property
     def kinds(self) -> list[int]:
@@ -124,6 +133,8 @@ class Gateway:
         self.files, files = socket.socketpair()
         self.stream.settimeout(TIMEOUT_S)
         self.raised: BaseException | None = None
+        # What is lent to whoever asks for a client's socket; None for nothing.
+        self.client: socket.socket | None = None
         self._theirs = (stream, files)
         self._errors = io.StringIO()
         self._redirect = contextlib.redirect_stderr(self._errors)
@@ -183,7 +194,14 @@ class Gateway:
 
     def send_file(self, descriptor: int) -> None:
         """The descriptor goes with one byte, as on the gateway's file socket."""
-        socket.send_fds(self.files, [b"f"], [descriptor])
+        socket.send_fds(self.files, [b"F"], [descriptor])
+
+    def lend(self) -> None:
+        """Answers a worker that has asked."""
+        if self.client is None:
+            self.files.sendall(b"N")
+        else:
+            socket.send_fds(self.files, [b"S"], [self.client.fileno()])
 
     def frame(self) -> Frame | None:
         """The next frame; None at the end of the channel."""
@@ -207,6 +225,11 @@ class Gateway:
             if frame.kind == INTERIM:
                 assert not answer.frames, "an interim answer behind the head"
                 answer.interim.append(frame)
+            elif frame.kind in (BORROW, SENT):
+                assert answer.frames, "a wish before the head"
+                answer.loans.append(frame)
+                if frame.kind == BORROW:
+                    self.lend()
             else:
                 answer.frames.append(frame)
         return answer

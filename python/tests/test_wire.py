@@ -150,7 +150,7 @@ class Files(ChannelCase):
     def test_a_descriptor_is_received_and_not_inheritable(self) -> None:
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
-        socket.send_fds(self.files, [b"f"], [writer])
+        socket.send_fds(self.files, [b"F"], [writer])
         os.close(writer)
         received = self.channel.receive_file()
         self.addCleanup(os.close, received)
@@ -161,7 +161,7 @@ class Files(ChannelCase):
     def test_descriptors_come_in_order(self) -> None:
         pipes = [os.pipe() for _ in range(3)]
         for reader, writer in pipes:
-            socket.send_fds(self.files, [b"f"], [writer])
+            socket.send_fds(self.files, [b"F"], [writer])
             os.close(writer)
             self.addCleanup(os.close, reader)
         for number, (reader, _) in enumerate(pipes):
@@ -171,7 +171,7 @@ class Files(ChannelCase):
             self.assertEqual(os.read(reader, 10), b"%d" % number)
 
     def test_a_file_that_does_not_come(self) -> None:
-        self.files.sendall(b"f")
+        self.files.sendall(b"F")
         with self.assertRaisesRegex(wire.ProtocolError, "did not come"):
             self.channel.receive_file()
         self.files.close()
@@ -179,5 +179,5 @@ class Files(ChannelCase):
             self.channel.receive_file()
 
     def test_a_file_without_a_socket_for_it(self) -> None:
-        with self.assertRaisesRegex(wire.ProtocolError, "no socket for files"):
+        with self.assertRaisesRegex(wire.ProtocolError, "no socket for descriptors"):
             wire.Channel(self.theirs, None).receive_file()

@@ -385,7 +385,7 @@ class SmallChunks(unittest.TestCase):
             looks.append(address)
             return False
 
-        answer = answer_type(lambda data: sent.append(bytes(data)), is_cancelled, HeadCache())
+        answer = answer_type(lambda data: sent.append(bytes(data)), is_cancelled, None, HeadCache())
         for generation in (1, 2):
             answer.slot, answer.generation, answer.began = 7, generation, 0.5
             answer.start_response("200 OK", [TEXT])

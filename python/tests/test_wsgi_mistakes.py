@@ -223,7 +223,7 @@ class Mistakes(Case):
         self.assertIn("longer than its Content-Length", stderr)
 
     def test_an_answer_is_ended_once(self) -> None:
-        answer = wsgi.Answer(self.fail, lambda slot, generation: False, HeadCache())
+        answer = wsgi.Answer(self.fail, lambda slot, generation: False, None, HeadCache())
         answer.start_response("200 OK", [TEXT])
         answer.complete_list([b"hello"])
         frames = list(answer.unsent)

@@ -78,11 +78,12 @@ export class RequestReceiver {
   }
 
   /**
-   * The method of the request that is being received or was refused, as soon as it is known: an
-   * answer to HEAD has no content, not even one that refuses it (RFC 9110 section 9.3.2).
+   * The method of the request that is being received or was refused: an answer to HEAD has no
+   * content, not even one that refuses it (RFC 9110 section 9.3.2). While it is not known, one
+   * whose answers have content.
    */
-  get requestMethod(): string | null {
-    return this.#method ?? this.#parser.method;
+  get requestMethod(): string {
+    return this.#method ?? this.#parser.method ?? "GET";
   }
 
   /**

@@ -71,6 +71,16 @@ export interface ByteStream {
    * There is no bound here: the owner watches `unsentBytes` and stops its source (backpressure).
    */
   write(bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * Hands its descriptor out, so that another process sends by a duplicate of it. From then on a
+   * close ends the connection, whoever still has one. Nothing may be written until the other is
+   * done.
+   *
+   * @returns null where something is unsent, and where Node has the descriptor
+   */
+  lend(): number | null;
+  /** Another process has sent so many bytes by it. */
+  countSentByOther(bytes: number): void;
   /** Sends what was written in this turn now. Never throws, like `write`. */
   flush(): void;
   /**

@@ -22,6 +22,7 @@ import {
   lingerZero,
   localAddressOf,
   MSG_NOSIGNAL,
+  SHUT_RDWR,
   SHUT_WR,
   takeSocketError,
   unacknowledgedBytesOf,
@@ -84,6 +85,8 @@ export class EpollStream implements DescriptorStream, Sender {
   /** The owner has ended ours; and the kernel knows. */
   #endAsked = false;
   #shutDown = false;
+  /** Another process may have a duplicate of the descriptor. */
+  #wasLent = false;
   /** Why nothing can be sent any more; the stream is about to close. */
   #failure: Error | null = null;
 
@@ -180,6 +183,18 @@ export class EpollStream implements DescriptorStream, Sender {
       this.#queueDescriptors(bytes, descriptors);
     }
     this.#watch();
+  }
+
+  lend(): number | null {
+    this.flush();
+    const isUsable = !this.closed && !this.#endAsked && this.#failure === null;
+    if (!isUsable || this.unsentBytes > 0) return null;
+    this.#wasLent = true;
+    return this.#fd;
+  }
+
+  countSentByOther(bytes: number): void {
+    this.sentBytes += bytes;
   }
 
   flush(): void {
@@ -432,6 +447,7 @@ export class EpollStream implements DescriptorStream, Sender {
     streams.delete(this);
     this.#dropUnsent();
     reactor.remove(this.#registration, this.#parked);
+    if (this.#wasLent) libc.shutdown(this.#fd, SHUT_RDWR);
     libc.close(this.#fd);
     reactor.atTurnEnd(() => this.handler.onClose(error));
   }

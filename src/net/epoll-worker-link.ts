@@ -1,7 +1,7 @@
 /**
- * A link to a worker by descriptors: two pairs of sockets, one for the channel and one for the
- * descriptors of body files. The worker's ends go to its parent with the message that asks for the
- * worker.
+ * A link to a worker by descriptors: two pairs of sockets, one for the channel and one for other
+ * descriptors, of body files and of clients' sockets. The worker's ends go to its parent with the
+ * message that asks for the worker.
  */
 import { invariant } from "../base/errors.ts";
 import type { Libc } from "../os/libc.ts";
@@ -10,8 +10,11 @@ import { EpollStream } from "./epoll-stream.ts";
 import { NULL_HANDLER } from "./null-handler.ts";
 import type { WorkerLink } from "./transport.ts";
 
-/** What carries a file's descriptor: its value means nothing. */
-const FILE_MARK = Buffer.of(0x46);
+/** What carries a descriptor, and says what it is of. */
+const FILE_MARK = Buffer.from("F");
+const SOCKET_MARK = Buffer.from("S");
+/** Comes alone, in a socket's place. */
+const NO_SOCKET_MARK = Buffer.from("N");
 
 export class EpollWorkerLink implements WorkerLink {
   readonly offer = { kind: "descriptors" } as const;
@@ -45,6 +48,11 @@ export class EpollWorkerLink implements WorkerLink {
   passFile(file: { readonly descriptor: number }): null {
     this.#files.writeWithDescriptors(FILE_MARK, [file.descriptor]);
     return null;
+  }
+
+  passSocket(descriptor: number | null): void {
+    if (descriptor === null) this.#files.write(NO_SOCKET_MARK, 0, NO_SOCKET_MARK.length);
+    else this.#files.writeWithDescriptors(SOCKET_MARK, [descriptor]);
   }
 
   /** Closes what is the link's own; a stream that was handed over is its owner's. */

@@ -83,6 +83,14 @@ export class NodeStream implements ByteStream {
     if (this.#socket.writableLength > 0) this.#drainAwaited = true;
   }
 
+  lend(): null {
+    return null;
+  }
+
+  countSentByOther(): void {
+    // Nobody else can.
+  }
+
   flush(): void {}
 
   pauseReading(): void {

@@ -159,6 +159,10 @@ export class NodeWorkerLink implements WorkerLink {
     return file.path;
   }
 
+  passSocket(): void {
+    // Nobody asks here.
+  }
+
   /** Makes the token worthless; a stream that was handed over is its owner's. */
   close(): void {
     this.#forget();

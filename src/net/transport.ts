@@ -106,7 +106,7 @@ export interface Listener {
 export interface WorkerLink {
   /**
    * What the zygote must be told, as a JSON value: `{"kind":"descriptors"}` (two of them travel
-   * with the message: the channel, and the socket over which body files come) or
+   * with the message: the channel, and the socket over which other descriptors come) or
    * `{"kind":"path","path":...,"token":...}`.
    */
   readonly offer:
@@ -124,5 +124,12 @@ export interface WorkerLink {
    * it: null when a descriptor was sent ahead of the request, or a path that the worker opens.
    */
   passFile(file: { readonly descriptor: number; readonly path: string | null }): string | null;
+  /**
+   * Answers a worker that has asked for a client's socket. A worker whose link is a path does not
+   * ask.
+   *
+   * @param descriptor null for no
+   */
+  passSocket(descriptor: number | null): void;
   close(): void;
 }

@@ -18,6 +18,8 @@ const CMSGHDR_BYTES = 16;
 const message = Buffer.alloc(56);
 const vector = Buffer.alloc(16);
 const control = Buffer.alloc(CMSGHDR_BYTES + DESCRIPTORS_PER_SEND_MAX * 4);
+/** What is the same in every message has been written. */
+let isPrepared = false;
 
 /**
  * Sends `bytes` with the descriptors attached to the first of them.
@@ -35,19 +37,24 @@ export function sendDescriptors(
   const count = descriptors.length;
   invariant(bytes.length > 0, "descriptors travel with at least one byte");
   invariant(count > 0 && count <= DESCRIPTORS_PER_SEND_MAX, "a message holds 1 to 16 descriptors");
+  if (!isPrepared) prepare(libc);
   const controlLength = CMSGHDR_BYTES + count * 4;
-  control.writeBigUInt64LE(BigInt(controlLength), 0);
+  control.writeUInt32LE(controlLength, 0);
+  for (let index = 0; index < count; index++) {
+    control.writeInt32LE(descriptors[index] as number, CMSGHDR_BYTES + index * 4);
+  }
+  vector.writeBigUInt64LE(libc.addressOf(bytes), 0);
+  vector.writeUInt32LE(bytes.length, 8);
+  message.writeUInt32LE(controlLength, 40);
+  return libc.sendmsg(fd, message, MSG_NOSIGNAL);
+}
+
+/** msg_name, msg_namelen and msg_flags stay zero, and so does the upper half of each length. */
+function prepare(libc: Libc): void {
   control.writeInt32LE(SOL_SOCKET, 8);
   control.writeInt32LE(SCM_RIGHTS, 12);
-  descriptors.forEach((descriptor, index) =>
-    control.writeInt32LE(descriptor, CMSGHDR_BYTES + index * 4),
-  );
-  vector.writeBigUInt64LE(libc.addressOf(bytes), 0);
-  vector.writeBigUInt64LE(BigInt(bytes.length), 8);
-  // msg_name, msg_namelen and msg_flags stay zero.
   message.writeBigUInt64LE(libc.addressOf(vector), 16);
-  message.writeBigUInt64LE(1n, 24);
+  message.writeUInt32LE(1, 24);
   message.writeBigUInt64LE(libc.addressOf(control), 32);
-  message.writeBigUInt64LE(BigInt(controlLength), 40);
-  return libc.sendmsg(fd, message, MSG_NOSIGNAL);
+  isPrepared = true;
 }

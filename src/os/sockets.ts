@@ -24,6 +24,7 @@ export const MSG_NOSIGNAL = 0x4000;
 /** One call does not wait, whatever the socket's own mode. */
 export const MSG_DONTWAIT = 0x40;
 export const SHUT_WR = 1;
+export const SHUT_RDWR = 2;
 
 /** Bytes in a socket's send queue that the peer has not acknowledged (tcp(7), unix(7)). */
 const SIOCOUTQ = 0x5411;

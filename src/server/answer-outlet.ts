@@ -106,6 +106,12 @@ export class AnswerOutlet implements AnswerSpoolOwner {
     else this.#give(bytes, start, end);
   }
 
+  /** Somebody else has sent so much to the client while the stream was lent. */
+  addSentByOther(bytes: number): void {
+    this.#givenBytes += bytes;
+    this.#stream.countSentByOther(bytes);
+  }
+
   /** Closes the sending half once everything has left. */
   end(): void {
     this.#endAsked = true;

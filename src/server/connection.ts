@@ -15,7 +15,7 @@ import { RequestReceiver } from "../http1/receiver.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { CONTINUE } from "../http1/response.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
-import type { AnswerFailure, AnswerSink } from "../workers/application-request.ts";
+import type { AnswerFailure, AnswerSink, SocketLoan } from "../workers/application-request.ts";
 import { AnswerOutlet, type OutletOwner } from "./answer-outlet.ts";
 import { AnswerSource } from "./answer-source.ts";
 import { ClientInput } from "./client-input.ts";
@@ -37,14 +37,13 @@ import { OwnFields } from "./own-fields.ts";
 import { ReceivedRequest } from "./received-request.ts";
 import { type FramedRequest, ResponseWriter } from "./response-writer.ts";
 import { Screening } from "./screening.ts";
+import { lendSocket } from "./socket-loan.ts";
 
 /** For so long a client may repeat itself at no cost; then its connection is an idle one. */
 const REST_AFTER_MS = 1_000;
 /** What a connection that is one too many gets to ask how the gateway is, which is answered. */
 const ONE_TOO_MANY_MS = 1_000;
 const LATE = "the request did not arrive in time";
-/** Stands for the method of a request that cannot be read: one whose answers have content. */
-const UNKNOWN_METHOD = "GET";
 
 export class HttpConnection
   implements ByteStreamHandler, AnswerSink, OutletOwner, ServedConnection
@@ -226,6 +225,10 @@ export class HttpConnection
     this.#holdBack();
   }
 
+  lendSocket(): SocketLoan | null {
+    return lendSocket(this.#stream, this.#outlet, this.#response);
+  }
+
   onAnswerEnd(): void {
     this.#response.end();
     this.#finishAnswer();
@@ -236,8 +239,7 @@ export class HttpConnection
     this.#source.end();
     if (this.#response.begun || failure === "application-aborted") {
       if (this.#request !== null) this.#context.failures.addCutShort(this.#request);
-      this.#cutShort();
-      return;
+      return this.#cutShort();
     }
     if (head !== null) this.#answer(this.#failed(failure, head));
   }
@@ -302,8 +304,7 @@ export class HttpConnection
     const { framing, expectsContinue } = head.section;
     if (framing.kind === "none") return;
     if (answer !== null && !isWorthTaking(head.section)) {
-      this.#answerAndClose(gatewayAnswer(errorPages, answer), head);
-      return;
+      return this.#answerAndClose(gatewayAnswer(errorPages, answer), head);
     }
     this.#enter("content", Infinity);
     this.#intake ??= new ContentIntake(settings, this);
@@ -435,7 +436,7 @@ export class HttpConnection
     // The answer gets the fields that any other would, so that a page can read it (CORS).
     if (refusedHead !== null) this.#screening.screen(refusedHead);
     const answer = errorAnswer(this.#context.errorPages, status, detail);
-    this.#answerAndClose(answer, { method: requestMethod ?? UNKNOWN_METHOD, versionMinor: 1 });
+    this.#answerAndClose(answer, { method: requestMethod, versionMinor: 1 });
   }
 
   #answerAndClose(answer: WrittenAnswer, request: FramedRequest): void {

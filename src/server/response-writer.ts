@@ -178,6 +178,23 @@ export class ResponseWriter {
     this.#write(scratch, 0, at);
   }
 
+  /** Whether content may follow that needs no framing: its length was declared. */
+  get awaitsPlainContent(): boolean {
+    return this.begun && this.#framing?.content === "length" && this.#remainingBytes > 0;
+  }
+
+  /**
+   * Content has left by another way.
+   *
+   * @returns whether no more than there was room for
+   */
+  addSentByOther(bytes: number): boolean {
+    if (bytes > this.#remainingBytes) return false;
+    this.#remainingBytes -= bytes;
+    this.contentBytes += bytes;
+    return true;
+  }
+
   end(): void {
     this.begun = false;
     if (this.#framing?.content === "chunked") this.#write(LAST_CHUNK, 0, LAST_CHUNK.length);

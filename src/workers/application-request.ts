@@ -100,6 +100,20 @@ export type AnswerFailure =
   | "queue-timed-out";
 
 /**
+ * A client's socket that the worker may send the rest of its answer's content to by itself. Until
+ * it has given it back, nobody else sends anything there.
+ */
+export interface SocketLoan {
+  readonly descriptor: number;
+  /**
+   * The worker has sent so many bytes of the content there.
+   *
+   * @returns whether no more than was left of it
+   */
+  onSent(bytes: number): boolean;
+}
+
+/**
  * Receives one answer: any number of `onAnswerInterim`, then `onAnswerHead`, any number of
  * `onAnswerContent`, and `onAnswerEnd`; or, at any point, `onAnswerFailure`. A whole answer in one
  * piece is `onAnswerHead` with `complete` true, and nothing behind it.
@@ -129,6 +143,8 @@ export interface AnswerSink {
     complete: boolean,
   ): void;
   onAnswerContent(bytes: Buffer, start: number, end: number): void;
+  /** Lends the client's socket for content behind what has been received; null where it cannot. */
+  lendSocket?(): SocketLoan | null;
   onAnswerEnd(): void;
   /**
    * The answer fails; what has left already stays as it is. `aborted`: the application raised after

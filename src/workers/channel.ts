@@ -7,6 +7,7 @@
  * processes; the supervisor tells it when its worker is gone by closing the stream.
  */
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
+import { ChannelLoan } from "./channel-loan.ts";
 import type { ChannelOwner } from "./channel-owner.ts";
 import type { OutcomeCount } from "./generation-watch.ts";
 import type { Job, JobChannel } from "./job.ts";
@@ -17,11 +18,10 @@ import {
   FRAME_HEAD_MAX_BYTES,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
+  frameContentLength,
   FRAME_OFFSET,
-  INTERIM_ANSWERS_MAX,
-  INTERIM_HEADS_MAX_BYTES,
 } from "./protocol.ts";
-import { type PassFile, RequestBatch } from "./request-batch.ts";
+import { type DescriptorPassage, RequestBatch } from "./request-batch.ts";
 import { parseWorkerReport } from "./worker-report.ts";
 
 /** Shared by the channels of one worker; each counts itself in while it has something to do. */
@@ -84,6 +84,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   readonly #owner: ChannelOwner;
   readonly #stream: ByteStream;
   readonly #batch: RequestBatch;
+  readonly #loan: ChannelLoan;
   readonly #requestsMax: number;
   #recycleAfter: number;
   #busy = false;
@@ -107,7 +108,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     owner: ChannelOwner,
     index: number,
     stream: ByteStream,
-    passFile: PassFile,
+    passage: DescriptorPassage,
     settings: ChannelSettings,
     resting: boolean,
   ) {
@@ -121,7 +122,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.#requestsMax = settings.requestsMax ?? Infinity;
     this.#recycleAfter = settings.recycleAfter ?? Infinity;
     const capacityBytes = settings.depthMax === 1 ? SINGLE_CAPACITY_BYTES : BATCH_CAPACITY_BYTES;
-    this.#batch = new RequestBatch(index, passFile, capacityBytes);
+    this.#loan = new ChannelLoan(passage);
+    this.#batch = new RequestBatch(index, passage, capacityBytes);
     stream.handler = this;
   }
 
@@ -336,6 +338,10 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       return this.#broken("an end with something in it");
     }
     job.activeAtMs = this.#owner.nowMs;
+    if (this.#loan.concerns(kind)) {
+      const violation = this.#loan.take(job, kind, bytes, from);
+      return violation === null ? headEnd : this.#broken(violation);
+    }
     switch (kind) {
       case FRAME_KIND.response:
       case FRAME_KIND.head:
@@ -365,14 +371,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     const status = bytes.readUInt16LE(from + FRAME_OFFSET.status);
     if (status !== EARLY_HINTS) return this.#broken("an interim answer of another status");
     if (bodyLength > 0) return this.#broken("an interim answer with content");
-    job.interimAnswers++;
-    job.interimHeadsBytes += headEnd - headStart;
-    if (
-      job.interimAnswers > INTERIM_ANSWERS_MAX ||
-      job.interimHeadsBytes > INTERIM_HEADS_MAX_BYTES
-    ) {
-      return this.#broken("too many interim answers");
-    }
+    if (!job.countInterim(headEnd - headStart)) return this.#broken("too many interim answers");
     job.sink?.onAnswerInterim(status, bytes, headStart, headEnd);
     return headEnd;
   }
@@ -406,9 +405,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     if (status < 200 || status > 599) return this.#broken("a status out of range");
     let contentLength: number | null = null;
     if ((bytes.readUInt8(from + FRAME_OFFSET.flags) & FLAG_CONTENT_LENGTH) !== 0) {
-      contentLength =
-        bytes.readUInt32LE(from + FRAME_OFFSET.contentLengthLow) +
-        bytes.readUInt32LE(from + FRAME_OFFSET.contentLengthHigh) * 2 ** 32;
+      contentLength = frameContentLength(bytes, from);
       if (!Number.isSafeInteger(contentLength)) return this.#broken("a length out of range");
     }
     const last = bytes[from + FRAME_OFFSET.kind] === FRAME_KIND.response;

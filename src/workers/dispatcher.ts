@@ -10,7 +10,7 @@ import type { ChannelOwner } from "./channel-owner.ts";
 import { DEATHS_MAX, type Job, Job as NewJob, JobTable } from "./job.ts";
 import { JobQueue } from "./job-queue.ts";
 import { type QueueWait, QueueWaitRecord } from "./queue-wait.ts";
-import type { PassFile } from "./request-batch.ts";
+import type { DescriptorPassage } from "./request-batch.ts";
 import { ServiceTime } from "./service-time.ts";
 import { WaitEstimate } from "./wait-estimate.ts";
 import type { WorkerReport } from "./worker-report.ts";
@@ -195,12 +195,12 @@ export class Dispatcher implements ChannelOwner {
    */
   addChannel(
     stream: ByteStream,
-    passFile: PassFile,
+    passage: DescriptorPassage,
     settings: ChannelSettings,
     resting: boolean,
   ): WorkerChannel {
     const index = this.#freeIndexes.pop() ?? this.#indexesUsed++;
-    const channel = new WorkerChannel(this, index, stream, passFile, settings, resting);
+    const channel = new WorkerChannel(this, index, stream, passage, settings, resting);
     this.#channels.push(channel);
     return channel;
   }

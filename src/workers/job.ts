@@ -12,6 +12,7 @@ import type {
   ApplicationRequest,
   WorkerShare,
 } from "./application-request.ts";
+import { INTERIM_ANSWERS_MAX, INTERIM_HEADS_MAX_BYTES } from "./protocol.ts";
 
 /** What a job asks of the channel that it was sent to. */
 export interface JobChannel {
@@ -49,8 +50,8 @@ export class Job implements WorkerShare {
    */
   answerBegan = false;
   /** Interim answers that its present worker has sent, and the bytes of their heads. */
-  interimAnswers = 0;
-  interimHeadsBytes = 0;
+  #interimAnswers = 0;
+  #interimHeadsBytes = 0;
   /**
    * How many workers died while it may have been running. From the first on it is sent alone, so
    * that a second one is its own doing and not its neighbour's.
@@ -161,9 +162,23 @@ export class Job implements WorkerShare {
     this.state = "sent";
     this.channel = channel;
     this.activeAtMs = nowMs;
-    this.interimAnswers = 0;
-    this.interimHeadsBytes = 0;
+    this.#interimAnswers = 0;
+    this.#interimHeadsBytes = 0;
     this.#sentAtWorkedUs = (channel.workedUs + runningMs * US_PER_MS) | 0;
+  }
+
+  /**
+   * Its worker has sent an interim answer.
+   *
+   * @returns whether that is within the bounds for one request
+   */
+  countInterim(headBytes: number): boolean {
+    this.#interimAnswers++;
+    this.#interimHeadsBytes += headBytes;
+    return (
+      this.#interimAnswers <= INTERIM_ANSWERS_MAX &&
+      this.#interimHeadsBytes <= INTERIM_HEADS_MAX_BYTES
+    );
   }
 
   /** From now on what its worker does is no wait of this one. */

@@ -15,6 +15,8 @@ export const FRAME_KIND = {
   ready: 7,
   interim: 8,
   report: 9,
+  borrow: 10,
+  sent: 11,
 } as const;
 
 export const FRAME_HEADER_BYTES = 32;
@@ -33,6 +35,13 @@ export const FRAME_OFFSET = {
   contentLengthHigh: 28,
 } as const;
 export const FLAG_CONTENT_LENGTH = 1;
+export const FLAG_RETURNED = 2;
+
+/** The `contentLength` of the frame that begins at `from`; above 2^53 - 1 not exact. */
+export function frameContentLength(bytes: Buffer, from: number): number {
+  const low = bytes.readUInt32LE(from + FRAME_OFFSET.contentLengthLow);
+  return low + bytes.readUInt32LE(from + FRAME_OFFSET.contentLengthHigh) * 2 ** 32;
+}
 
 /** Interim answers of one request, and the bytes of their heads, at most. */
 export const INTERIM_ANSWERS_MAX = 16;

@@ -5,16 +5,14 @@
  * Owns the memory that they are written to. Knows nothing of answers.
  */
 import type { ByteStream } from "../net/byte-stream.ts";
+import type { WorkerLink } from "../net/transport.ts";
 import type { EnvironTemplate, SpooledContent } from "./application-request.ts";
 import type { Job } from "./job.ts";
 import { MarshalWriter } from "./marshal-writer.ts";
 import { NO_TEMPLATE, TEMPLATES_MAX, writeEnviron } from "./protocol.ts";
 
-/**
- * Hands a file over to the worker and returns the path that the worker opens, or null when it was
- * sent as a descriptor.
- */
-export type PassFile = (file: SpooledContent) => string | null;
+/** By which way descriptors come to the worker. */
+export type DescriptorPassage = Pick<WorkerLink, "passFile" | "passSocket">;
 
 const REQUEST_TUPLE_LENGTH = 9;
 /** Where the first request is written: behind the frame's length and the list's type and count. */
@@ -26,16 +24,16 @@ export class RequestBatch {
   /** Requests in it. */
   length = 0;
   readonly #channelIndex: number;
-  readonly #passFile: PassFile;
+  readonly #passage: DescriptorPassage;
   readonly #capacityBytes: number;
   readonly #templates: (EnvironTemplate | null)[] = [];
   #templateHand = 0;
   #writer: MarshalWriter;
 
   /** @param channelIndex by which a template knows its number in this worker */
-  constructor(channelIndex: number, passFile: PassFile, capacityBytes: number) {
+  constructor(channelIndex: number, passage: DescriptorPassage, capacityBytes: number) {
     this.#channelIndex = channelIndex;
-    this.#passFile = passFile;
+    this.#passage = passage;
     this.#capacityBytes = capacityBytes;
     this.#writer = new MarshalWriter(capacityBytes);
     this.#writer.length = PREFIX_BYTES;
@@ -102,7 +100,7 @@ export class RequestBatch {
     } else if (Buffer.isBuffer(content)) {
       writer.bytesObject(content, 0, content.length);
     } else {
-      const path = this.#passFile(content);
+      const path = this.#passage.passFile(content);
       if (path === null) writer.int(content.lengthBytes);
       else writer.string(path);
     }

@@ -363,12 +363,7 @@ export class WorkerPool {
     const settings = { ...channelSettings(this.#life, handle.load), generation };
     for (const link of links) {
       link.onStream((stream) => {
-        const channel = this.#dispatcher.addChannel(
-          stream,
-          (file) => link.passFile(file),
-          settings,
-          this.#owner.resting,
-        );
+        const channel = this.#dispatcher.addChannel(stream, link, settings, this.#owner.resting);
         handle.channels.push(channel);
         this.#byChannel.set(channel, handle);
         if (handle.state === "ending") endChannel(channel);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import net from "node:net";
 import { afterEach, describe, it } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
@@ -8,7 +9,7 @@ import { epollStreamContext } from "../../src/net/epoll-stream-context.ts";
 import { EpollStream } from "../../src/net/epoll-stream.ts";
 import { EpollTransport } from "../../src/net/epoll-transport.ts";
 import type { SystemLibraries } from "../../src/os/libc.ts";
-import { openSocketPair } from "../../src/os/sockets.ts";
+import { duplicate, MSG_NOSIGNAL, openSocketPair } from "../../src/os/sockets.ts";
 import { closeOf, codeOf, RecordingHandler, soon } from "./recording-handler.ts";
 import { altered, availableLibraries, runNode } from "./system-under-test.ts";
 
@@ -174,6 +175,42 @@ describe("EpollStream", () => {
     assert.equal(handler.bytesCalls, 1);
     assert.equal(Math.max(...asked), 262_144);
     libraries.libc.close(peer);
+  });
+
+  it("lends its descriptor, and then ends the connection whoever has a duplicate", async () => {
+    const libraries = availableLibraries();
+    const { client, server } = await connected(libraries);
+    const { stream } = server;
+    const received: Buffer[] = [];
+    client.on("data", (bytes: Buffer) => received.push(bytes));
+    stream.write(Buffer.from("before, "), 0, 8);
+    const lent = stream.lend();
+    assert.ok(lent !== null);
+    const other = duplicate(libraries.libc, lent);
+    libraries.libc.send(other, Buffer.from("by another, "), 12, 0);
+    stream.countSentByOther(12);
+    stream.write(Buffer.from("behind"), 0, 6);
+    const ended = once(client, "end");
+    stream.close();
+    await soon(ended, "the end");
+    assert.equal(Buffer.concat(received).toString(), "before, by another, behind");
+    assert.equal(stream.sentBytes, 26);
+    assert.equal(libraries.libc.send(other, Buffer.from("late"), 4, MSG_NOSIGNAL), -1);
+    libraries.libc.close(other);
+  });
+
+  it("lends nothing while something is unsent, and nothing once it is ended", async () => {
+    const { client, server } = await connected(availableLibraries());
+    client.pause();
+    const bytes = Buffer.alloc(16 * 1024 * 1024);
+    server.stream.write(bytes, 0, bytes.length);
+    assert.ok(server.stream.unsentBytes > 0);
+    assert.equal(server.stream.lend(), null);
+    client.resume();
+    await server.untilCalled("drain");
+    assert.notEqual(server.stream.lend(), null);
+    server.stream.end();
+    assert.equal(server.stream.lend(), null);
   });
 
   it("keeps descriptors that the kernel has no room for until they are sent", async () => {

@@ -21,6 +21,9 @@ export class MemoryStream implements ByteStream {
   unreadByPeer = false;
   paused = false;
   wasReset = false;
+  /** The descriptor that is lent; null where none can be. */
+  lentAs: number | null = null;
+  #sentByOtherBytes = 0;
   /** Each write as it was made, taken or not. */
   readonly writes: Buffer[] = [];
   #capacityBytes = Infinity;
@@ -36,11 +39,19 @@ export class MemoryStream implements ByteStream {
   }
 
   get sentBytes(): number {
-    return this.received.length;
+    return this.received.length + this.#sentByOtherBytes;
   }
 
   /** What is taken here has arrived, unless a test says otherwise. */
   unacknowledged: () => number | null = () => 0;
+
+  lend(): number | null {
+    return this.closed || this.unsentBytes > 0 ? null : this.lentAs;
+  }
+
+  countSentByOther(bytes: number): void {
+    this.#sentByOtherBytes += bytes;
+  }
 
   flush(): void {}
 

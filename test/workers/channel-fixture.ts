@@ -1,8 +1,9 @@
 /** A channel between a played worker and an owner that only writes down what it is told. */
 import { type ChannelSettings, WorkerChannel } from "../../src/workers/channel.ts";
 import type { ChannelOwner } from "../../src/workers/channel-owner.ts";
-import type { ApplicationRequest, SpooledContent } from "../../src/workers/application-request.ts";
+import type { ApplicationRequest } from "../../src/workers/application-request.ts";
 import { Job, JobTable } from "../../src/workers/job.ts";
+import type { DescriptorPassage } from "../../src/workers/request-batch.ts";
 import type { WorkerReport } from "../../src/workers/worker-report.ts";
 import { FakeWorker, readyFrame } from "./fake-worker.ts";
 import { RecordingSink } from "./recording-sink.ts";
@@ -28,7 +29,7 @@ export function plainSettings(other: Partial<ChannelSettings> = {}): ChannelSett
   };
 }
 
-export class ChannelFixture implements ChannelOwner {
+export class ChannelFixture implements ChannelOwner, DescriptorPassage {
   readonly jobs = new JobTable();
   nowMs = 0;
   readonly worker = new FakeWorker();
@@ -37,7 +38,10 @@ export class ChannelFixture implements ChannelOwner {
   readonly elapsedUs: number[] = [];
   /** How often a flush was asked for. */
   flushesScheduled = 0;
-  readonly passedFiles: SpooledContent[] = [];
+  /** Descriptors, in order. */
+  readonly passedFiles: number[] = [];
+  /** What the worker was lent; null for each time that it got nothing. */
+  readonly passedSockets: (number | null)[] = [];
   /** What the link says to a file that is passed: a path, or null for a descriptor. */
   filePath: string | null = null;
   closed: ClosedChannel | null = null;
@@ -48,11 +52,7 @@ export class ChannelFixture implements ChannelOwner {
 
   constructor(other: Partial<ChannelSettings> = {}) {
     this.settings = plainSettings(other);
-    const passFile = (file: SpooledContent): string | null => {
-      this.passedFiles.push(file);
-      return this.filePath;
-    };
-    this.channel = new WorkerChannel(this, 0, this.worker.stream, passFile, this.settings, false);
+    this.channel = new WorkerChannel(this, 0, this.worker.stream, this, this.settings, false);
   }
 
   /** With a worker that has said that it is ready. */
@@ -60,6 +60,15 @@ export class ChannelFixture implements ChannelOwner {
     const fixture = new ChannelFixture(other);
     fixture.worker.send(readyFrame(WORKER_PID));
     return fixture;
+  }
+
+  passFile({ descriptor }: { readonly descriptor: number }): string | null {
+    this.passedFiles.push(descriptor);
+    return this.filePath;
+  }
+
+  passSocket(descriptor: number | null): void {
+    this.passedSockets.push(descriptor);
   }
 
   scheduleFlush(): void {

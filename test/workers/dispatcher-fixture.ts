@@ -9,11 +9,14 @@ import {
   type DispatcherLimits,
 } from "../../src/workers/dispatcher.ts";
 import type { Job } from "../../src/workers/job.ts";
+import type { DescriptorPassage } from "../../src/workers/request-batch.ts";
 import type { WorkerReport } from "../../src/workers/worker-report.ts";
 import { plainSettings } from "./channel-fixture.ts";
 import { FakeWorker, readyFrame, responseFrame } from "./fake-worker.ts";
 import { RecordingSink } from "./recording-sink.ts";
 import { makeRequest } from "./request.ts";
+
+const NO_PASSAGE: DescriptorPassage = { passFile: () => null, passSocket: () => {} };
 
 export const LIMITS: DispatcherLimits = {
   queueLengthMax: 100,
@@ -103,7 +106,7 @@ export class DispatcherFixture implements DispatcherEvents {
     const { stream } = worker;
     this.channels.set(
       worker,
-      this.dispatcher.addChannel(stream, () => null, plainSettings(settings), resting),
+      this.dispatcher.addChannel(stream, NO_PASSAGE, plainSettings(settings), resting),
     );
     return worker;
   }

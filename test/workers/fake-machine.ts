@@ -144,6 +144,8 @@ class FakeLink implements WorkerLink {
     return null;
   }
 
+  passSocket(): void {}
+
   close(): void {}
 }
 

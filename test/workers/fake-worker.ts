@@ -49,7 +49,10 @@ const KIND = {
   error: 6,
   ready: 7,
   interim: 8,
+  borrow: 10,
+  sent: 11,
 } as const;
+const FLAG_RETURNED = 2;
 
 /** One frame of a worker. */
 export function frame(fields: FrameFields): Buffer {
@@ -105,6 +108,17 @@ export function chunkFrame(to: Address, body: Buffer | string): Buffer {
 export function interimFrame(to: Address, fields: string): Buffer {
   const head = `103 Early Hints\r\n${fields}`;
   return frame({ ...addressOf(to), kind: KIND.interim, status: 103, head });
+}
+
+/** A wish for the client's socket. */
+export function borrowFrame(to: Address): Buffer {
+  return frame({ ...addressOf(to), kind: KIND.borrow });
+}
+
+/** What the worker has sent to the client by itself. */
+export function sentFrame(to: Address, bytes: number, returned: boolean): Buffer {
+  const flags = returned ? FLAG_RETURNED : 0;
+  return frame({ ...addressOf(to), kind: KIND.sent, flags, contentLength: bytes });
 }
 
 /** A frame without a head and without content. */

@@ -1,0 +1,46 @@
+/**
+ * The client's socket that one worker has been lent, so that large content goes there directly: at
+ * most one at a time, for the answer that it is making. Until the worker has given it back, it has
+ * nothing else to say of that answer.
+ */
+import type { SocketLoan } from "./application-request.ts";
+import type { Job } from "./job.ts";
+import { FLAG_RETURNED, FRAME_KIND, FRAME_OFFSET, frameContentLength } from "./protocol.ts";
+import type { DescriptorPassage } from "./request-batch.ts";
+
+export class ChannelLoan {
+  readonly #passage: DescriptorPassage;
+  #loan: SocketLoan | null = null;
+
+  constructor(passage: DescriptorPassage) {
+    this.#passage = passage;
+  }
+
+  /** Whether the frame is about a loan, or comes while there is one. */
+  concerns(kind: number): boolean {
+    return kind === FRAME_KIND.borrow || kind === FRAME_KIND.sent || this.#loan !== null;
+  }
+
+  /**
+   * Takes such a frame, which begins at `from`.
+   *
+   * @returns what is wrong with it, as in "the worker sent ..."; null where it can be right
+   */
+  take(job: Job, kind: number, bytes: Buffer, from: number): string | null {
+    if (kind === FRAME_KIND.sent) return this.#takeSent(job, bytes, from);
+    if (this.#loan !== null) return "something else while it had a client's socket";
+    if (!job.answerBegan) return "a wish for a client's socket before a head";
+    this.#loan = job.sink?.lendSocket?.() ?? null;
+    this.#passage.passSocket(this.#loan?.descriptor ?? null);
+    return null;
+  }
+
+  #takeSent({ sink }: Job, bytes: Buffer, from: number): string | null {
+    const loan = this.#loan;
+    if (loan === null) return "content to a client whose socket it did not have";
+    if ((bytes.readUInt8(from + FRAME_OFFSET.flags) & FLAG_RETURNED) !== 0) this.#loan = null;
+    // Where nobody waits for the answer any more, its way to the client is closed.
+    const isRight = sink === null || loan.onSent(frameContentLength(bytes, from));
+    return isRight ? null : "more content to a client than was left";
+  }
+}

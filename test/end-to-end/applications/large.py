@@ -1,0 +1,76 @@
+"""Large answers of each kind that an application can give, and a look at who sends them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import stat
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from downloads import content_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Environ = dict[str, Any]
+# Longer than any test waits.
+FOR_EVER_S = 600
+
+
+def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+    asked = {name: int(value) for name, value in parse_qsl(environ["QUERY_STRING"])}
+    size = asked.get("size", 1_000_000)
+    if environ["PATH_INFO"] == "/descriptors":
+        return small(start_response, len(os.listdir("/dev/fd")))
+    if environ["PATH_INFO"] == "/pid":
+        return small(start_response, os.getpid())
+    content = kept_content(size)
+    declared = size + asked.get("more", 0)
+    write = start_response("200 OK", [("Content-Length", str(declared))])
+    if environ["PATH_INFO"] == "/list":
+        return [content]
+    if environ["PATH_INFO"] == "/write":
+        write(content)
+        return []
+    return pieces(content, asked)
+
+
+kept_content = functools.lru_cache(content_of)
+
+
+def small(start_response: Any, number: int) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(number).encode()]
+
+
+def pieces(content: bytes, asked: dict[str, int]) -> Iterator[bytes]:
+    """`piece` bytes each; with `raise` or `hang` that happens at such a place.
+
+    With `look`, the last byte says whether this process has a client's socket then.
+    """
+    size = asked.get("piece", 65_536)
+    for start in range(0, len(content), size):
+        if start >= asked.get("raise", len(content)):
+            raise RuntimeError("in the middle")
+        if start >= asked.get("hang", len(content)):
+            time.sleep(FOR_EVER_S)
+        yield content[start : start + size]
+    if "look" in asked:
+        yield b"1" if has_client() else b"0"
+
+
+def has_client() -> bool:
+    """Whether one of its sockets is connected by TCP."""
+    for descriptor in range(3, 256):
+        try:
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                continue
+        except OSError:
+            continue
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            if connection.family in (socket.AF_INET, socket.AF_INET6):
+                return True
+    return False
