@@ -26,8 +26,26 @@ if sys.version_info < OLDEST_PYTHON:
     os.write(CONTROL_DESCRIPTOR, json.dumps(failure).encode() + b"\n")
     sys.exit(EXIT_USAGE)
 
+from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader  # noqa: E402
+
+
+class KeepingLoader(SourceFileLoader):
+    """Keeps the bytecode of our own modules, in our own folder, also where the application's is not
+    to be kept (PYTHONDONTWRITEBYTECODE): to compile them takes a quarter of a start.
+    """
+
+    def get_code(self, fullname):  # type: ignore[no-untyped-def]
+        """Compiles at most this module, and runs nothing."""
+        asked, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+        try:
+            return super().get_code(fullname)
+        finally:
+            sys.dont_write_bytecode = asked
+
+
 package = os.path.dirname(os.path.abspath(__file__))
 sys.path[0] = os.path.dirname(package)
+sys.path_importer_cache[package] = FileFinder(package, (KeepingLoader, SOURCE_SUFFIXES))
 from portico_worker import zygote  # noqa: E402 - only now can it be found, and be understood
 
 del sys.path[0]

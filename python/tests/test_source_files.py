@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 import unittest
@@ -13,6 +14,7 @@ from unittest import mock
 
 from portico_worker import source_files
 
+from tests import zygote_case
 from tests.zygote_case import ZygoteCase
 
 # By these, Python keeps no bytecode, or keeps it elsewhere.
@@ -163,3 +165,14 @@ class Bytecode(ZygoteCase):
         finally:
             SourceFileLoader.set_data = real  # type: ignore[method-assign]
         self.assertEqual(Path(file).read_bytes(), bytes(16))
+
+    def test_our_own_is_kept_also_where_the_applications_is_not_to_be(self) -> None:
+        own = self.folder / "own" / "portico_worker"
+        folder = os.path.dirname(source_files.__file__)
+        shutil.copytree(folder, own, ignore=shutil.ignore_patterns("__pycache__"))
+        self.edit("one", time.time() - 60)
+        program = mock.patch.object(zygote_case, "PROGRAM", str(own))
+        with program, mock.patch.dict(os.environ, PYTHONDONTWRITEBYTECODE="1"):
+            self.assertEqual(self.answer_of_new_zygote(), b"one")
+        self.assertEqual(len(list((own / "__pycache__").glob("wsgi.*.pyc"))), 1)
+        self.assertFalse((self.folder / "__pycache__").exists())
