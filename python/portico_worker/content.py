@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from io import BufferedReader, FileIO
+from io import BufferedRandom, BufferedReader, FileIO
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class FileWrapper:
     """
 
     def __init__(self, filelike: Any, blksize: int = FILE_BLOCK_BYTES) -> None:
+        self._file = filelike
         self._read = filelike.read
         if 0 < blksize < FILE_BLOCK_BYTES and is_regular_file(filelike):
             blksize = FILE_BLOCK_BYTES
@@ -52,6 +53,19 @@ class FileWrapper:
         close = getattr(filelike, "close", None)
         if close is not None:
             self.close = close
+
+    def plain_file(self) -> FileIO | BufferedReader | BufferedRandom | None:
+        """The file, where its descriptor gives what its `read` does, from where it stands.
+
+        Not so one of another type, whatever descriptor it has: that of a GzipFile gives what is
+        compressed.
+        """
+        file = self._file
+        if type(file) is not FileIO:
+            if type(file) not in (BufferedReader, BufferedRandom) or type(file.raw) is not FileIO:
+                return None
+            file.flush()
+        return file if is_regular_file(file) else None
 
     def __iter__(self) -> Iterator[bytes]:
         return self

@@ -63,6 +63,9 @@ ERROR_HEAD = pack_kind(ERROR, 0, 0, 0, 0)
 BORROW_HEAD = pack_kind(BORROW, 0, 0, 0, 0)
 
 
+IN_DOUBT = "an exception came up while a message was being sent or received"
+
+
 class ChannelError(BaseException):
     """The channel is of no use any more, which is the end of this worker.
 
@@ -108,6 +111,9 @@ class Channel:
         self._end = 0
         # The last one; over, mostly.
         self._loan: Loan | None = None
+        # Whether something was left in its middle: a signal's handler of the application has
+        # raised. Nobody knows what has gone or come then, and so nothing may follow.
+        self.in_doubt = False
 
     def disown(self) -> None:
         """Makes it a closed channel, in a process that the application has forked.
@@ -132,13 +138,20 @@ class Channel:
         with contextlib.suppress(OSError):
             self._stream.shutdown(socket.SHUT_RD)
 
-    def send(self, data: bytes | memoryview) -> None:
-        """Raises ChannelClosed."""
-        # PEP 475: what a signal interrupts goes on by itself.
+    def send(self, data: bytes, content: bytes | memoryview | None = None) -> None:
+        """The content is what the last frame of the data announces. Raises ChannelError."""
+        if self.in_doubt:
+            raise ProtocolError(IN_DOUBT)
+        self.in_doubt = True
+        # PEP 475: what a signal interrupts goes on by itself, unless a handler raises.
         try:
             self._send_all(data)
+            if content is not None:
+                self._send_all(content)
         except ConnectionError as error:
+            self.in_doubt = False
             raise ChannelClosed(str(error)) from None
+        self.in_doubt = False
 
     def say_ready(self, pid: int) -> None:
         self.send(pack_address(pid, 0, 0, 0) + pack_kind(READY, 0, 0, 0, 0))
@@ -190,16 +203,25 @@ class Channel:
         """
         if self._early_files:
             return self._early_files.popleft()
+        self.in_doubt = True
         mark, descriptor = self._receive_descriptor()
         if mark != FILE_MARK or descriptor is None:
             raise ProtocolError("a file was announced and did not come, or there is no room for it")
+        self.in_doubt = False
         return descriptor
 
-    def receive_loan(self) -> Loan | None:
-        """A client's socket, which the gateway was asked for; None where it does not lend it.
+    def borrow(self, data: bytes) -> Loan | None:
+        """Sends the data, which ends with the wish for a client's socket.
 
-        Raises ChannelClosed and ProtocolError.
+        None where it is not lent. Raises ChannelError.
         """
+        self.send(data)
+        self.in_doubt = True
+        loan = self._receive_loan()
+        self.in_doubt = False
+        return loan
+
+    def _receive_loan(self) -> Loan | None:
         while True:
             mark, descriptor = self._receive_descriptor()
             if mark == SOCKET_MARK:
@@ -228,7 +250,13 @@ class Channel:
         return mark, descriptor
 
     def _fill(self, flags: int) -> int:
-        """Receives once, after making room for a whole frame. 0 at the end of the channel."""
+        """Receives once, after making room for a whole frame. 0 at the end of the channel.
+
+        Raises ProtocolError.
+        """
+        if self.in_doubt:
+            raise ProtocolError(IN_DOUBT)
+        self.in_doubt = True
         start, end = self._start, self._end
         if start == end:
             self._start = self._end = start = end = 0
@@ -247,10 +275,14 @@ class Channel:
             self._start, self._end = 0, len(rest)
         try:
             count = self._receive_into(self._view[self._end :], 0, flags)
+        except BlockingIOError:
+            self.in_doubt = False
+            raise
         except ConnectionError:
             # The gateway went without reading everything: an end like any other.
-            return 0
+            count = 0
         self._end += count
+        self.in_doubt = False
         return count
 
     def _replace(self, size: int) -> None:

@@ -94,7 +94,7 @@ class Worker:
         self._answer = self.answer_type(
             channel.send,
             self._is_cancelled,
-            channel.receive_loan if channel.can_borrow else None,
+            channel.borrow if channel.can_borrow else None,
             HeadCache(),
         )
         # Batches that arrived while an answer was being streamed. The gateway bounds what a worker
@@ -220,6 +220,8 @@ class Worker:
     ) -> None:
         """Closes what the request had open. Raises what ends this worker."""
         self._answer.reset()
+        if self._ending is None and self._channel.in_doubt:
+            self._ending = wire.ProtocolError(wire.IN_DOUBT)
         try:
             # PEP 3333: once, whatever happened; what it raises cannot change the answer any more.
             close = getattr(result, "close", None)

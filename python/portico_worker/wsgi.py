@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Callable
 
 from portico_worker import wire
+from portico_worker.content import FileWrapper
 from portico_worker.error_records import log
 from portico_worker.heads import (
     INTERIM_ANSWERS_MAX,
@@ -22,7 +23,7 @@ from portico_worker.heads import (
     HeadError,
     encode_interim,
 )
-from portico_worker.loading import ASGI_ADVICE, a_type
+from portico_worker.pieces import exact_bytes, mistake_in
 from portico_worker.wire import CHUNK_HEAD, pack_address
 
 if TYPE_CHECKING:
@@ -60,15 +61,15 @@ class Answer:
 
     def __init__(
         self,
-        send: Callable[[bytes | memoryview], None],
+        send: Callable[[bytes, bytes | memoryview | None], None],
         is_cancelled: Callable[[int, int], bool],
-        receive_loan: Callable[[], Loan | None] | None,
+        borrow: Callable[[bytes], Loan | None] | None,
         heads: HeadCache,
     ) -> None:
         self._send = send
         self._is_cancelled = is_cancelled
-        # The client's socket, once it has been asked for; None where nobody could lend it.
-        self._receive_loan = receive_loan
+        # Asks for the client's socket by what it sends; None where nobody could lend it.
+        self._borrow = borrow
         self._heads = heads
         self._kept_heads = heads.kept
         # Frames of finished answers that leave with the next `flush`.
@@ -218,6 +219,9 @@ class Answer:
         flush_now: whether an answer in one piece should leave at once, because no other will join
         it. Raises Disconnected.
         """
+        if type(pieces) is FileWrapper and self._send_file(pieces):
+            self._end()
+            return
         try:
             iterator = iter(pieces)
         except TypeError:
@@ -265,7 +269,7 @@ class Answer:
         """Sends what has been finished. Raises ChannelClosed."""
         unsent = self.unsent
         if unsent:
-            self._send(b"".join(unsent))
+            self._send(b"".join(unsent), None)
             unsent.clear()
 
     def _finish(self, kind: bytes) -> None:
@@ -283,7 +287,7 @@ class Answer:
 
     def _whole(self, head: Head, content: bytes) -> None:
         """The whole answer; in one frame, where it is not large."""
-        if len(content) >= LOAN_MIN_BYTES and self._receive_loan is not None:
+        if len(content) >= LOAN_MIN_BYTES and self._borrow is not None:
             self._large(head.first_frame, content)
             self._finish(wire.END_HEAD)
             return
@@ -322,11 +326,7 @@ class Answer:
         self._is_open_ended = self._remaining is None
 
     def _may_borrow(self, size: int) -> bool:
-        return (
-            size >= LOAN_MIN_BYTES
-            and self._bytes_until_asked <= 0
-            and self._receive_loan is not None
-        )
+        return size >= LOAN_MIN_BYTES and self._bytes_until_asked <= 0 and self._borrow is not None
 
     def _large(self, kind: bytes, content: bytes) -> None:
         """Content that goes to the client directly, as far as the gateway lends its socket and the
@@ -334,20 +334,54 @@ class Answer:
 
         kind: that of the frame which is due. The head leaves first: it is the gateway's to write.
         """
-        loan = self._loan
-        if loan is None:
-            if not self.head_sent:
-                self.head_sent = True
-                self._frame(kind, b"")
-            self.unsent.append(pack_address(self.slot, self.generation, 0, 0) + wire.BORROW_HEAD)
-            self.flush()
-            if self._receive_loan is not None:
-                self._loan = loan = self._receive_loan()
-            self._bytes_until_asked = LOAN_AGAIN_BYTES
+        loan = self._loan or self._ask(kind)
         if loan is None:
             self._send_rest(content, 0)
         else:
             self._send_lent(loan, content)
+
+    def _ask(self, kind: bytes) -> Loan | None:
+        """Asks for the client's socket, behind the head where that has not left."""
+        if self._borrow is None:
+            return None
+        unsent = self.unsent
+        if not self.head_sent:
+            self.head_sent = True
+            self._frame(kind, b"")
+        unsent.append(pack_address(self.slot, self.generation, 0, 0) + wire.BORROW_HEAD)
+        data = b"".join(unsent)
+        unsent.clear()
+        self._bytes_until_asked = LOAN_AGAIN_BYTES
+        self._loan = loan = self._borrow(data)
+        return loan
+
+    def _send_file(self, wrapped: FileWrapper) -> bool:
+        """Has the kernel send a large file to the client, as far as that takes it.
+
+        Returns whether that is all that was declared; what is left is read from the file.
+        """
+        head = self.head
+        size = None if head is None else head.content_length
+        if head is None or size is None or self.head_sent or not self._may_borrow(size):
+            return False
+        file = None if self.bodyless_method or head.bodyless else wrapped.plain_file()
+        if file is None:
+            return False
+        at = file.tell()
+        self._remaining = size
+        loan = self._ask(head.first_frame)
+        if loan is None:
+            return False
+        while sent := loan.send_file(file.fileno(), at, self._remaining):
+            at += sent
+            self._remaining -= sent
+            if perf_counter() >= loan.report_at:
+                self._report_sent(loan, 0)
+                self.flush()
+        if self._remaining:
+            self._return_loan(loan)
+            file.seek(at)
+        return not self._remaining
 
     def _send_lent(self, loan: Loan, content: bytes) -> None:
         if loan.in_doubt:
@@ -388,7 +422,7 @@ class Answer:
         if elapsed_us > ELAPSED_MAX_US:
             elapsed_us = ELAPSED_MAX_US
         address = pack_address(self.slot, self.generation, elapsed_us, len(content))
-        self._send(b"".join((address, CHUNK_HEAD, content)))
+        self._send(b"".join((address, CHUNK_HEAD, content)), None)
 
     def _several_frames(self, kind: bytes, content: bytes | memoryview) -> None:
         self.head_sent = True
@@ -405,8 +439,9 @@ class Answer:
         if size <= COPIED_MAX_BYTES:
             unsent.append(content)
         else:
-            self.flush()
-            self._send(content)
+            data = b"".join(unsent)
+            unsent.clear()
+            self._send(data, content)
 
     def _end(self) -> None:
         """Ends a streamed answer; one without any content gets its head only now."""
@@ -459,34 +494,3 @@ class Answer:
         if elapsed_us > ELAPSED_MAX_US:
             elapsed_us = ELAPSED_MAX_US
         return elapsed_us
-
-
-def exact_bytes(piece: Any, pieces: Any) -> bytes:
-    """A piece of content; of a subclass of bytes only its bytes, whatever it says about itself.
-
-    Raises TypeError, and names the usual mistakes.
-    """
-    if type(piece) is bytes:
-        return piece
-    if isinstance(piece, bytes):
-        return b"".join((piece,))
-    if isinstance(pieces, (bytes, str)):
-        raise TypeError(
-            f"the application returned {type(pieces).__name__}; it must return an iterable of "
-            "bytes, such as a list with one element"
-        )
-    raise TypeError(f"the iterable must give bytes, not {type(piece).__name__}")
-
-
-def mistake_in(result: Any) -> str | None:
-    """What the application returned in place of an iterable; None for nothing usual."""
-    if result is None:
-        return "the application returned None, not an iterable of bytes"
-    kind = type(result)
-    awaited = hasattr(kind, "__await__") or hasattr(kind, "__aiter__")
-    if not awaited or hasattr(kind, "__iter__"):
-        return None
-    return (
-        f"the application returned {a_type(result)}, not an iterable of bytes: it is "
-        f"asynchronous, as ASGI applications are; {ASGI_ADVICE}"
-    )

@@ -215,6 +215,14 @@ class Gateway:
         body = self._received.read(size)
         return Frame(slot, generation, elapsed_us, kind, flags, status, length, head, body)
 
+    def rest(self) -> list[Frame]:
+        """All whole frames until the end of the channel, which may be in the middle of another."""
+        frames = []
+        with contextlib.suppress(struct.error):
+            while (frame := self.frame()) is not None:
+                frames.append(frame)
+        return frames
+
     def answer(self, slot: int = 0, generation: int = 1) -> Answer:
         """The next answer, which must be that request's."""
         answer = Answer()

@@ -20,6 +20,7 @@ from portico_worker.worker import Worker
 from portico_worker.wsgi import LOAN_AGAIN_BYTES, LOAN_MIN_BYTES
 
 from tests.applications import TEXT, Application, Content, Environ, giving, length
+from tests.client_socket import LARGE, Client, lent
 from tests.gateway_side import (
     ABORT,
     BORROW,
@@ -33,54 +34,11 @@ from tests.gateway_side import (
     Gateway,
     request,
 )
-from tests.test_spooled_content import open_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LARGE = bytes(range(256)) * 4096
 PIECE = bytes(range(255)) * 257
-
-
-class Client:
-    """The gateway's end of a connection, which does not block, and what comes out at the other."""
-
-    def __init__(self, reads: bool = True) -> None:
-        self.socket, self.peer = socket.socketpair()
-        self.socket.setblocking(False)
-        self.received = bytearray()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        if reads:
-            self.read()
-
-    def read(self) -> None:
-        self._thread.start()
-
-    def end(self) -> bytes:
-        """What has come, once the gateway has closed its end, and the worker its own."""
-        self.socket.close()
-        if self._thread.ident is None:
-            self.read()
-        self._thread.join(TIMEOUT_S)
-        assert not self._thread.is_alive(), "somebody still has the client's socket"
-        self.peer.close()
-        return bytes(self.received)
-
-    def _read(self) -> None:
-        while data := self.peer.recv(65_536):
-            self.received += data
-
-
-def lent(application: Application, client: Client, **parts: Any) -> Answer:
-    """The answer of a worker that may borrow; afterwards it has no more descriptors than before."""
-    with Gateway(application) as gateway:
-        gateway.client = client.socket
-        before = open_descriptors()
-        answer = gateway.ask(**parts)
-        gateway.ask(path="/next", method="HEAD")
-        assert open_descriptors() == before
-    assert gateway.stderr == "", gateway.stderr
-    return answer
 
 
 class LentSocket(unittest.TestCase):
@@ -380,6 +338,17 @@ class Doubt(unittest.TestCase):
         lender.close()
         client.end()
 
+    def test_an_exception_while_it_is_waited_for_ends_the_worker(self) -> None:
+        class Interrupted(Exception):
+            pass
+
+        application = giving([LARGE])
+        # Whatever comes for the first wish must not be taken for the answer to the second.
+        wait = mock.patch.object(Channel, "_receive_loan", side_effect=Interrupted)
+        with wait, Gateway(application, expect=ProtocolError) as gateway:
+            gateway.send([request(1), request(2)])
+            self.assertEqual([frame.kind for frame in gateway.rest()], [HEAD, BORROW])
+
 
 class AfterFork(unittest.TestCase):
     def test_a_child_of_the_application_does_not_keep_the_socket(self) -> None:
@@ -388,7 +357,7 @@ class AfterFork(unittest.TestCase):
         files, their_files = socket.socketpair()
         channel = Channel(theirs, their_files)
         socket.send_fds(files, [b"S"], [client.socket.fileno()])
-        lender = channel.receive_loan()
+        lender = channel.borrow(b"the wish")
         assert lender is not None
         channel.disown()
         self.assertEqual(lender.send(b"x"), 0)

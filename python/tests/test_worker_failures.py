@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
 import threading
 import unittest
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 from unittest import mock
 
-from portico_worker import loading, worker
+from portico_worker import loading, wire, worker
 
 from tests.applications import TEXT, Content, Environ, echo_path, giving, length
 from tests.gateway_side import (
@@ -22,6 +23,7 @@ from tests.gateway_side import (
     RESPONSE,
     TIMEOUT_S,
     Answer,
+    Frame,
     Gateway,
     answer_to,
     request,
@@ -180,6 +182,80 @@ class Failing(unittest.TestCase):
 
         answer, _ = answer_to(application)
         self.assertEqual((answer.content, left), (b"all", [1]))
+
+
+class Interrupted(Exception):
+    """What a signal's handler of the application raises, at any moment."""
+
+
+class LeftInTheMiddle(unittest.TestCase):
+    """Where nobody knows how much of a message has gone, or come, nothing may follow it.
+
+    What followed would be taken for the rest of it: one client's answer for another's content.
+    """
+
+    def check(self, method: str, act: Callable[..., Any], application: Any) -> list[Frame]:
+        """Has one call of a channel's raise. Returns the whole frames that came all the same."""
+        calls = 0
+
+        def make(channel: wire.Channel, *rest: Any) -> worker.Worker:
+            plain = getattr(channel, method)
+
+            def raising(*parts: Any) -> Any:
+                nonlocal calls
+                calls += 1
+                return act(calls, plain, *parts)
+
+            setattr(channel, method, raising)
+            return worker.Worker(channel, *rest)
+
+        with Gateway(application, expect=wire.ProtocolError, make=make) as gateway:
+            gateway.send([request(1), request(2)])
+            received = gateway.rest()
+        self.assertIn(wire.IN_DOUBT, str(gateway.raised))
+        return received
+
+    def test_a_frame(self) -> None:
+        def partly(call: int, send: Any, data: bytes) -> None:
+            if call != 2:
+                return send(data)
+            send(data[:20])
+            raise Interrupted
+
+        for content in (b"x", b"x" * 100_000):
+
+            def application(
+                environ: Environ, start_response: Any, content: bytes = content
+            ) -> Iterable[bytes]:
+                write = start_response("200 OK", [TEXT])
+                with contextlib.suppress(Interrupted):
+                    write(content)
+                return [b"and more"]
+
+            self.assertEqual(self.check("_send_all", partly, application), [])
+
+    def test_the_content_behind_a_frame(self) -> None:
+        def only_the_head(call: int, send: Any, data: bytes) -> None:
+            if call == 3:
+                raise Interrupted
+            send(data)
+
+        content = giving([b"x" * 100_000])
+        frames = self.check("_send_all", only_the_head, content)
+        self.assertEqual([(frame.slot, frame.body) for frame in frames], [(1, b"")])
+
+    def test_what_has_come(self) -> None:
+        def lost(call: int, receive: Any, *parts: Any) -> Any:
+            # The second time it is looked whether the client is still there.
+            if call == 2:
+                raise Interrupted
+            return receive(*parts)
+
+        def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
+            return giving(iter([b"one", b"two"]))(environ, start_response)
+
+        frames = self.check("_receive_into", lost, application)
+        self.assertEqual([frame.kind for frame in frames], [HEAD])
 
 
 class Ending(unittest.TestCase):

@@ -385,7 +385,10 @@ class SmallChunks(unittest.TestCase):
             looks.append(address)
             return False
 
-        answer = answer_type(lambda data: sent.append(bytes(data)), is_cancelled, None, HeadCache())
+        def send(data: bytes, content: bytes | memoryview | None) -> None:
+            sent.append(data if content is None else data + content)
+
+        answer = answer_type(send, is_cancelled, None, HeadCache())
         for generation in (1, 2):
             answer.slot, answer.generation, answer.began = 7, generation, 0.5
             answer.start_response("200 OK", [TEXT])

@@ -69,6 +69,7 @@ for (const transport of TRANSPORTS) {
       for (const target of [
         `/list?size=${LARGE_BYTES}`,
         `/write?size=${LARGE_BYTES}`,
+        `/file?size=${LARGE_BYTES}`,
         `/pieces?size=${LARGE_BYTES}`,
         `/pieces?size=${LARGE_BYTES}&piece=999`,
         `/pieces?size=${LARGE_BYTES}&piece=${LARGE_BYTES - 1}`,
@@ -116,6 +117,19 @@ for (const transport of TRANSPORTS) {
         slow.readResponse().then(resolve, reject);
       });
       assert.ok(content.equals(expected));
+    });
+
+    test("a file goes by the kernel's own way, to a slow client as to any other", async () => {
+      await using server = await start(transport);
+      const before = await textOf(server, "/descriptors");
+      using slow = await beginReading(server, `/file?size=${HUGE_BYTES}`);
+      assert.equal(await textOf(server, "/descriptors"), before, "it has been closed");
+      slow.socket.resume();
+      assert.ok((await slow.readResponse()).content.equals(contentOf(HUGE_BYTES)));
+      using other = await RawClient.connect(server.port);
+      other.write(get(`/file?size=${LARGE_BYTES}&from=1000`));
+      const bytes = await readToEnd(other);
+      assert.ok(bytes > LARGE_BYTES - 1_000 && bytes < LARGE_BYTES, `${bytes} with the head`);
     });
 
     test("a client that leaves in the middle leaves nothing behind", async () => {

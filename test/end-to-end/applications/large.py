@@ -6,6 +6,7 @@ import functools
 import os
 import socket
 import stat
+import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -32,6 +33,12 @@ def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
     write = start_response("200 OK", [("Content-Length", str(declared))])
     if environ["PATH_INFO"] == "/list":
         return [content]
+    if environ["PATH_INFO"] == "/file":
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the wrapper closes it
+        file.write(content)
+        file.seek(asked.get("from", 0))
+        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file)
+        return wrapped
     if environ["PATH_INFO"] == "/write":
         write(content)
         return []
