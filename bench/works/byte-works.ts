@@ -58,5 +58,6 @@ export const BYTE_WORKS: readonly Work[] = [
   response("10k", "a response of 10 KiB in one piece", 64, 1),
   response("1m", "a response of 1 MiB in one piece", 16, 1),
   response("100m", "a response of 100 MiB with its length, in pieces of 64 KiB", 4, 2),
+  response("file", "a response of 10 MiB from a file, by wsgi.file_wrapper", 8, 2),
   response("stream", "a response of 1 MiB without its length, in pieces of 4 KiB", 16, 1),
 ];

@@ -15,11 +15,18 @@ from tests.gateway_side import RESPONSE, TIMEOUT_S, request
 from tests.zygote_case import WorkerEnd, ZygoteCase
 
 MEGABYTE = 1 << 20
-# Keeps as many megabytes as the query says; `/forget` gives them back.
+# Keeps as many megabytes as the query says; `/forget` gives them back. What malloc has it may keep
+# for itself, as it happens to lie; what was mapped goes back to the system.
 GROWING = """
-    import os
+    import mmap, os
 
     kept = []
+
+    def mapped(size):
+        memory = mmap.mmap(-1, size)
+        while memory.tell() < size:
+            memory.write(b"x" * 65536)
+        return memory
 
     def app(environ, start_response):
         path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
@@ -27,8 +34,8 @@ GROWING = """
             kept.clear()
         elif path == "/import":
             import late
-        elif query:
-            kept.append(b"x" * (int(query) << 20))
+        elif int(query or 0):
+            kept.append(mapped(int(query) << 20))
         start_response("200 OK", [])
         with open("/proc/self/statm") as file:
             return [str(int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")).encode()]
