@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
+import unittest
 from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from portico_worker import loan
 
 from tests.gateway_side import TIMEOUT_S, Answer, Gateway
 from tests.test_spooled_content import open_descriptors
@@ -54,3 +58,13 @@ def lent(application: Application, client: Client, **parts: Any) -> Answer:
         assert open_descriptors() == before
     assert gateway.stderr == "", gateway.stderr
     return answer
+
+
+class PatientCase(unittest.TestCase):
+    """Cases in which a client that reads gets everything directly, however busy the machine is."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        patch = mock.patch.object(loan, "PATIENCE_S", TIMEOUT_S)
+        patch.start()
+        self.addCleanup(patch.stop)

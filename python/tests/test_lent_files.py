@@ -6,23 +6,24 @@ import gzip
 import os
 import signal
 import tempfile
-import unittest
 from typing import TYPE_CHECKING, Any, Callable
 from unittest import mock
 
+from portico_worker import loan
 from portico_worker.content import FileWrapper
 from portico_worker.loan import Loan
 
 from tests.applications import TEXT, Application, Environ, length
-from tests.client_socket import LARGE, Client, lent
+from tests.client_socket import LARGE, Client, PatientCase, lent
 from tests.gateway_side import END, HEAD, Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class LentForFiles(unittest.TestCase):
+class LentForFiles(PatientCase):
     def setUp(self) -> None:
+        super().setUp()
         self.file = tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed by the cleanup
         self.addCleanup(self.file.close)
         self.file.write(LARGE)
@@ -87,7 +88,8 @@ class LentForFiles(unittest.TestCase):
 
     def test_a_slow_client_gets_the_rest_by_the_gateway(self) -> None:
         client = Client(reads=False)
-        answer = lent(self.wrapping(self.opened), client)
+        with mock.patch.object(loan, "PATIENCE_S", 0.01):
+            answer = lent(self.wrapping(self.opened), client)
         self.assertGreater(len(answer.content), 0)
         self.assertEqual(client.end() + answer.content, LARGE)
 

@@ -20,7 +20,7 @@ from portico_worker.worker import Worker
 from portico_worker.wsgi import LOAN_AGAIN_BYTES, LOAN_MIN_BYTES
 
 from tests.applications import TEXT, Application, Content, Environ, giving, length
-from tests.client_socket import LARGE, Client, lent
+from tests.client_socket import LARGE, Client, PatientCase, lent
 from tests.gateway_side import (
     ABORT,
     BORROW,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 PIECE = bytes(range(255)) * 257
 
 
-class LentSocket(unittest.TestCase):
+class LentSocket(PatientCase):
     def check(self, application: Application, content: bytes) -> Answer:
         """All of it arrives, by one way or the other."""
         client = Client()
@@ -156,7 +156,7 @@ class LentSocket(unittest.TestCase):
         self.assertEqual(answers[0].sent_bytes, len(LARGE))
 
 
-class NotLent(unittest.TestCase):
+class NotLent(PatientCase):
     def test_small_content_and_content_without_a_length_is_not_asked_for(self) -> None:
         small = LARGE[: LOAN_MIN_BYTES - 1]
         for application in (

@@ -56,17 +56,18 @@ def small(start_response: Any, number: int) -> list[bytes]:
 def pieces(content: bytes, asked: dict[str, int]) -> Iterator[bytes]:
     """`piece` bytes each; with `raise` or `hang` that happens at such a place.
 
-    With `look`, the last byte says whether this process has a client's socket then.
+    With `look`, the last byte says whether this process ever had a client's socket.
     """
-    size = asked.get("piece", 65_536)
+    size, had_client = asked.get("piece", 65_536), False
     for start in range(0, len(content), size):
         if start >= asked.get("raise", len(content)):
             raise RuntimeError("in the middle")
         if start >= asked.get("hang", len(content)):
             time.sleep(FOR_EVER_S)
         yield content[start : start + size]
+        had_client = had_client or ("look" in asked and has_client())
     if "look" in asked:
-        yield b"1" if has_client() else b"0"
+        yield b"1" if had_client else b"0"
 
 
 def has_client() -> bool:
