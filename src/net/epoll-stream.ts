@@ -77,7 +77,7 @@ export class EpollStream implements DescriptorStream, Sender {
   /** Events that the reactor reports at present, and whether it was told to report none at all. */
   #watched = EPOLLIN;
   #parked = false;
-  /** The outbox has something of this stream; then nothing is unsent. */
+  /** The outbox has something of this stream, which comes behind what is unsent. */
   #isGathered = false;
   #readingPaused = false;
   /** The peer has closed its sending half. */
@@ -144,8 +144,9 @@ export class EpollStream implements DescriptorStream, Sender {
     if (this.closed || this.#endAsked || this.#failure !== null || start >= end) return;
     const isSmall = end - start <= GATHERED_WRITE_MAX_BYTES;
     if (isSmall && !this.#peerIsOurs && this.unsentBytes === 0) {
-      this.#isGathered = true;
       this.#context.outbox.add(this, bytes, start, end);
+      // Behind it: where the outbox was full, what it had of this stream was sent just now.
+      this.#isGathered = true;
       return;
     }
     this.flush();
@@ -165,6 +166,11 @@ export class EpollStream implements DescriptorStream, Sender {
   sendGathered(memory: Buffer, start: number, end: number): void {
     this.#isGathered = false;
     if (this.closed || this.#failure !== null) return;
+    // The kernel may have had no room for what a full outbox sent before.
+    if (this.unsentBytes > 0) {
+      this.#unsent().append(memory, start, end);
+      return;
+    }
     const sent = this.#sendAt(this.#context.outbox.address + start, end - start);
     if (sent < 0 || sent === end - start) return;
     this.#unsent().append(memory, start + sent, end);

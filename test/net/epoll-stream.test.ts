@@ -177,6 +177,24 @@ describe("EpollStream", () => {
     libraries.libc.close(peer);
   });
 
+  it("sends what is gathered behind what the kernel had no room for in the same turn", async () => {
+    let calls = 0;
+    const libraries = altered((libc) => ({
+      sendAt: (fd, address, length, flags) =>
+        libc.sendAt(fd, address, calls++ === 0 ? length / 2 : length, flags),
+    }));
+    const { client, server } = await connected(libraries);
+    const received: Buffer[] = [];
+    client.on("data", (bytes: Buffer) => received.push(bytes));
+    // One more than can be gathered: the others are sent by it.
+    const pieces = Array.from({ length: 65 }, (_, index) => Buffer.alloc(4_096, `${index},`));
+    for (const piece of pieces) server.stream.write(piece, 0, piece.length);
+    const ended = once(client, "end");
+    server.stream.end();
+    await soon(ended, "the end");
+    assert.ok(Buffer.concat(received).equals(Buffer.concat(pieces)));
+  });
+
   it("lends its descriptor, and then ends the connection whoever has a duplicate", async () => {
     const libraries = availableLibraries();
     const { client, server } = await connected(libraries);
