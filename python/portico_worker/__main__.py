@@ -31,7 +31,7 @@ from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader  #
 
 class KeepingLoader(SourceFileLoader):
     """Keeps the bytecode of our own modules, in our own folder, also where the application's is not
-    to be kept (PYTHONDONTWRITEBYTECODE): to compile them takes a quarter of a start.
+    to be kept (PYTHONDONTWRITEBYTECODE): to compile them takes a quarter of our own start.
     """
 
     def get_code(self, fullname):  # type: ignore[no-untyped-def]

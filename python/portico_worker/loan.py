@@ -2,8 +2,8 @@
 
 Content that goes through the gateway crosses a socket more, and is copied twice more. The
 descriptor is a duplicate, and lent for one answer: until it is given back, the gateway sends
-nothing to that client. A client that does not take what is sent is not waited for here; the gateway
-knows how to wait.
+nothing to that client. A client that does not take what is sent is waited for briefly; the gateway
+knows how to wait longer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import socket
 from select import POLLOUT, poll
 from time import perf_counter
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,24 +89,16 @@ class Loan:
     def send_file(self, descriptor: int, start: int, size: int) -> int:
         """As much of a file as the client takes at once, or before patience ends: sendfile(2).
 
-        Returns how many bytes those are; 0 at the end of the file, after `size` bytes, and where
-        the loan is of no use any more.
+        Returns how many bytes those are; 0 at the end of the file, and where the loan is of no use
+        any more.
         """
         # It cannot be told to raise no SIGPIPE, as send(2) can.
         is_deadly = signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL
         if self._socket is None or sendfile is None or is_deadly:
             return 0
-        sent = 0
         self.in_doubt = True
-        while size > 0:
-            try:
-                sent = sendfile(self._socket.fileno(), descriptor, start, min(size, FILE_MAX_BYTES))
-            except BlockingIOError:
-                if self._wait():
-                    continue
-            except OSError:
-                pass
-            break
+        count = min(size, FILE_MAX_BYTES)
+        sent = self._attempt(sendfile, self._socket.fileno(), descriptor, start, count)
         self.unreported_bytes += sent
         self.in_doubt = False
         return sent
@@ -115,14 +107,23 @@ class Loan:
         """Goes on with what the client did not take at once. Returns how much has gone in all."""
         sent = start
         rest = memoryview(content)
-        while sent < len(content) and self._wait():
-            try:
-                sent += self._send(rest[sent:], NO_SIGNAL)
-            except BlockingIOError:
-                continue
-            except OSError:
+        while sent < len(content):
+            count = self._attempt(self._send, rest[sent:], NO_SIGNAL)
+            if not count:
                 break
+            sent += count
         return sent
+
+    def _attempt(self, send: Callable[..., int], *parts: Any) -> int:
+        """What one call sends, once the client takes something; 0 where it does not, or is gone."""
+        while True:
+            try:
+                return send(*parts)
+            except BlockingIOError:
+                if not self._wait():
+                    return 0
+            except OSError:
+                return 0
 
     def _wait(self) -> bool:
         """Whether the client takes more now."""

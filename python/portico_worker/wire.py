@@ -140,17 +140,8 @@ class Channel:
 
     def send(self, data: bytes, content: bytes | memoryview | None = None) -> None:
         """The content is what the last frame of the data announces. Raises ChannelError."""
-        if self.in_doubt:
-            raise ProtocolError(IN_DOUBT)
-        self.in_doubt = True
-        # PEP 475: what a signal interrupts goes on by itself, unless a handler raises.
-        try:
-            self._send_all(data)
-            if content is not None:
-                self._send_all(content)
-        except ConnectionError as error:
-            self.in_doubt = False
-            raise ChannelClosed(str(error)) from None
+        self._begin()
+        self._send_out(data, content)
         self.in_doubt = False
 
     def say_ready(self, pid: int) -> None:
@@ -203,11 +194,11 @@ class Channel:
         """
         if self._early_files:
             return self._early_files.popleft()
-        self.in_doubt = True
+        self._begin()
         mark, descriptor = self._receive_descriptor()
+        self.in_doubt = False
         if mark != FILE_MARK or descriptor is None:
             raise ProtocolError("a file was announced and did not come, or there is no room for it")
-        self.in_doubt = False
         return descriptor
 
     def borrow(self, data: bytes) -> Loan | None:
@@ -215,11 +206,27 @@ class Channel:
 
         None where it is not lent. Raises ChannelError.
         """
-        self.send(data)
-        self.in_doubt = True
+        self._begin()
+        self._send_out(data, None)
         loan = self._receive_loan()
         self.in_doubt = False
         return loan
+
+    def _begin(self) -> None:
+        """Nothing follows what was left in its middle. Raises ProtocolError."""
+        if self.in_doubt:
+            raise ProtocolError(IN_DOUBT)
+        self.in_doubt = True
+
+    def _send_out(self, data: bytes, content: bytes | memoryview | None) -> None:
+        # PEP 475: what a signal interrupts goes on by itself, unless a handler raises.
+        try:
+            self._send_all(data)
+            if content is not None:
+                self._send_all(content)
+        except ConnectionError as error:
+            self.in_doubt = False
+            raise ChannelClosed(str(error)) from None
 
     def _receive_loan(self) -> Loan | None:
         while True:
@@ -254,9 +261,7 @@ class Channel:
 
         Raises ProtocolError.
         """
-        if self.in_doubt:
-            raise ProtocolError(IN_DOUBT)
-        self.in_doubt = True
+        self._begin()
         start, end = self._start, self._end
         if start == end:
             self._start = self._end = start = end = 0

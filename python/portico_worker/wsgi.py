@@ -267,10 +267,13 @@ class Answer:
 
     def flush(self) -> None:
         """Sends what has been finished. Raises ChannelClosed."""
-        unsent = self.unsent
-        if unsent:
-            self._send(b"".join(unsent), None)
-            unsent.clear()
+        if self.unsent:
+            self._send(self._take_unsent(), None)
+
+    def _take_unsent(self) -> bytes:
+        data = b"".join(self.unsent)
+        self.unsent.clear()
+        return data
 
     def _finish(self, kind: bytes) -> None:
         if self._complete:
@@ -287,7 +290,7 @@ class Answer:
 
     def _whole(self, head: Head, content: bytes) -> None:
         """The whole answer; in one frame, where it is not large."""
-        if len(content) >= LOAN_MIN_BYTES and self._borrow is not None:
+        if self._may_borrow(len(content)):
             self._large(head.first_frame, content)
             self._finish(wire.END_HEAD)
             return
@@ -344,15 +347,12 @@ class Answer:
         """Asks for the client's socket, behind the head where that has not left."""
         if self._borrow is None:
             return None
-        unsent = self.unsent
         if not self.head_sent:
             self.head_sent = True
             self._frame(kind, b"")
-        unsent.append(pack_address(self.slot, self.generation, 0, 0) + wire.BORROW_HEAD)
-        data = b"".join(unsent)
-        unsent.clear()
+        self.unsent.append(pack_address(self.slot, self.generation, 0, 0) + wire.BORROW_HEAD)
         self._bytes_until_asked = LOAN_AGAIN_BYTES
-        self._loan = loan = self._borrow(data)
+        self._loan = loan = self._borrow(self._take_unsent())
         return loan
 
     def _send_file(self, wrapped: FileWrapper) -> bool:
@@ -372,12 +372,10 @@ class Answer:
         loan = self._ask(head.first_frame)
         if loan is None:
             return False
-        while sent := loan.send_file(file.fileno(), at, self._remaining):
+        while self._remaining and (sent := loan.send_file(file.fileno(), at, self._remaining)):
             at += sent
             self._remaining -= sent
-            if perf_counter() >= loan.report_at:
-                self._report_sent(loan, 0)
-                self.flush()
+            self._report_when_due(loan)
         if self._remaining:
             self._return_loan(loan)
             file.seek(at)
@@ -391,9 +389,8 @@ class Answer:
         if sent < len(content):
             self._return_loan(loan)
             self._send_rest(content, sent)
-        elif perf_counter() >= loan.report_at:
-            self._report_sent(loan, 0)
-            self.flush()
+        else:
+            self._report_when_due(loan)
 
     def _send_rest(self, content: bytes, start: int) -> None:
         self._bytes_until_asked -= len(content) - start
@@ -405,6 +402,11 @@ class Answer:
         self._loan = None
         loan.close()
         self._report_sent(loan, wire.FLAG_RETURNED)
+
+    def _report_when_due(self, loan: Loan) -> None:
+        if perf_counter() >= loan.report_at:
+            self._report_sent(loan, 0)
+            self.flush()
 
     def _report_sent(self, loan: Loan, flags: int) -> None:
         kind = wire.pack_kind(wire.SENT, flags, 0, 0, loan.take_unreported())
@@ -439,9 +441,7 @@ class Answer:
         if size <= COPIED_MAX_BYTES:
             unsent.append(content)
         else:
-            data = b"".join(unsent)
-            unsent.clear()
-            self._send(data, content)
+            self._send(self._take_unsent(), content)
 
     def _end(self) -> None:
         """Ends a streamed answer; one without any content gets its head only now."""

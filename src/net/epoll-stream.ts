@@ -167,11 +167,8 @@ export class EpollStream implements DescriptorStream, Sender {
     this.#isGathered = false;
     if (this.closed || this.#failure !== null) return;
     // The kernel may have had no room for what a full outbox sent before.
-    if (this.unsentBytes > 0) {
-      this.#unsent().append(memory, start, end);
-      return;
-    }
-    const sent = this.#sendAt(this.#context.outbox.address + start, end - start);
+    const hasRoom = this.unsentBytes === 0;
+    const sent = hasRoom ? this.#sendAt(this.#context.outbox.address + start, end - start) : 0;
     if (sent < 0 || sent === end - start) return;
     this.#unsent().append(memory, start + sent, end);
     this.#watch();

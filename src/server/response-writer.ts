@@ -189,10 +189,7 @@ export class ResponseWriter {
    * @returns whether no more than there was room for
    */
   addSentByOther(bytes: number): boolean {
-    if (bytes > this.#remainingBytes) return false;
-    this.#remainingBytes -= bytes;
-    this.contentBytes += bytes;
-    return true;
+    return this.#framing !== null && this.#admit(this.#framing, bytes) === bytes;
   }
 
   end(): void {
