@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import glob
 import json
 import os
@@ -294,6 +295,28 @@ class Forking(ZygoteCase):
             self.assertEqual(self.expect("exited")["status"], 0)
         # Each worker ends as a program does: what was registered for that is run, in each.
         self.assertEqual((self.folder / "printed").read_text(), "imported\natexit\natexit\n")
+
+    def test_an_import_looks_for_garbage_less_often_and_nothing_else_does(self) -> None:
+        for says, imported, called in (
+            ("", 100_000, gc.get_threshold()[0]),
+            ("gc.set_threshold(5_000, 7, 8)", 5_000, 5_000),
+            ("gc.set_threshold(0)", 0, 0),
+        ):
+            with self.subTest(says):
+                self.write(
+                    "collected.py",
+                    f"""
+                    import gc
+                    {says}
+                    imported = gc.get_threshold()[0]
+                    def app(environ, start_response):
+                        start_response("200 OK", [])
+                        return [b"%d %d %d" % (imported, gc.get_threshold()[0], gc.isenabled())]
+                    """,
+                )
+                self.loaded(reference="collected:app")
+                _, end = self.fork(1)
+                self.assertEqual(end.ask("/"), b"%d %d 1" % (imported, called))
 
 
 class Ending(ZygoteCase):

@@ -48,7 +48,7 @@ export function gatewayCommands(
 }
 
 export function controlSocket(
-  commands: ControlCommands,
+  commands: ControlCommands | Promise<ControlCommands>,
   options: Options,
   { env, isSuccessor }: ControlContext,
   log: Log,

@@ -1,28 +1,25 @@
 /**
- * The program as the only gateway: from a run to a process that serves. Imported once the
- * interpreter has been started, since it brings everything along that serving takes.
+ * The program as the only gateway, up to the moment at which the application may be imported: its
+ * options hold, and its sockets are bound. Imported once the interpreter has been started.
  */
 import type { Log } from "../base/log.ts";
-import { PatientClock } from "../base/patient-clock.ts";
 import { RefusalReport } from "../handlers/refusal-report.ts";
 import type { Transport } from "../net/transport.ts";
 import { realClock } from "../os/real-clock.ts";
-import { Gateway } from "../server/gateway.ts";
-import { listeningUrl } from "../server/listening-url.ts";
+import type { Options } from "../options/registry.ts";
+import type { ControlCommands } from "../server/control/control-commands.ts";
+import type { ControlSocket } from "../server/control/control-socket.ts";
+import type { GatewaySettings } from "../server/gateway.ts";
+import type { Surroundings } from "../server/surroundings.ts";
 import type { ZygoteAhead } from "../workers/zygote-process.ts";
+import { startLine } from "../workers/zygote-start.ts";
 import { openAccessLog } from "./access-log-settings.ts";
-import { controlSocket, gatewayCommands } from "./control-settings.ts";
-import { dashboard } from "./dashboard-settings.ts";
-import { warnOfReaders } from "./development-settings.ts";
+import { controlSocket } from "./control-settings.ts";
 import type { ErrorLog } from "./error-log.ts";
 import { gatewaySettings, type Run } from "./gateway-settings.ts";
 import { metricsSettings } from "./observation-settings.ts";
-import { reopenLogs } from "./reopen-logs.ts";
-import { handleSignals, stopAndExit } from "./signals.ts";
-import { startUpReport } from "./start-up-report.ts";
 import { takeSystemSettings } from "./system-settings.ts";
 import { openTraces } from "./trace-settings.ts";
-import { WORKERS_MAX } from "./worker-settings.ts";
 
 /** What there is already. */
 export interface Beginning {
@@ -55,42 +52,49 @@ export async function serve(
     metrics: await metricsSettings(options),
     traces: await openTraces(options, process.env, run.version, log),
   });
-  const gateway = new Gateway(transport, settings, log, new PatientClock(realClock));
-  const stop = (): void => stopAndExit(gateway);
-  const { isSuccessor } = system;
-  const commands = gatewayCommands(gateway, options, settings, stop);
-  gateway.control = controlSocket(commands, options, { env, isSuccessor }, log);
-  gateway.dashboard = await dashboard(options, gateway.observation, commands, isSuccessor, log);
-  handleSignals(gateway, log, {
-    workersMax: WORKERS_MAX,
-    reopenLogs: () => {
-      if (reopenLogs(errorLog, accessLog, log)) gateway.supervisor.reopenLogs();
-    },
-  });
-  const application = await gateway.start().catch((error: unknown) => {
-    if (gateway.stopping) return null;
-    throw error;
-  });
-  if (application === null && gateway.stopping) return;
-  const { listeners } = gateway.server;
-  if (options.reload) warnOfReaders(listeners, log);
-  const facts = {
-    version: run.version,
-    reference: run.reference,
-    application,
-    addresses: listeners.map(({ address }) => listeningUrl(address)),
-    metrics: gateway.metrics?.url ?? null,
-    dashboard: gateway.dashboard?.url ?? null,
-    gatewayPid: process.pid,
-    transport: transport.name,
-    workers: run.workers.range,
-    workerClass: settings.supervisor.generation.life.workerClass,
-    threads: settings.supervisor.generation.life.threads,
-    workersReason: run.workers.reason,
-    backlog: options.backlog,
-    effectiveBacklog: Math.min(...listeners.map((listener) => listener.effectiveBacklog)),
-    interpreter: run.interpreter,
-  };
-  if (!options.quiet) process.stdout.write(startUpReport(facts));
-  errorLog?.started();
+  const { isSuccessor, surroundings } = system;
+  const commands = Promise.withResolvers<ControlCommands>();
+  const control = controlSocket(commands.promise, options, { env, isSuccessor }, log);
+  if (zygoteAhead !== null && mayImportAhead(options, settings, transport)) {
+    await importAhead(zygoteAhead, settings, surroundings, control, transport);
+  }
+  const { runGateway } = await import("./run-gateway.ts");
+  const onCommands = commands.resolve;
+  const own = { transport, log, errorLog, accessLog, control, onCommands };
+  await runGateway({ run, settings, isSuccessor, ...own });
+}
+
+/**
+ * Whether nothing but the addresses that are served can still refuse the start, and nobody watches
+ * what is imported.
+ */
+function mayImportAhead(
+  { pidFile, dashboard, reload }: Options,
+  { metrics }: GatewaySettings,
+  { name }: Transport,
+): boolean {
+  const isRefusable = pidFile !== null || dashboard !== null || metrics?.kind === "address";
+  return name === "epoll" && !isRefusable && !reload;
+}
+
+/**
+ * Binds, and has the application imported while the rest of the gateway is being loaded, which
+ * takes about as long.
+ *
+ * @throws {OperatorError} exit status 1: as `Transport.listen`
+ */
+async function importAhead(
+  zygoteAhead: ZygoteAhead,
+  settings: GatewaySettings,
+  surroundings: Surroundings,
+  control: ControlSocket,
+  transport: Transport,
+): Promise<void> {
+  const { bind, backlog, supervisor } = settings;
+  const listeners = await surroundings.bindAhead(transport, bind, backlog);
+  const controlFile = await control.open();
+  const socketFiles = [...listeners, { file: controlFile }].flatMap(({ file }) => file ?? []);
+  const { zygote } = supervisor.generation;
+  const generation = supervisor.generationFirst ?? 1;
+  zygoteAhead.begin(startLine({ ...zygote, generation, socketFiles, linkFolder: null }));
 }

@@ -3,7 +3,8 @@
  */
 import type { PythonInterpreter } from "../workers/python-interpreter.ts";
 import type { WorkerRange } from "../workers/worker-scaling.ts";
-import type { LoadedApplication, WorkerClass } from "../workers/zygote.ts";
+import type { LoadedApplication } from "../workers/zygote.ts";
+import type { WorkerClass } from "../workers/zygote-start.ts";
 
 export interface StartUpFacts {
   readonly version: string;

@@ -7,7 +7,7 @@ import { isDefault, type Options } from "../options/registry.ts";
 import type { ReadinessTarget } from "../workers/readiness-probe.ts";
 import type { WorkerLifeSettings } from "../workers/worker-life.ts";
 import type { WorkerRange } from "../workers/worker-scaling.ts";
-import type { WorkerClass } from "../workers/zygote.ts";
+import type { WorkerClass } from "../workers/zygote-start.ts";
 
 export const WORKERS_MAX = 512;
 /** Where --max-requests-jitter is not given, it is this share of --max-requests. */

@@ -1,7 +1,6 @@
 /**
  * Where to listen: as it is written on a command line, and resolved to what the kernel understands.
  */
-import { lookup } from "node:dns/promises";
 import { isIPv4, isIPv6 } from "node:net";
 import os from "node:os";
 import { resolve } from "node:path";
@@ -104,6 +103,7 @@ export async function resolveBindAddress(address: BindAddress): Promise<SocketAd
   if (isIPv4(host)) return { family: "inet", host, port };
   if (isIPv6(host)) return { family: "inet6", host: withNumericZone(host), port };
   try {
+    const { lookup } = await import("node:dns/promises");
     const found = await lookup(host, { order: "ipv4first" });
     return { family: found.family === 6 ? "inet6" : "inet", host: found.address, port };
   } catch (error) {

@@ -16,7 +16,7 @@ import { type BindAddress, resolveBindAddress } from "./bind-address.ts";
 import { cannotAdopt, listenError } from "./listen-error.ts";
 import { boundAddress, NodeListener } from "./node-listener.ts";
 import { NodeStream } from "./node-stream.ts";
-import { WorkerLinkServer } from "./node-worker-link.ts";
+import type { WorkerLinkServer } from "./node-worker-link.ts";
 import type { Listener, SpawnedProcess, SpawnOptions, Transport, WorkerLink } from "./transport.ts";
 import { TurnEndTasks } from "./turn-end-tasks.ts";
 import {
@@ -136,7 +136,7 @@ export class NodeTransport implements Transport {
   }
 
   async #openLinkServer(): Promise<WorkerLinkServer> {
-    this.#linkServerOpening ??= WorkerLinkServer.open(this.#streams);
+    this.#linkServerOpening ??= openLinkServer(this.#streams);
     const server = await this.#linkServerOpening;
     this.#linkServer = server;
     // Closed while the folder was being made: nobody else would remove it.
@@ -176,6 +176,13 @@ export class NodeTransport implements Transport {
  * Resolves when the server listens; rejects with the error of the call that failed, which has a
  * `code`.
  */
+async function openLinkServer(streams: Set<NodeStream>): Promise<WorkerLinkServer> {
+  // With it comes `node:crypto`, which takes longer to load than the whole transport; every start
+  // would pay for it.
+  const { WorkerLinkServer } = await import("./node-worker-link.ts");
+  return WorkerLinkServer.open(streams);
+}
+
 function listening(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);

@@ -53,19 +53,46 @@ export class Surroundings {
   readonly #settings: SurroundingsSettings;
   /** Once it is written. */
   #pidFile: PidFile | null = null;
+  readonly #boundAhead = new Map<BindAddress, Listener>();
 
   constructor(settings: SurroundingsSettings) {
     this.#settings = settings;
   }
 
   /**
-   * A listening socket: inherited, or new.
+   * Makes new listening sockets for addresses that {@link listen} is asked for later.
+   *
+   * @throws {OperatorError} exit status 1: as {@link Transport.listen}; none is left then
+   */
+  async bindAhead(
+    transport: Transport,
+    addresses: readonly BindAddress[],
+    backlog: number,
+  ): Promise<Listener[]> {
+    const bound = this.#boundAhead;
+    try {
+      for (const address of addresses) bound.set(address, await transport.listen(address, backlog));
+    } catch (error) {
+      for (const listener of bound.values()) listener.stop();
+      bound.clear();
+      throw error;
+    }
+    return [...bound.values()];
+  }
+
+  /**
+   * A listening socket: bound ahead, inherited, or new.
    *
    * @throws {OperatorError} exit status 1: as {@link Transport.listen}
    */
-  listen(transport: Transport, address: BindAddress, backlog: number): Promise<Listener> {
-    const { inheritance } = this.#settings;
-    return inheritance?.listen(transport, address, backlog) ?? transport.listen(address, backlog);
+  async listen(transport: Transport, address: BindAddress, backlog: number): Promise<Listener> {
+    const ahead = this.#boundAhead.get(address);
+    if (ahead === undefined) {
+      const inherited = this.#settings.inheritance?.listen(transport, address, backlog);
+      return inherited ?? transport.listen(address, backlog);
+    }
+    this.#boundAhead.delete(address);
+    return ahead;
   }
 
   /** The inherited socket for an address; null where there is none, or none any more. */

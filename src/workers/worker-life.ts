@@ -4,7 +4,7 @@
  */
 import type { ChannelSettings, WorkerLoad } from "./channel.ts";
 import type { MemoryReport } from "./worker-report.ts";
-import type { WorkerClass } from "./zygote.ts";
+import type { WorkerClass } from "./zygote-start.ts";
 
 export interface WorkerLifeSettings {
   readonly workerClass: WorkerClass;

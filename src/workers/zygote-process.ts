@@ -1,16 +1,17 @@
 /**
- * The interpreter's process before anybody has spoken to it: started, and watched for its end.
+ * The interpreter's process before anybody listens to it: started, and watched for its end.
  *
  * It imports what it needs of its own first, and waits for the first line
- * (docs/worker-protocol.md): so it can be started ahead, while the gateway is still being loaded.
+ * (docs/worker-protocol.md): so it can be started ahead, and told to import the application, while
+ * the gateway is still being loaded.
  */
 import type { ChildProcess } from "node:child_process";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import { NULL_HANDLER } from "../net/null-handler.ts";
 import type { Transport } from "../net/transport.ts";
 
-/** It is told something first; before that it has one line to say at most. */
-const EARLY_MAX_BYTES = 65_536;
+/** One control line at most; a traceback is the longest thing that comes. */
+export const CONTROL_LINE_MAX_BYTES = 4_194_304;
 
 /** How the process is started. */
 export interface ZygoteCommand {
@@ -30,8 +31,9 @@ export class ZygoteProcess {
   readonly child: ChildProcess;
   readonly control: ByteStream;
   readonly ended: Promise<ZygoteEnd>;
-  /** What it has said before anybody listened, such as that it is too old. */
+  /** What it has said before anybody listened: that it is too old, or how the import went. */
   #early: Buffer = Buffer.alloc(0);
+  #begun = false;
 
   constructor(transport: Transport, { python, program, reference, folder, env }: ZygoteCommand) {
     const { child, control } = transport.spawn(python, [program, "zygote", reference], {
@@ -50,6 +52,17 @@ export class ZygoteProcess {
     });
   }
 
+  /**
+   * Has it import the application. Once: whoever calls again means the same.
+   *
+   * @param start the first line that it is told
+   */
+  begin(start: Buffer): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.control.write(start, 0, start.length);
+  }
+
   /** Whoever speaks with it from now on; hears at once what was said before. */
   listen(handler: ByteStreamHandler): void {
     this.control.handler = handler;
@@ -60,7 +73,7 @@ export class ZygoteProcess {
 
   #keep(bytes: Buffer, end: number): void {
     this.#early = Buffer.concat([this.#early, bytes.subarray(0, end)]);
-    if (this.#early.length > EARLY_MAX_BYTES) this.kill();
+    if (this.#early.length > CONTROL_LINE_MAX_BYTES) this.kill();
   }
 
   /** Ends the process group, which the zygote leads: with it goes what the import has started. */
@@ -80,13 +93,25 @@ export class ZygoteProcess {
 /** A process for the first zygote, to be taken once. */
 export class ZygoteAhead {
   #process: ZygoteProcess | null;
+  /** null where it waits for its first line. */
+  #start: Buffer | null = null;
 
   constructor(process: ZygoteProcess) {
     this.#process = process;
   }
 
-  /** null where it was taken before. */
-  take(): ZygoteProcess | null {
+  /** Has it import the application ahead, too. */
+  begin(start: Buffer): void {
+    this.#start = start;
+    this.#process?.begin(start);
+  }
+
+  /**
+   * @param start what it is to begin with
+   * @returns null where it was taken before. One that has begun with something else is ended.
+   */
+  take(start: Buffer): ZygoteProcess | null {
+    if (this.#start !== null && !this.#start.equals(start)) this.close();
     const taken = this.#process;
     this.#process = null;
     return taken;
@@ -94,6 +119,7 @@ export class ZygoteAhead {
 
   /** Ends it where nobody has taken it. */
   close(): void {
-    this.take()?.kill();
+    this.#process?.kill();
+    this.#process = null;
   }
 }

@@ -4,47 +4,25 @@
  */
 import { existsSync } from "node:fs";
 import { EXIT_STATUS, type ExitStatus, OperatorError } from "../base/errors.ts";
-import type { LogFormat } from "../base/log.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { Transport, WorkerLink } from "../net/transport.ts";
-import type { FileIdentity } from "../net/unix-socket-file.ts";
 import type { StackPlace } from "./worker-stack.ts";
-import { type ZygoteAhead, type ZygoteCommand, ZygoteProcess } from "./zygote-process.ts";
+import {
+  CONTROL_LINE_MAX_BYTES,
+  type ZygoteAhead,
+  type ZygoteCommand,
+  ZygoteProcess,
+} from "./zygote-process.ts";
+import { encodeLine, startLine, type ZygoteStart } from "./zygote-start.ts";
 
-/** One control line at most; a traceback is the longest thing that comes. */
-const CONTROL_LINE_MAX_BYTES = 4_194_304;
 const NEWLINE = 0x0a;
 const SIGABRT = 6;
 /** Until it answers when it is asked for a sign of life; a fork of much memory comes first. */
 const ANSWER_MAX_MS = 3_000;
 
-export type WorkerClass = "process" | "thread" | "request";
-
-export interface ZygoteSettings extends ZygoteCommand {
+export interface ZygoteSettings extends ZygoteCommand, ZygoteStart {
   /** For the first zygote; null where it is started when it is needed. */
   readonly ahead: ZygoteAhead | null;
-  readonly pythonpath: readonly string[];
-  readonly rootPath: string;
-  readonly version: string;
-  readonly multiprocess: boolean;
-  readonly workerClass: WorkerClass;
-  /** Channels of each worker: one, but for class `thread`. */
-  readonly threads: number;
-  /** Of functions that are called in the life of a worker; null for none. */
-  readonly hooks: string | null;
-  /** Resident bytes beyond which a worker says so; null for never. */
-  readonly maxRssBytes: number | null;
-  /** Whether it tells which source files are imported, now and later. */
-  readonly reportFiles: boolean;
-  /** Opened anew by path when it is told to; null where standard error goes elsewhere. */
-  readonly errorLog: string | null;
-  /** Shape of what it and its workers say on standard error. */
-  readonly logFormat: LogFormat;
-  readonly generation: number;
-  /** Files of our listening sockets, which it removes if the gateway does not get to do so. */
-  readonly socketFiles: readonly FileIdentity[];
-  /** With the socket that workers connect to; null where they are handed descriptors. */
-  readonly linkFolder: string | null;
   /** Bound of the import. */
   readonly startTimeoutMs: number;
 }
@@ -108,7 +86,8 @@ export class Zygote implements ByteStreamHandler {
     this.#events = events;
     this.#now = now;
     this.#python = settings.python;
-    this.#process = settings.ahead?.take() ?? new ZygoteProcess(transport, settings);
+    const start = startLine(settings);
+    this.#process = settings.ahead?.take(start) ?? new ZygoteProcess(transport, settings);
     this.#control = this.#process.control;
     this.#process.listen(this);
     const timer = setTimeout(() => this.#startTimedOut(settings), settings.startTimeoutMs);
@@ -123,24 +102,7 @@ export class Zygote implements ByteStreamHandler {
       return `could not be started (${failure.message})`;
     });
     void this.#exited.then((description) => this.#gone(description));
-    this.#say({
-      type: "start",
-      reference: settings.reference,
-      pythonpath: settings.pythonpath,
-      rootPath: settings.rootPath,
-      version: settings.version,
-      multiprocess: settings.multiprocess,
-      workerClass: settings.workerClass,
-      threads: settings.threads,
-      hooks: settings.hooks,
-      maxRssBytes: settings.maxRssBytes,
-      reportFiles: settings.reportFiles,
-      errorLog: settings.errorLog,
-      logFormat: settings.logFormat,
-      generation: settings.generation,
-      socketFiles: settings.socketFiles,
-      linkFolder: settings.linkFolder,
-    });
+    this.#process.begin(start);
   }
 
   get pid(): number | null {
@@ -306,10 +268,6 @@ function notStarted(
     EXIT_STATUS.usage,
     `${python}: this user may not run it; give a Python that it may, with --python`,
   );
-}
-
-function encodeLine(message: object): Buffer {
-  return Buffer.from(`${JSON.stringify(message)}\n`);
 }
 
 function numberOrNull(value: unknown): number | null {

@@ -11,7 +11,7 @@ import { setImmediate as turnOfLoop } from "node:timers/promises";
 import { type Log, NULL_LOG } from "../../src/base/log.ts";
 import { Supervisor, type SupervisorSettings } from "../../src/workers/supervisor.ts";
 import type { ReloadOutcome } from "../../src/workers/supervisor-status.ts";
-import type { WorkerClass } from "../../src/workers/zygote.ts";
+import type { WorkerClass } from "../../src/workers/zygote-start.ts";
 import {
   FakeMachine,
   type FakeWorkerProcess,

@@ -10,9 +10,15 @@ import { MemoryTransport } from "../net/memory-transport.ts";
 import { NULL_HANDLER } from "../../src/net/null-handler.ts";
 
 class PlayedChild extends EventEmitter {
-  readonly pid = undefined;
+  /** There is no such process, and no such group. */
+  readonly pid = 2_000_000_000;
   exitCode: number | null = null;
   readonly signalCode = null;
+  readonly signals: string[] = [];
+
+  kill(signal: string): void {
+    this.signals.push(signal);
+  }
 }
 
 class Transport extends MemoryTransport {
@@ -31,6 +37,7 @@ class Transport extends MemoryTransport {
 }
 
 const COMMAND = { python: "py", program: "/p", reference: "a:b", folder: "/f", env: { A: "1" } };
+const START = Buffer.from("start\n");
 let transport: Transport;
 let process: ZygoteProcess;
 
@@ -71,8 +78,39 @@ test("one that could not be started has an error", async () => {
   assert.deepEqual(await process.ended, { error });
 });
 
+test("its first line is told once, whoever says it again", () => {
+  process.begin(START);
+  process.begin(START);
+  assert.equal(String(transport.control.received), "start\n");
+});
+
 test("one that was started ahead is taken once", () => {
   const ahead = new ZygoteAhead(process);
-  assert.equal(ahead.take(), process);
-  assert.equal(ahead.take(), null);
+  assert.equal(ahead.take(START), process);
+  assert.equal(ahead.take(START), null);
+  assert.deepEqual(transport.child.signals, []);
+});
+
+test("one that has begun ahead is taken by who means the same", () => {
+  const ahead = new ZygoteAhead(process);
+  ahead.begin(START);
+  assert.equal(String(transport.control.received), "start\n");
+  assert.equal(ahead.take(Buffer.from(START)), process);
+  assert.deepEqual(transport.child.signals, []);
+});
+
+test("one that has begun with something else is ended, and not taken", () => {
+  const ahead = new ZygoteAhead(process);
+  ahead.begin(START);
+  assert.equal(ahead.take(Buffer.from("another start\n")), null);
+  assert.deepEqual(transport.child.signals, ["SIGKILL"]);
+  assert.equal(ahead.take(START), null);
+});
+
+test("one that nobody takes is ended", () => {
+  const ahead = new ZygoteAhead(process);
+  ahead.begin(START);
+  ahead.close();
+  ahead.close();
+  assert.deepEqual(transport.child.signals, ["SIGKILL"]);
 });

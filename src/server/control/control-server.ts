@@ -33,7 +33,7 @@ const ANSWER_TIMEOUT_MS = 5_000;
 type ClientSignals = Pick<ControlCall, "signal" | "ended">;
 
 export class ControlServer {
-  readonly #commands: ControlCommands;
+  readonly #commands: ControlCommands | Promise<ControlCommands>;
   readonly #log: Log;
   readonly #clients = new Set<Socket>();
   /** Clients that wait for the end of this process. */
@@ -42,7 +42,8 @@ export class ControlServer {
   #file: FileIdentity | null = null;
   #closed = false;
 
-  constructor(commands: ControlCommands, log: Log) {
+  /** @param commands may come later: a client waits for them */
+  constructor(commands: ControlCommands | Promise<ControlCommands>, log: Log) {
     this.#commands = commands;
     this.#log = log;
   }
@@ -133,8 +134,9 @@ export class ControlServer {
     const parsed = parseRequest(line);
     if (parsed.kind === "refused") return refusal(parsed.why);
     const { command, arguments: args } = parsed.request;
-    const run = this.#commands.get(command);
-    if (run === undefined) return unknownCommand(this.#commands, command);
+    const commands = await this.#commands;
+    const run = commands.get(command);
+    if (run === undefined) return unknownCommand(commands, command);
     const progress = (result: unknown): void => send(socket, { kind: "progress", result });
     const hasTakenAll = (): boolean => socket.writableLength === 0;
     try {

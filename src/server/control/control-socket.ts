@@ -26,32 +26,28 @@ export class ControlSocket {
   readonly #settings: ControlSocketSettings;
   readonly #log: Log;
   readonly #server: ControlServer;
+  #opened: Promise<FileIdentity | null> | null = null;
 
-  constructor(settings: ControlSocketSettings, commands: ControlCommands, log: Log) {
+  /** @param commands may come later: a client waits for them */
+  constructor(
+    settings: ControlSocketSettings,
+    commands: ControlCommands | Promise<ControlCommands>,
+    log: Log,
+  ) {
     this.#settings = settings;
     this.#log = log;
     this.#server = new ControlServer(commands, log);
   }
 
   /**
-   * Called once this process is the user that it will stay.
+   * Called once this process is the user that it will stay. Idempotent.
    *
    * @returns the file that was made, for others to remove if this process is killed; null where
    *   there is none
    */
-  async open(): Promise<FileIdentity | null> {
-    const { choice, env } = this.#settings;
-    if (choice === null || this.#waitsForPredecessor) return null;
-    const isAutomatic = choice === AUTOMATIC;
-    const place = isAutomatic
-      ? await placeInRuntimeFolder({ env, uid: process.geteuid?.() ?? 0 }, process.pid)
-      : await placeAt(choice);
-    const opened = await this.#openAt(place);
-    if (typeof opened !== "string") return opened;
-    // Who asked for it by name counts on it; to everybody else a read-only container is no news.
-    if (isAutomatic) this.#log.info("no control socket", { cause: opened });
-    else this.#warn(opened);
-    return null;
+  open(): Promise<FileIdentity | null> {
+    this.#opened ??= this.#open();
+    return this.#opened;
   }
 
   /** This process serves, and a predecessor has made way. */
@@ -64,6 +60,21 @@ export class ControlSocket {
 
   close(): void {
     this.#server.close();
+  }
+
+  async #open(): Promise<FileIdentity | null> {
+    const { choice, env } = this.#settings;
+    if (choice === null || this.#waitsForPredecessor) return null;
+    const isAutomatic = choice === AUTOMATIC;
+    const place = isAutomatic
+      ? await placeInRuntimeFolder({ env, uid: process.geteuid?.() ?? 0 }, process.pid)
+      : await placeAt(choice);
+    const opened = await this.#openAt(place);
+    if (typeof opened !== "string") return opened;
+    // Who asked for it by name counts on it; to everybody else a read-only container is no news.
+    if (isAutomatic) this.#log.info("no control socket", { cause: opened });
+    else this.#warn(opened);
+    return null;
   }
 
   /** A path that was named is the predecessor's until this process serves. */

@@ -6,8 +6,12 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { NULL_LOG } from "../../../src/base/log.ts";
-import { controlCommands } from "../../../src/server/control/control-commands.ts";
+import {
+  type ControlCommands,
+  controlCommands,
+} from "../../../src/server/control/control-commands.ts";
 import { encodeRequest } from "../../../src/server/control/control-protocol.ts";
 import { ControlServer } from "../../../src/server/control/control-server.ts";
 import { AUTOMATIC, ControlSocket } from "../../../src/server/control/control-socket.ts";
@@ -97,6 +101,17 @@ describe("its file", () => {
     await assert.rejects(server.open(join(folder, "file", taken)));
     server.close();
   });
+});
+
+test("a client that comes before there are commands has its answer once there are", async () => {
+  const commands = Promise.withResolvers<ControlCommands>();
+  server = new ControlServer(commands.promise, NULL_LOG);
+  await server.open(path);
+  const asked = ask(encodeRequest({ command: "status", arguments: {} }));
+  const early = await Promise.race([asked, pause(100, "nothing")]);
+  assert.equal(early, "nothing");
+  commands.resolve(controlCommands(gateway, gateway.settings));
+  assert.deepEqual(await asked, [{ version: 1, kind: "done", result: STATUS }]);
 });
 
 describe("a conversation", () => {
@@ -260,6 +275,9 @@ describe("where there can be none", () => {
   test("a path that can be had is had", async () => {
     const socket = make(path);
     assert.equal((await socket.open())?.path, path);
+    const made = lstatSync(path).ino;
+    assert.equal((await socket.open())?.inode, made, "once");
+    assert.equal(lstatSync(path).ino, made);
     assert.deepEqual(records, []);
     socket.close();
     assert.equal(existsSync(path), false);
