@@ -17,6 +17,9 @@ const CONNECTIONS_DEFAULT = 6;
 const PAUSE_DEFAULT_MS = 8;
 const TIMEOUT_DEFAULT_MS = 15_000;
 const POLL_INTERVAL_MS = 5;
+/** An answer that is read slowly: a pause behind so many characters. */
+const SLOW_READ_CHARS = 65_536;
+const SLOW_READ_PAUSE_MS = 5;
 const WAIT_TIMEOUT_MS = 20_000;
 const SHOWN_MAX = 8;
 const NANOSECONDS_PER_MS = 1e6;
@@ -30,6 +33,10 @@ export interface LoadRequest {
   readonly path: string;
   readonly content: string;
   readonly expected: string;
+  /** Whether its answer is taken so slowly that a large one fills what is in between. */
+  readonly isReadSlowly?: boolean;
+  /** Whether its answer may be cut: its head may leave while there is more to come. */
+  readonly mayBeCut?: boolean;
 }
 
 /** Makes the request with this id. */
@@ -69,6 +76,8 @@ export interface Exchange {
    * an idempotent request on a connection that was used before, closed without a byte of an answer.
    */
   retriable: boolean;
+  /** {@link LoadRequest.mayBeCut} */
+  readonly mayBeCut: boolean;
 }
 
 /** What a load saw, once it has ended. */
@@ -165,8 +174,8 @@ export function assertServed(report: LoadReport, expectations: Expectations = {}
       ...shown.slice(0, SHOWN_MAX).map((one) => JSON.stringify(one)),
       expectations.output ?? "",
     ].join("\n");
-  const isCut = ({ phase, path }: Exchange): boolean =>
-    phase === "reading" && path.startsWith("/stream/");
+  const isCut = ({ phase, status, mayBeCut }: Exchange): boolean =>
+    phase === "reading" && status === null && mayBeCut;
   const cuts = report.failures.filter(isCut);
   const lost = report.failures.filter((one) => !isCut(one));
   assert.ok(lost.length <= lostMax, complain("requests without their answer", lost));
@@ -239,6 +248,7 @@ export const streamedGet: RequestKind = (id) => ({
   path: `/stream/${id}?n=5&s=0.01`,
   content: "",
   expected: `${id}\n`.repeat(5),
+  mayBeCut: true,
 });
 
 export const KINDS_DEFAULT: readonly RequestKind[] = [quickGet, post, quickGet, slowGet, post];
@@ -338,6 +348,7 @@ export class Load implements AsyncDisposable {
       failure: null,
       phase: "connecting",
       retriable: false,
+      mayBeCut: request.mayBeCut ?? false,
     };
     return new Promise((resolve) => this.#send(agent, request, exchange, resolve));
   }
@@ -398,8 +409,15 @@ function read(
   end: (failure: string | null) => void,
 ): void {
   let text = "";
+  let pausedAt = 0;
   response.setEncoding("utf8");
-  response.on("data", (piece: string) => (text += piece));
+  response.on("data", (piece: string) => {
+    text += piece;
+    if (request.isReadSlowly !== true || text.length - pausedAt < SLOW_READ_CHARS) return;
+    pausedAt = text.length;
+    response.pause();
+    setTimeout(() => response.resume(), SLOW_READ_PAUSE_MS);
+  });
   response.on("error", (error) => end(error.message));
   response.on("close", () => end("the answer was cut short"));
   response.on("end", () => {
@@ -409,8 +427,16 @@ function read(
     const pid = singleField(response, "x-pid");
     exchange.pid = pid === null ? null : Number(pid);
     const isWrong = exchange.status === 200 ? text !== request.expected : text === "";
-    end(isWrong ? `not its answer: ${JSON.stringify(text.slice(0, 200))}` : null);
+    end(isWrong ? `not its answer${difference(text, request.expected)}` : null);
   });
+}
+
+/** Where an answer begins to be another, and what it goes on with. */
+function difference(text: string, expected: string): string {
+  let at = 0;
+  while (at < text.length && text[at] === expected[at]) at++;
+  const [found, wanted] = [text, expected].map((all) => JSON.stringify(all.slice(at, at + 100)));
+  return ` at ${at} of ${text.length}: ${found} in place of ${wanted}`;
 }
 
 function singleField(response: http.IncomingMessage, name: string): string | null {

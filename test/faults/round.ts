@@ -8,6 +8,7 @@ import { get } from "../end-to-end/exercise.ts";
 import { rawRequest } from "../end-to-end/raw-client.ts";
 import { Dice } from "../fuzz/dice.ts";
 import { FaultSite } from "./fault-site.ts";
+import { LARGE_KINDS } from "./large-content.ts";
 import {
   assertExactlyOnce,
   assertServed,
@@ -90,6 +91,7 @@ export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
       `--timeout=${TIMEOUT_MS}ms`,
       "--watch-window=1s",
       "--start-timeout=6s",
+      "--keep-alive=60s",
     ],
     code: shopCode("1"),
   });
@@ -109,6 +111,7 @@ export async function runRound(shape: RoundShape, dice: Dice): Promise<string> {
       [post],
       [quickGet, post],
       [slowGet, post, post],
+      LARGE_KINDS,
     ]),
   });
   await load.more(5);

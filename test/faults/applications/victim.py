@@ -15,6 +15,7 @@ import re
 import resource
 import signal
 import sys
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional
@@ -30,6 +31,7 @@ Fault = Callable[[Environ], Optional[str]]
 
 MEBIBYTE = 1_048_576
 FOREVER_S = 600
+KIBIBYTE = 1024
 CLONE_VFORK = 0x4000
 lock = threading.Lock()
 grown: list[bytes] = []
@@ -210,6 +212,7 @@ class Site:
             "post": self.post,
             "slow": self.slow,
             "stream": self.stream,
+            "large": self.large,
             "die": self.die,
             "once": self.once,
             "hang": self.hang,
@@ -233,7 +236,11 @@ class Site:
         if view is None:
             start_response("404 Not Found" if name else "200 OK", fields)
             return [b"nothing here\n"]
-        return view(environ, rest, lambda status="200 OK": start_response(status, fields))
+        return view(
+            environ,
+            rest,
+            lambda status="200 OK", more=(): start_response(status, [*fields, *more]),
+        )
 
     def get(self, environ: Environ, name: str, start: Any) -> Iterable[bytes]:
         start()
@@ -266,6 +273,33 @@ class Site:
                 HANGS.get(parameter(environ, "hang", ""), int)()
             yield f"{name}\n".encode()
             time.sleep(float(parameter(environ, "s", "0.1")))
+
+    def large(self, environ: Environ, name: str, start: Any) -> Iterable[bytes]:
+        """/large/ID?kib=N&way=WAY: what was posted, or N KiB of which each says its place."""
+        content = environ["wsgi.input"].read()
+        if content:
+            note(name)
+        else:
+            count = int(parameter(environ, "kib", "1"))
+            places = (f"{name}:{place}:".encode() for place in range(count))
+            content = b"".join(place.ljust(KIBIBYTE, b".") for place in places)
+        way = parameter(environ, "way", "list")
+        size = int(parameter(environ, "piece", "64")) * KIBIBYTE
+        if way == "stream":
+            start()
+            return cut(content, size)
+        write = start(more=[("Content-Length", str(len(content)))])
+        if way == "file":
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - the wrapper closes it
+            file.write(content)
+            file.seek(0)
+            wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file)
+            return wrapped
+        if way == "write":
+            for piece in cut(content, size):
+                write(piece)
+            return []
+        return cut(content, size) if way == "pieces" else [content]
 
     def die(self, environ: Environ, name: str, start: Any) -> Iterable[bytes]:
         """/die/WAY: with content it is noted first, so that a second run would show."""
@@ -305,6 +339,11 @@ class Site:
     def error(self, environ: Environ, name: str, start: Any) -> Iterable[bytes]:
         message = f"broken by request {name}"
         raise RuntimeError(message)
+
+
+def cut(content: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
 
 
 def make_application(version: str, fault: Fault | None = None) -> Site:
