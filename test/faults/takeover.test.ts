@@ -210,6 +210,8 @@ describe("a stop while a successor is not ready", () => {
       const successor = successorOf(site.pid) ?? 0;
       // It cannot end, and what the kernel queued for it alone would be reset.
       process.kill(successor, "SIGSTOP");
+      // One that has not had the CPU to stop yet is ended by SIGTERM all the same.
+      await until(site.server, "its stop", () => statusOf(successor)?.state === "T");
       site.server.signal("SIGTERM");
       await site.server.untilLogged(/stopping: /);
       for (const name of ["a", "b", "c"]) {
