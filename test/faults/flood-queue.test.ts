@@ -128,17 +128,24 @@ for (const transport of TRANSPORTS) {
 
     test("a POST whose client has gone away while it was queued is not run", async () => {
       await using site = await start(transport, "--workers", "1");
-      const slow = rawRequest(site.port, get("/slow/x?s=0.5"));
-      await pause(100);
+      const first = rawRequest(site.port, post("/post?until=go", "first"));
+      await site.server.until("the first", () => site.notes().includes("first"));
       const gone = await Promise.all(
         Array.from({ length: 10 }, () => RawClient.connect(site.port)),
       );
       for (const client of gone) client.write(post("/post", "gone"));
-      await pause(100);
+      const untilWaiting = (count: number): Promise<void> =>
+        site.server.until(
+          `${count} that wait`,
+          async () => (await site.status()).queue.waiting === count,
+        );
+      await untilWaiting(gone.length);
       for (const client of gone) client.socket.resetAndDestroy();
-      assert.equal((await slow).status, 200);
+      await untilWaiting(0);
+      site.tell("go");
+      assert.equal((await first).status, 200);
       assert.equal((await rawRequest(site.port, post("/post", "here"))).status, 200);
-      assert.deepEqual(site.notes(), ["here"]);
+      assert.deepEqual(site.notes(), ["first", "here"]);
     });
   });
 }
