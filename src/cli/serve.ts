@@ -59,9 +59,17 @@ export async function serve(
     await importAhead(zygoteAhead, settings, surroundings, control, transport);
   }
   const { runGateway } = await import("./run-gateway.ts");
-  const onCommands = commands.resolve;
-  const own = { transport, log, errorLog, accessLog, control, onCommands };
-  await runGateway({ run, settings, isSuccessor, ...own });
+  await runGateway({
+    run,
+    settings,
+    isSuccessor,
+    transport,
+    log,
+    errorLog,
+    accessLog,
+    control,
+    onCommands: commands.resolve,
+  });
 }
 
 /**

@@ -172,10 +172,6 @@ export class NodeTransport implements Transport {
   };
 }
 
-/**
- * Resolves when the server listens; rejects with the error of the call that failed, which has a
- * `code`.
- */
 async function openLinkServer(streams: Set<NodeStream>): Promise<WorkerLinkServer> {
   // With it comes `node:crypto`, which takes longer to load than the whole transport; every start
   // would pay for it.
@@ -183,6 +179,10 @@ async function openLinkServer(streams: Set<NodeStream>): Promise<WorkerLinkServe
   return WorkerLinkServer.open(streams);
 }
 
+/**
+ * Resolves when the server listens; rejects with the error of the call that failed, which has a
+ * `code`.
+ */
 function listening(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);

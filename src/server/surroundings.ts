@@ -87,12 +87,12 @@ export class Surroundings {
    */
   async listen(transport: Transport, address: BindAddress, backlog: number): Promise<Listener> {
     const ahead = this.#boundAhead.get(address);
-    if (ahead === undefined) {
-      const inherited = this.#settings.inheritance?.listen(transport, address, backlog);
-      return inherited ?? transport.listen(address, backlog);
+    if (ahead !== undefined) {
+      this.#boundAhead.delete(address);
+      return ahead;
     }
-    this.#boundAhead.delete(address);
-    return ahead;
+    const { inheritance } = this.#settings;
+    return inheritance?.listen(transport, address, backlog) ?? transport.listen(address, backlog);
   }
 
   /** The inherited socket for an address; null where there is none, or none any more. */

@@ -33,7 +33,8 @@ export class ZygoteProcess {
   readonly ended: Promise<ZygoteEnd>;
   /** What it has said before anybody listened: that it is too old, or how the import went. */
   #early: Buffer = Buffer.alloc(0);
-  #begun = false;
+  /** The first line that it was told; null where it waits for that. */
+  #start: Buffer | null = null;
 
   constructor(transport: Transport, { python, program, reference, folder, env }: ZygoteCommand) {
     const { child, control } = transport.spawn(python, [program, "zygote", reference], {
@@ -53,14 +54,17 @@ export class ZygoteProcess {
   }
 
   /**
-   * Has it import the application. Once: whoever calls again means the same.
+   * Has it import the application. Once.
    *
    * @param start the first line that it is told
+   * @returns whether that is what it has begun with
    */
-  begin(start: Buffer): void {
-    if (this.#begun) return;
-    this.#begun = true;
-    this.control.write(start, 0, start.length);
+  begin(start: Buffer): boolean {
+    if (this.#start === null) {
+      this.#start = start;
+      this.control.write(start, 0, start.length);
+    }
+    return this.#start.equals(start);
   }
 
   /** Whoever speaks with it from now on; hears at once what was said before. */
@@ -93,8 +97,6 @@ export class ZygoteProcess {
 /** A process for the first zygote, to be taken once. */
 export class ZygoteAhead {
   #process: ZygoteProcess | null;
-  /** null where it waits for its first line. */
-  #start: Buffer | null = null;
 
   constructor(process: ZygoteProcess) {
     this.#process = process;
@@ -102,16 +104,15 @@ export class ZygoteAhead {
 
   /** Has it import the application ahead, too. */
   begin(start: Buffer): void {
-    this.#start = start;
     this.#process?.begin(start);
   }
 
   /**
-   * @param start what it is to begin with
+   * @param start what it is to begin with, or has
    * @returns null where it was taken before. One that has begun with something else is ended.
    */
   take(start: Buffer): ZygoteProcess | null {
-    if (this.#start !== null && !this.#start.equals(start)) this.close();
+    if (this.#process?.begin(start) === false) this.close();
     const taken = this.#process;
     this.#process = null;
     return taken;

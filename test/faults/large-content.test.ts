@@ -54,9 +54,7 @@ describe("large contents", () => {
     });
 
     test(`in small pieces, to clients that read slowly, by ${transport}`, async () => {
-      await using site = await FaultSite.start({
-        args: [...args, "--workers", "4"],
-      });
+      await using site = await FaultSite.start({ args: [...args, "--workers", "4"] });
       const load = site.load({ kinds: [SMALL_PIECES], connections: CONNECTIONS, pauseMs: 0 });
       await load.more(10 * CONNECTIONS);
       assertServed(await load.stop(), { output: site.log });
