@@ -24,6 +24,7 @@ import { FailureReport } from "../src/server/failure-report.ts";
 import { HeldMemory } from "../src/server/held-memory.ts";
 import type { WorkerChannel } from "../src/workers/channel.ts";
 import { Dispatcher } from "../src/workers/dispatcher.ts";
+import { openProgress } from "../src/workers/worker-progress.ts";
 import {
   FLAG_CONTENT_LENGTH,
   FRAME_HEADER_BYTES,
@@ -163,7 +164,7 @@ export class GatewayPath implements ConnectionContext, IdleConnectionOwner {
     this.#channel = this.#dispatcher.addChannel(
       this.worker,
       { passFile: () => null, passSocket: nothing },
-      { ...settings, depthMax: null, recycleAfter: null },
+      { ...settings, depthMax: null, recycleAfter: null, openProgress },
       false,
     );
     this.#deliver(readyFrame(), 1);

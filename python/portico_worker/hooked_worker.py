@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from portico_worker import wire
     from portico_worker.hooks import WorkerHooks
     from portico_worker.loan import Loan
+    from portico_worker.progress import Progress
     from portico_worker.worker import Application, Environ
 
 # What the gateway answers where the application does not.
@@ -97,8 +98,9 @@ class HookedWorker(Worker):
         base: Environ,
         error_log: str | None,
         hooks: WorkerHooks,
+        own_progress: Progress | None = None,
     ) -> None:
-        super().__init__(channel, self._between_hooks, base, error_log)
+        super().__init__(channel, self._between_hooks, base, error_log, own_progress)
         self._hooked_application = application
         self._hooks = hooks
         # Of the present request, once the application has been called.

@@ -144,8 +144,12 @@ class Channel:
         self._send_out(data, content)
         self.in_doubt = False
 
-    def say_ready(self, pid: int) -> None:
-        self.send(pack_address(pid, 0, 0, 0) + pack_kind(READY, 0, 0, 0, 0))
+    def say_ready(self, pid: int, progress: int) -> None:
+        """The first message.
+
+        progress: the descriptor of the file that it is in, 0 for none.
+        """
+        self.send(pack_address(pid, progress, 0, 0) + pack_kind(READY, 0, 0, 0, 0))
 
     def receive(self) -> Any:
         """The next frame's value, waiting for it; None at the end of the channel."""

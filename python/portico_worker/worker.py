@@ -18,7 +18,7 @@ from time import perf_counter
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Callable
 
-from portico_worker import content, error_log, wire
+from portico_worker import content, error_log, progress, wire
 from portico_worker.error_records import log, report
 from portico_worker.heads import HeadCache
 from portico_worker.loading import ASGI_ADVICE
@@ -84,8 +84,10 @@ class Worker:
         application: Application,
         base: Environ,
         error_log: str | None = None,
+        own_progress: progress.Progress | None = None,
     ) -> None:
         self._channel = channel
+        self._progress = own_progress or progress.nowhere()
         self._application = application
         self._base = base
         # The path of the file that standard error goes to, if the gateway knows of one.
@@ -112,7 +114,7 @@ class Worker:
         ProtocolError.
         """
         try:
-            self._channel.say_ready(os.getpid())
+            self._channel.say_ready(os.getpid(), self._progress.descriptor)
             while True:
                 if self._backlog:
                     message = self._backlog.popleft()
@@ -123,6 +125,8 @@ class Worker:
                     return
                 if type(message) is list:
                     self._run_batch(message)
+                    # Not before: what is answered and has not left was begun.
+                    self._progress.place[0] = progress.AT_NONE
                 elif message[0] == REOPEN:
                     self._reopen()
                 # Anything else is a cancellation, of a request that has been answered already.
@@ -132,7 +136,7 @@ class Worker:
     def _run_batch(self, batch: list[Any]) -> None:
         application, answer = self._application, self._answer
         unsent, last_path = answer.unsent, None
-        append = unsent.append
+        append, place = unsent.append, self._progress.place
         start_response, early_hints = answer.start_response, answer.early_hints
         answer.began = now = flushed_at = perf_counter()
         for request in batch:
@@ -140,11 +144,12 @@ class Worker:
             base, flush_first, bodyless = (
                 self._templates[template] if fields is None else self._template(template, fields)
             )
-            # Another path may take long, or for ever: nobody's answer waits for that.
+            # Another path may take for ever. What cannot be made again waits for no call at all.
             if unsent and (flush_first or path != last_path):
                 answer.flush()
                 flushed_at = now
-            last_path = path
+            last_path = None if flush_first else path
+            place[0] = slot
             environ = base.copy()
             environ["PATH_INFO"] = path
             environ["QUERY_STRING"] = query
@@ -152,8 +157,7 @@ class Worker:
             if own is not None:
                 environ.update(own)
             answer.slot, answer.generation = slot, generation
-            answer.bodyless_method = bodyless
-            answer.head = None
+            answer.bodyless_method, answer.head = bodyless, None
             began = now
             # Of all callables that hold something, a method is made the fastest.
             environ["wsgi.early_hints"] = MethodType(early_hints, began)

@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
-from portico_worker import stack_dump, start, wire
+from portico_worker import progress, stack_dump, start, wire
 from portico_worker.error_records import log
 from portico_worker.standard_error import RECORDS
 from portico_worker.worker import Worker
@@ -96,6 +96,9 @@ class WorkerProcess:
 
             self._reports = reporting.Reports(settings.max_rss_bytes, program.files)
         self._channels = [self._open(link) for link in links]
+        # Any other class has one request at a time, and so cannot be at another one.
+        has_batches = settings.worker_class == start.PROCESS
+        self._progress = progress.make() if has_batches else progress.nowhere()
         # Of the threads that did not come to the end of their channel, in the order of their ends.
         self._statuses: list[int] = []
 
@@ -151,10 +154,10 @@ class WorkerProcess:
             application = channel.watch(application)  # type: ignore[attr-defined]
         hooks = self._hooks
         if hooks is None or not hooks.around_requests:
-            return Worker(channel, application, base, error_log)
+            return Worker(channel, application, base, error_log, self._progress)
         from portico_worker.hooked_worker import HookedWorker  # noqa: PLC0415 - as the hooks
 
-        return HookedWorker(channel, application, base, error_log, hooks)
+        return HookedWorker(channel, application, base, error_log, hooks, self._progress)
 
     def _open(self, link: Link) -> wire.Channel:
         files: socket.socket | None = None

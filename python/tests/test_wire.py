@@ -99,7 +99,7 @@ class Receiving(ChannelCase):
 
     def test_a_gateway_that_went_without_reading_is_the_end(self) -> None:
         # The kernel reports unread bytes as ECONNRESET.
-        self.channel.say_ready(7)
+        self.channel.say_ready(7, 0)
         self.gateway.close()
         self.assertIsNone(self.channel.receive())
 
@@ -121,9 +121,9 @@ class Receiving(ChannelCase):
 
 class Sending(ChannelCase):
     def test_ready_is_the_first_frame(self) -> None:
-        self.channel.say_ready(4711)
+        self.channel.say_ready(4711, 9)
         self.assertEqual(
-            struct.unpack("<IIIIBBHIQ", self.gateway.recv(1000)), (4711, 0, 0, 0, 7, 0, 0, 0, 0)
+            struct.unpack("<IIIIBBHIQ", self.gateway.recv(1000)), (4711, 9, 0, 0, 7, 0, 0, 0, 0)
         )
 
     def test_a_gateway_that_is_gone(self) -> None:

@@ -228,8 +228,13 @@ class Descriptors(ClassCase):
             sockets = [link for link in links if link.startswith("socket:")]
             self.assertEqual(len(sockets), 2 * channels, links)
             others = sorted(os.path.basename(link) for link in links if link not in sockets)
-            expected = ["kept-by-the-application", "memfd:portico-stacks (deleted)"]
-            self.assertEqual(others, expected + ["statm"] * ("maxRssBytes" in more))
+            expected = [
+                "kept-by-the-application",
+                *["memfd:portico-progress (deleted)"] * (2 if worker_class == "process" else 0),
+                "memfd:portico-stacks (deleted)",
+                *["statm"] * ("maxRssBytes" in more),
+            ]
+            self.assertEqual(others, expected)
             self.assertEqual(self.other_than_standard(end, "/inherited"), [])
 
     def test_of_a_worker(self) -> None:

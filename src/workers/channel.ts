@@ -9,6 +9,8 @@
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import { ChannelLoan } from "./channel-loan.ts";
 import type { ChannelOwner } from "./channel-owner.ts";
+import { ChannelProgress } from "./channel-progress.ts";
+import type { ChannelSettings, WorkerLoad } from "./channel-settings.ts";
 import type { OutcomeCount } from "./generation-watch.ts";
 import type { Job, JobChannel } from "./job.ts";
 import {
@@ -20,26 +22,10 @@ import {
   FRAME_KIND,
   frameContentLength,
   FRAME_OFFSET,
+  isHeadAlone,
 } from "./protocol.ts";
 import { type DescriptorPassage, RequestBatch } from "./request-batch.ts";
 import { parseWorkerReport } from "./worker-report.ts";
-
-/** Shared by the channels of one worker; each counts itself in while it has something to do. */
-export interface WorkerLoad {
-  busyChannels: number;
-}
-
-export interface ChannelSettings {
-  readonly load: WorkerLoad;
-  /** Number of the generation that its worker belongs to. */
-  readonly generation: number;
-  /** Requests that it may have under way at once; null where that is learnt. */
-  readonly depthMax: number | null;
-  /** Requests in all its life; the channel ends behind the last one's answer. null: no bound. */
-  readonly requestsMax: number | null;
-  /** After so many requests, probes left out, `onRequestsReached` is told, once; null: never. */
-  readonly recycleAfter: number | null;
-}
 
 /** What a batch is written to; it grows where it has to. */
 const BATCH_CAPACITY_BYTES = 65_536;
@@ -66,7 +52,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   retired = false;
   /** No new requests: its generation has no traffic, now or any more. */
   resting: boolean;
-  /** Since when its oldest request, which the worker has not answered, is not its own any more. */
+  /** Since when its worker is to be ended, because it has not answered in time. */
   forsakenAtMs: number | null = null;
   /** Since when its oldest request is its oldest. */
   oldestSinceMs = 0;
@@ -75,6 +61,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   /** What became of them, but for probes. */
   readonly outcomes: OutcomeCount = { answered: 0, failed: 0 };
   readonly load: WorkerLoad;
+  readonly progress: ChannelProgress;
   /** Requests that it may have under way at once, whatever was learnt. */
   readonly depthMax: number;
   /**
@@ -123,6 +110,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     this.#recycleAfter = settings.recycleAfter ?? Infinity;
     const capacityBytes = settings.depthMax === 1 ? SINGLE_CAPACITY_BYTES : BATCH_CAPACITY_BYTES;
     this.#loan = new ChannelLoan(passage);
+    this.progress = new ChannelProgress(settings.openProgress);
     this.#batch = new RequestBatch(index, passage, capacityBytes);
     stream.handler = this;
   }
@@ -146,7 +134,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     return this.takesProbes || this.underWay.length > 0;
   }
 
-  /** Its oldest request was taken away from it, which the worker has not answered. */
+  /** It has not answered in time, and is to be ended. */
   get forsaken(): boolean {
     return this.forsakenAtMs !== null;
   }
@@ -179,12 +167,16 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   }
 
   /**
-   * Takes back what stands behind the oldest request and may move to another worker. This one is
-   * told to leave it out; what it answers all the same is for nobody.
+   * Takes back what the worker is not at and may move to another one: what stands behind that, and
+   * what it has answered without having sent it. This one is told to leave it out; what it answers
+   * all the same is for nobody.
    */
   takeBack(): Job[] {
     this.flush();
-    const moved = this.underWay.filter((job, place) => place > 0 && job.mayMove);
+    const present = this.progress.placeAmong(this.underWay);
+    const moved = this.underWay.filter((job, place) => {
+      return place !== present && job !== this.#pausedBy && job.mayMove;
+    });
     const runningMs = this.#owner.nowMs - this.oldestSinceMs;
     for (const job of moved) {
       const standIn = job.leaveStandIn(this.#owner.jobs, runningMs);
@@ -195,18 +187,29 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   }
 
   /**
-   * Takes the oldest request away from the worker, which is to be ended: what it may still send is
-   * not for anybody.
+   * Takes the request that the worker is at away from it, which is to be ended: what it may still
+   * send of that is not for anybody.
+   *
+   * @returns null where it has begun none of those that it has, and they get one more worker
    */
   forsake(): Job | null {
     this.retired = true;
     const { nowMs } = this.#owner;
-    this.underWay[0]?.endWait();
+    const job = this.progress.takeFrom(this.underWay);
+    job?.endWait();
     this.workedUs = (this.workedUs + (nowMs - this.oldestSinceMs) * US_PER_MS) | 0;
     this.forsakenAtMs = this.oldestSinceMs = nowMs;
-    const job = this.underWay.shift() ?? null;
     if (job !== null) this.#count(job, true);
     return job;
+  }
+
+  /**
+   * How many of those that were read may not be run again, unless they are idempotent. Where some
+   * of what it sent may be lost, any of them may have been answered.
+   */
+  suspectCount(unanswered: readonly Job[], readCount: number): number {
+    if (!this.readToEnd) return readCount;
+    return this.progress.suspectCount(unanswered, this.forsaken);
   }
 
   /** Counts one that died with the worker, and is not run again. */
@@ -300,6 +303,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     const leftBehind = this.#stream.unreadByPeer ? this.#lastBatchLength : 0;
     const unreadCount = Math.min(this.#batch.length + leftBehind, unanswered.length);
     this.#owner.onChannelClosed(this, unanswered, unreadCount, this.#violation ?? error);
+    this.progress.close();
   }
 
   /**
@@ -319,6 +323,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       if (this.ready) return this.#broken("that it is ready for a second time");
       this.ready = true;
       this.workerPid = bytes.readUInt32LE(from + FRAME_OFFSET.slot);
+      this.progress.begin(this.workerPid, bytes.readUInt32LE(from + FRAME_OFFSET.generation));
       this.#owner.onReady(this, this.workerPid);
       return headEnd;
     }
@@ -380,12 +385,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   #takeReport(oldest: Job | undefined, bytes: Buffer, from: number, headEnd: number): number {
     if (!this.ready) return this.#broken("a report before it was ready");
     if (oldest?.answerBegan === true) return this.#broken("a report within an answer");
-    const isPlain =
-      bytes.readUInt32LE(from + FRAME_OFFSET.slot) === 0 &&
-      bytes.readUInt32LE(from + FRAME_OFFSET.generation) === 0 &&
-      bytes.readUInt16LE(from + FRAME_OFFSET.status) === 0 &&
-      bytes.readUInt32LE(from + FRAME_OFFSET.bodyLength) === 0;
-    if (!isPlain) return this.#broken("a report with something else in it");
+    if (!isHeadAlone(bytes, from)) return this.#broken("a report with something else in it");
     const report = parseWorkerReport(bytes, from + FRAME_HEADER_BYTES, headEnd);
     if (report === null) return this.#broken("a report that cannot be read");
     this.#owner.onReport(this, report);
@@ -455,8 +455,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     job.finish(this.#owner.jobs);
     this.workedUs = (this.workedUs + elapsedUs) | 0;
     const next = this.underWay[0];
-    if (next === undefined) this.#becomeIdle();
-    else next.activeAtMs = this.oldestSinceMs = this.#owner.nowMs;
+    if (next !== undefined) next.activeAtMs = this.oldestSinceMs = this.#owner.nowMs;
+    // What it hangs in is not among them.
+    else if (!this.forsaken) this.#becomeIdle();
     this.#owner.onAnswered(this, elapsedUs);
   }
 

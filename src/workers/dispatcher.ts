@@ -5,8 +5,9 @@
  * Knows channels, not processes: the supervisor adds them, and hears of those that hang.
  */
 import type { AnswerSink, ApplicationRequest } from "./application-request.ts";
-import { type ChannelSettings, WorkerChannel } from "./channel.ts";
+import { WorkerChannel } from "./channel.ts";
 import type { ChannelOwner } from "./channel-owner.ts";
+import type { ChannelSettings } from "./channel-settings.ts";
 import { DEATHS_MAX, type Job, Job as NewJob, JobTable } from "./job.ts";
 import { JobQueue } from "./job-queue.ts";
 import { type QueueWait, QueueWaitRecord } from "./queue-wait.ts";
@@ -272,11 +273,13 @@ export class Dispatcher implements ChannelOwner {
     const lost: Job[] = [];
     const readCount = unanswered.length - unreadCount;
     const unread = new Set(unanswered.slice(readCount));
-    const suspectCount = this.#suspectCount(channel, readCount);
+    const suspectCount = channel.suspectCount(unanswered, readCount);
     unanswered.forEach((job, place) => {
       if (job.sink === null) job.finish(this.jobs);
       else if (job.isProbe) lost.push(job);
-      else if (place >= readCount || this.#mayRunAgain(job, place < suspectCount)) again.push(job);
+      else if (place >= readCount) again.push(job);
+      else if (this.#mayRunAgain(job, place < suspectCount, channel.progress.stalled))
+        again.push(job);
       else lost.push(job);
     });
     // Its wait begins anew where it had its turn; one that no worker ever took in goes on waiting.
@@ -320,31 +323,25 @@ export class Dispatcher implements ChannelOwner {
     if (timeoutMs === null || job === undefined || channel.paused) return;
     const runningMs = this.#nowMs - job.activeAtMs;
     if (runningMs < timeoutMs) return;
-    channel.forsake();
+    // Answers that it has not sent are lost with it, and what it has not begun is not: both are run
+    // again.
+    const hung = channel.forsake();
     this.#waitEstimate.observe(this.#nowMs, Math.round(runningMs * 1000));
-    this.#events.onTimedOut(channel, job);
-    job.fail(this.jobs, "timed-out");
-  }
-
-  /**
-   * How many of a dead worker's requests, from the oldest on, may have begun although they are not
-   * idempotent: a worker sends all its answers before it begins such a request
-   * (docs/worker-protocol.md). So it is the oldest alone, unless answers may have been lost; and
-   * not even that one where it stood behind a call that hung.
-   */
-  #suspectCount(channel: WorkerChannel, readCount: number): number {
-    if (!channel.readToEnd) return readCount;
-    return channel.forsaken ? 0 : 1;
+    this.#events.onTimedOut(channel, hung ?? job);
+    hung?.fail(this.jobs, "timed-out");
   }
 
   /**
    * Whether a request whose worker died is sent to another one. An idempotent one may have begun at
    * any place.
+   *
+   * @param stalled none had begun when it was given up: counted for all, since it may befall the
+   *   next worker as well
    */
-  #mayRunAgain(job: Job, suspect: boolean): boolean {
-    if (job.answerBegan) return false;
-    if (job.request.idempotent) job.deaths++;
-    else if (suspect) return false;
+  #mayRunAgain(job: Job, suspect: boolean, stalled: boolean): boolean {
+    const { idempotent } = job.request;
+    if (job.answerBegan || (suspect && !idempotent)) return false;
+    if (idempotent || stalled) job.deaths++;
     return job.deaths < DEATHS_MAX;
   }
 

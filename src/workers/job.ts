@@ -99,7 +99,12 @@ export class Job implements WorkerShare {
   get mayMove(): boolean {
     const { request } = this;
     return (
-      request.safe && request.content === null && this.sink !== null && !this.moved && !this.isProbe
+      request.safe &&
+      request.content === null &&
+      this.sink !== null &&
+      !this.answerBegan &&
+      !this.moved &&
+      !this.isProbe
     );
   }
 

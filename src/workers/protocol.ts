@@ -43,6 +43,16 @@ export function frameContentLength(bytes: Buffer, from: number): number {
   return low + bytes.readUInt32LE(from + FRAME_OFFSET.contentLengthHigh) * 2 ** 32;
 }
 
+/** Whether the frame that begins at `from` is of no request, and has nothing but a head. */
+export function isHeadAlone(bytes: Buffer, from: number): boolean {
+  return (
+    bytes.readUInt32LE(from + FRAME_OFFSET.slot) === 0 &&
+    bytes.readUInt32LE(from + FRAME_OFFSET.generation) === 0 &&
+    bytes.readUInt16LE(from + FRAME_OFFSET.status) === 0 &&
+    bytes.readUInt32LE(from + FRAME_OFFSET.bodyLength) === 0
+  );
+}
+
 /** Interim answers of one request, and the bytes of their heads, at most. */
 export const INTERIM_ANSWERS_MAX = 16;
 export const INTERIM_HEADS_MAX_BYTES = 16_384;

@@ -3,7 +3,8 @@
  * nothing.
  */
 import type { WorkerLink } from "../net/transport.ts";
-import type { WorkerChannel, WorkerLoad } from "./channel.ts";
+import type { WorkerChannel } from "./channel.ts";
+import type { WorkerLoad } from "./channel-settings.ts";
 import type { RestartCause } from "./worker-end.ts";
 import { nextWorkerState, type WorkerEvent, type WorkerState } from "./worker-state.ts";
 

@@ -2,7 +2,8 @@
  * How a worker lives: what it may have at once, and when another takes its place. Pure but for the
  * dice, which keep workers that were born together from leaving together.
  */
-import type { ChannelSettings, WorkerLoad } from "./channel.ts";
+import type { ChannelSettings, WorkerLoad } from "./channel-settings.ts";
+import { openProgress } from "./worker-progress.ts";
 import type { MemoryReport } from "./worker-report.ts";
 import type { WorkerClass } from "./zygote-start.ts";
 
@@ -34,6 +35,7 @@ export function channelSettings(
     load,
     depthMax: workerClass === "process" ? null : 1,
     requestsMax: workerClass === "request" ? 1 : null,
+    openProgress,
     // The least busy worker's first idle thread is asked, so any of them may reach it first.
     recycleAfter:
       requestsMax === null ? null : Math.max(1, Math.ceil((requestsMax + jitter) / threads)),

@@ -1,9 +1,11 @@
 /** A channel between a played worker and an owner that only writes down what it is told. */
-import { type ChannelSettings, WorkerChannel } from "../../src/workers/channel.ts";
+import { WorkerChannel } from "../../src/workers/channel.ts";
+import type { ChannelSettings } from "../../src/workers/channel-settings.ts";
 import type { ChannelOwner } from "../../src/workers/channel-owner.ts";
 import type { ApplicationRequest } from "../../src/workers/application-request.ts";
 import { Job, JobTable } from "../../src/workers/job.ts";
 import type { DescriptorPassage } from "../../src/workers/request-batch.ts";
+import { openProgress } from "../../src/workers/worker-progress.ts";
 import type { WorkerReport } from "../../src/workers/worker-report.ts";
 import { FakeWorker, readyFrame } from "./fake-worker.ts";
 import { RecordingSink } from "./recording-sink.ts";
@@ -25,6 +27,7 @@ export function plainSettings(other: Partial<ChannelSettings> = {}): ChannelSett
     depthMax: null,
     requestsMax: null,
     recycleAfter: null,
+    openProgress,
     ...other,
   };
 }

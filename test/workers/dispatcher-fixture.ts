@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 
 import type { ApplicationRequest } from "../../src/workers/application-request.ts";
-import type { ChannelSettings, WorkerChannel } from "../../src/workers/channel.ts";
+import type { WorkerChannel } from "../../src/workers/channel.ts";
+import type { ChannelSettings } from "../../src/workers/channel-settings.ts";
 import {
   Dispatcher,
   type DispatcherEvents,
@@ -17,6 +18,8 @@ import { RecordingSink } from "./recording-sink.ts";
 import { makeRequest } from "./request.ts";
 
 const NO_PASSAGE: DescriptorPassage = { passFile: () => null, passSocket: () => {} };
+
+const PROGRESS_DESCRIPTOR = 9;
 
 export const LIMITS: DispatcherLimits = {
   queueLengthMax: 100,
@@ -96,7 +99,7 @@ export class DispatcherFixture implements DispatcherEvents {
 
   addWorker(settings: Partial<ChannelSettings> = {}, resting = false): FakeWorker {
     const worker = this.addStartingWorker(settings, resting);
-    worker.send(readyFrame(1));
+    worker.send(readyFrame(1, settings.openProgress === undefined ? 0 : PROGRESS_DESCRIPTOR));
     this.endTurn();
     return worker;
   }

@@ -142,9 +142,13 @@ export class Simulation {
       requestsMax: kind === 4 ? 1 : null,
     };
     const threads = Array.from({ length: kind === 3 ? 3 : 1 }, () => {
-      const link = this.fixture.addWorker(settings, generation !== this.#serving);
+      let thread: SimulatedThread | null = null;
+      const progress = { slotBegun: () => thread?.slotBegun ?? null, close: () => {} };
+      const told = number % 3 === 0 ? {} : { openProgress: () => progress };
+      const link = this.fixture.addWorker({ ...settings, ...told }, generation !== this.#serving);
       const channel = this.fixture.channelOf(link);
-      return new SimulatedThread(link, channel, number % 2 === 0, this.executions);
+      thread = new SimulatedThread(link, channel, number % 2 === 0, this.executions);
+      return thread;
     });
     for (const thread of threads) if (generation !== this.#serving) thread.takenAtRest = 0;
     this.#threadsEver.push(...threads);

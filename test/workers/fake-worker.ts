@@ -71,8 +71,9 @@ export function frame(fields: FrameFields): Buffer {
   return Buffer.concat([header, head, body ?? Buffer.alloc(0)]);
 }
 
-export function readyFrame(pid: number): Buffer {
-  return frame({ kind: KIND.ready, slot: pid });
+/** @param progress the descriptor of the file that its progress is in */
+export function readyFrame(pid: number, progress = 0): Buffer {
+  return frame({ kind: KIND.ready, slot: pid, generation: progress });
 }
 
 /** A whole answer whose Content-Length is declared. */

@@ -15,6 +15,7 @@ import {
 
 /** A request that cannot be run twice has this in its path, so that the worker knows it. */
 export const POST = "/post/";
+const AT_NONE = 0xffff_ffff;
 
 /** One thread, which serves one channel. */
 export class SimulatedThread {
@@ -31,6 +32,8 @@ export class SimulatedThread {
   #unsent = Buffer.alloc(0);
   /** What has left, and has not been read by the gateway. */
   #inFlight = Buffer.alloc(0);
+  /** The slot of the request that it has begun last; null between batches. */
+  #place: number | null = null;
   readonly #leavesOut: boolean;
   readonly #executions: Map<string, number>;
 
@@ -48,6 +51,11 @@ export class SimulatedThread {
     this.channel = channel;
     this.#leavesOut = leavesOut;
     this.#executions = executions;
+  }
+
+  /** As the gateway reads it: no request has such a slot between batches. */
+  get slotBegun(): number {
+    return this.#place ?? AT_NONE;
   }
 
   /** Clients' requests that it was ever sent. */
@@ -71,6 +79,7 @@ export class SimulatedThread {
     }
     this.#begun++;
     this.#running = next;
+    this.#place = next.slot;
     this.#executions.set(next.path, (this.#executions.get(next.path) ?? 0) + 1);
   }
 
@@ -98,6 +107,7 @@ export class SimulatedThread {
 
   sendAll(): void {
     this.sendSome(this.#unsent.length);
+    if (this.#running === null) this.#place = null;
   }
 
   arrive(): void {

@@ -1,0 +1,67 @@
+/**
+ * How far a channel's worker is with the requests that it has: the one that it is at need not be
+ * the oldest without an answer, since finished answers of a batch leave together.
+ */
+import type { Job } from "./job.ts";
+import type { OpenProgress, Progress } from "./worker-progress.ts";
+
+export class ChannelProgress {
+  readonly #open: OpenProgress;
+  #progress: Progress | null = null;
+  /** Its worker had begun none of its requests when it was given up. */
+  stalled = false;
+  /** Those that it had done, and not answered, before the one that it hung in. */
+  #done: readonly Job[] = [];
+
+  constructor(open: OpenProgress) {
+    this.#open = open;
+  }
+
+  /** @param descriptor 0 where the worker does not tell */
+  begin(pid: number, descriptor: number): void {
+    if (descriptor > 0) this.#progress = this.#open(pid, descriptor);
+  }
+
+  /**
+   * The place of the request that the worker is at; null where it has begun none of these. Where
+   * that cannot be known, it is taken to be at the oldest.
+   */
+  placeAmong(requests: readonly Job[]): number | null {
+    const slot = this.#progress?.slotBegun() ?? null;
+    if (slot === null) return 0;
+    const place = requests.findIndex((job) => job.slot === slot);
+    return place < 0 ? null : place;
+  }
+
+  /**
+   * Takes the request that the worker is at out of those under way; null where it has begun none,
+   * unless that befalls the oldest for the second time.
+   */
+  takeFrom(underWay: Job[]): Job | null {
+    const place = this.placeAmong(underWay);
+    this.stalled = place === null && underWay[0]?.deaths === 0;
+    if (this.stalled) return null;
+    this.#done = underWay.slice(0, place ?? 0);
+    return underWay.splice(this.#done.length, 1)[0] ?? null;
+  }
+
+  /**
+   * How many of a dead worker's requests, from the oldest on, may have begun although they are not
+   * idempotent: a worker sends all its answers before it begins such a request
+   * (docs/worker-protocol.md). So it is the oldest alone; and where it hung, what it had done.
+   *
+   * @param unanswered of a channel that was read to its end
+   */
+  suspectCount(unanswered: readonly Job[], forsaken: boolean): number {
+    if (!forsaken) return 1;
+    if (!this.stalled) return unanswered.filter((job) => this.#done.includes(job)).length;
+    // It may have come to one before it was ended.
+    const place = this.placeAmong(unanswered);
+    return place === null ? 0 : place + 1;
+  }
+
+  close(): void {
+    this.#progress?.close();
+    this.#progress = null;
+  }
+}
