@@ -130,6 +130,7 @@ class HookedWorker(Worker):
             self._answer.forget()
             try:
                 super()._run_batch([request])
+                self._answer.flush()
             finally:
                 self._call_post_request(post_request)
 

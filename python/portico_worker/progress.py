@@ -1,7 +1,7 @@
 """How far a worker is, for the gateway to look at when an answer does not come.
 
-Finished answers of a batch leave together, so the oldest request without an answer need not be the
-one that the worker is at. That one's slot stands in a file in memory, which the gateway opens
+Finished answers leave together, so the oldest request without an answer need not be the one that
+the worker is at. That one's slot stands in a file in memory, which the gateway opens
 through proc(5) when it has waited for long, and only then; writing it is one store.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableSequence
 
 FILE_NAME = "portico-progress"
-# Between batches; no slot has this number.
+# While it waits for requests; no slot has this number.
 AT_NONE = 0xFFFF_FFFF
 SLOT_BYTES = 4
 

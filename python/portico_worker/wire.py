@@ -172,6 +172,12 @@ class Channel:
             value = self.take()
         return value
 
+    @property
+    def has_more(self) -> bool:
+        """Whether a whole frame is in the buffer."""
+        available = self._end - self._start - LENGTH_BYTES
+        return available > 0 and available >= unpack_length(self._buffer, self._start)[0]
+
     def take(self) -> Any:
         """The next frame's value if it is whole in the buffer, else None."""
         start = self._start

@@ -2,7 +2,7 @@
 
 Serial: a process that answers several requests at once has a worker in each of its threads, and
 they share nothing. The loop is written for speed where it runs once a request: names are locals, an
-environ is one `dict.copy`, answers of a batch leave together. How an answer is made is `wsgi.py`'s.
+environ is one `dict.copy`, finished answers leave together. How an answer is made is `wsgi.py`'s.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 # Methods that may be run again when nobody can tell whether they were; the gateway has the same
 # list.
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
-# Finished answers of a batch leave together, but no answer begins to be made while one waits that
-# is older than this. The gateway batches only for an application that answers in microseconds.
+# Finished answers leave together once there is nothing more to do, but no answer begins to be made
+# while one waits that is older than this. The gateway sends several requests at a time only where
+# the application answers in microseconds.
 FLUSH_INTERVAL_S = 0.001
 # The gateway's bound on template numbers, docs/worker-protocol.md.
 TEMPLATES_MAX = 4096
@@ -88,6 +89,8 @@ class Worker:
     ) -> None:
         self._channel = channel
         self._progress = own_progress or progress.nowhere()
+        # The path of the request before; None where no answer may wait while another is made.
+        self._last_path: str | None = None
         self._application = application
         self._base = base
         # The path of the file that standard error goes to, if the gateway knows of one.
@@ -116,29 +119,39 @@ class Worker:
         try:
             self._channel.say_ready(os.getpid(), self._progress.descriptor)
             while True:
-                if self._backlog:
-                    message = self._backlog.popleft()
-                else:
-                    self._cancelled.clear()
-                    message = self._channel.receive()
+                message = self._next()
                 if message is None:
                     return
                 if type(message) is list:
                     self._run_batch(message)
-                    # Not before: what is answered and has not left was begun.
-                    self._progress.place[0] = progress.AT_NONE
                 elif message[0] == REOPEN:
                     self._reopen()
                 # Anything else is a cancellation, of a request that has been answered already.
         except wire.ChannelClosed:
             return
 
+    def _next(self) -> Any:
+        """What has come; where nothing has, all answers leave before it is waited for."""
+        if self._backlog:
+            return self._backlog.popleft()
+        self._cancelled.clear()
+        message = self._channel.take()
+        if message is None:
+            self._answer.flush()
+            # Not before: what is answered and has not left was begun.
+            self._progress.place[0] = progress.AT_NONE
+            message = self._channel.receive()
+        return message
+
     def _run_batch(self, batch: list[Any]) -> None:
+        """Its answers have not all left afterwards."""
         application, answer = self._application, self._answer
-        unsent, last_path = answer.unsent, None
+        unsent, last_path = answer.unsent, self._last_path
         append, place = unsent.append, self._progress.place
         start_response, early_hints = answer.start_response, answer.early_hints
-        answer.began = now = flushed_at = perf_counter()
+        answer.began = now = perf_counter()
+        if not unsent:
+            answer.flushed_at = now
         for request in batch:
             slot, generation, template, fields, path, query, raw_uri, body, own = request
             base, flush_first, bodyless = (
@@ -147,7 +160,6 @@ class Worker:
             # Another path may take for ever. What cannot be made again waits for no call at all.
             if unsent and (flush_first or path != last_path):
                 answer.flush()
-                flushed_at = now
             last_path = None if flush_first else path
             place[0] = slot
             environ = base.copy()
@@ -188,21 +200,23 @@ class Worker:
                         append(pack_address(slot, generation, elapsed_us, size))
                         append(head.whole_frame)
                         append(piece)
-                        if now - flushed_at > FLUSH_INTERVAL_S:
+                        if now - answer.flushed_at > FLUSH_INTERVAL_S:
                             answer.flush()
-                            flushed_at = now
                         continue
                     answer.complete_list(result)
                 else:
-                    answer.complete_iterable(result, request is batch[-1])
+                    answer.complete_iterable(result, request is batch[-1] and not self._has_more)
             except BaseException as error:  # noqa: BLE001 - sorted out by _fail, raised by _settle
                 self._fail(error, base, request)
             self._settle(result, spooled, base, request)
             answer.began = now = perf_counter()
-            if unsent and now - flushed_at > FLUSH_INTERVAL_S:
+            if unsent and now - answer.flushed_at > FLUSH_INTERVAL_S:
                 answer.flush()
-                flushed_at = now
-        answer.flush()
+        self._last_path = last_path
+
+    @property
+    def _has_more(self) -> bool:
+        return bool(self._backlog) or self._channel.has_more
 
     def _fail(self, error: BaseException, base: Environ, request: tuple[Any, ...]) -> None:
         """Makes the answer where the application did not."""

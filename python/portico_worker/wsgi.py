@@ -72,8 +72,9 @@ class Answer:
         self._borrow = borrow
         self._heads = heads
         self._kept_heads = heads.kept
-        # Frames of finished answers that leave with the next `flush`.
+        # Frames of finished answers that leave with the next `flush`, and when the last one was.
         self.unsent: list[bytes | memoryview] = []
+        self.flushed_at = 0.0
         self.slot = 0
         self.generation = 0
         # When the present request began, or the next one will have. What an application may keep,
@@ -269,6 +270,7 @@ class Answer:
         """Sends what has been finished. Raises ChannelClosed."""
         if self.unsent:
             self._send(self._take_unsent(), None)
+            self.flushed_at = perf_counter()
 
     def _take_unsent(self) -> bytes:
         data = b"".join(self.unsent)

@@ -63,31 +63,6 @@ class Telling(unittest.TestCase):
             gateway.answer(3)
         self.assertEqual(self.seen, [3, 3])
 
-    def test_the_answer_to_what_cannot_be_run_again_waits_for_no_other_call(self) -> None:
-        sent: list[int] = []
-
-        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-            self.seen.append(len(sent))
-            return self.application(environ, start_response)
-
-        def make(channel: Any, *parts: Any) -> Worker:
-            plain = channel.send
-
-            def send(*data: Any) -> None:
-                sent.append(len(data))
-                plain(*data)
-
-            channel.send = send
-            return self.make(channel, *parts)
-
-        with Gateway(application, make=make) as gateway:
-            gateway.send([request(1), request(2, method="POST"), request(3), request(4)])
-            for slot in (1, 2, 3, 4):
-                gateway.answer(slot)
-        # READY and the first leave before the POST begins, that behind it, the others together.
-        self.assertEqual(self.seen[::2], [1, 2, 3, 3])
-        self.assertEqual(len(sent), 4)
-
 
 class InAFile(unittest.TestCase):
     @unittest.skipUnless(ON_LINUX, "files in memory are Linux's")

@@ -6,6 +6,7 @@ import socket
 import threading
 import unittest
 from contextlib import nullcontext
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -61,13 +62,20 @@ class Batches(unittest.TestCase):
             sent = self.sends(echo_path, [request(slot) for slot in range(5)])
         self.assertEqual(sent, 1)
 
+    def test_and_with_those_of_batches_that_have_come_meanwhile(self) -> None:
+        batches = [[request(slot)] for slot in range(5)]
+        with mock.patch.object(worker, "FLUSH_INTERVAL_S", TIMEOUT_S):
+            self.assertEqual(self.sends(echo_path, *batches), 1)
+            content = giving(Content([b"hello"]), headers=(TEXT, length(5)))
+            self.assertEqual(self.sends(content, *batches), 1)
+
     def test_but_none_waits_for_long(self) -> None:
         with mock.patch.object(worker, "FLUSH_INTERVAL_S", 0.0):
             sent = self.sends(echo_path, [request(slot) for slot in range(5)])
         self.assertEqual(sent, 5)
 
-    def sends(self, application: Any, batch: list[Any]) -> int:
-        """By how many calls the answers to a batch leave."""
+    def sends(self, application: Any, *batches: list[Any]) -> int:
+        """By how many calls the answers leave to batches that come at the same time."""
         calls = []
         real = wsgi.Answer.flush
 
@@ -76,15 +84,16 @@ class Batches(unittest.TestCase):
             real(answer)
 
         with mock.patch.object(wsgi.Answer, "flush", flush), Gateway(application) as gateway:
-            gateway.send(batch)
-            for slot, generation, *_ in batch:
+            gateway.send(*batches)
+            for slot, generation, *_ in chain(*batches):
                 gateway.answer(slot, generation)
         return len(calls)
 
-    def test_answers_leave_before_a_request_that_must_not_be_run_again(self) -> None:
+    def test_answers_leave_before_and_behind_a_request_that_must_not_be_run_again(self) -> None:
         for method in ("POST", "PATCH", "get", "LOCK"):
             with mock.patch.object(worker, "FLUSH_INTERVAL_S", TIMEOUT_S):
                 self.assertTrue(self.arrives_before(method), method)
+                self.assertTrue(self.arrives_before("GET", first_method=method), method)
 
     def test_answers_may_wait_for_one_that_can_be_run_again(self) -> None:
         for method in ("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"):
@@ -95,7 +104,7 @@ class Batches(unittest.TestCase):
         with mock.patch.object(worker, "FLUSH_INTERVAL_S", TIMEOUT_S):
             self.assertTrue(self.arrives_before("GET", path="/second"))
 
-    def arrives_before(self, method: str, path: str = "/") -> bool:
+    def arrives_before(self, method: str, path: str = "/", first_method: str = "GET") -> bool:
         """Whether the first answer is there while the second request is being run."""
         arrived: list[bool] = []
         looked = threading.Event()
@@ -112,10 +121,15 @@ class Batches(unittest.TestCase):
             return echo_path(environ, start_response)
 
         with Gateway(application) as gateway:
-            gateway.send([request(1), request(2, path=path, query="second", method=method)])
-            self.assertTrue(looked.wait(TIMEOUT_S))
-            gateway.answer(1)
-            gateway.answer(2)
+            first = request(1, method=first_method)
+            second = request(2, path=path, query="second", method=method)
+            for batches in ([[first, second]], [[first], [second]]):
+                looked.clear()
+                gateway.send(*batches)
+                self.assertTrue(looked.wait(TIMEOUT_S))
+                gateway.answer(1)
+                gateway.answer(2)
+        self.assertEqual(arrived[0], arrived[1], "in one batch and in two")
         return arrived[0]
 
     def test_a_streamed_answer_takes_the_finished_ones_along(self) -> None:

@@ -1,6 +1,6 @@
 /**
  * How far a channel's worker is with the requests that it has: the one that it is at need not be
- * the oldest without an answer, since finished answers of a batch leave together.
+ * the oldest without an answer, since finished answers leave together.
  */
 import type { Job } from "./job.ts";
 import type { OpenProgress, Progress } from "./worker-progress.ts";
