@@ -47,7 +47,7 @@ export class ZygoteProcess {
     this.ended = new Promise((resolve) => {
       child.once("exit", (status, signal) => {
         const how = signal === null ? `exited with status ${status}` : `was ended by ${signal}`;
-        resolve({ description: how });
+        afterNextTurn(() => resolve({ description: how }));
       });
       child.once("error", (error) => resolve({ error }));
     });
@@ -92,6 +92,14 @@ export class ZygoteProcess {
       this.child.kill("SIGKILL");
     }
   }
+}
+
+/**
+ * An end is heard of by a signal, perhaps before what came last over the socket, such as why the
+ * import has failed. The turn of the loop between the two immediates reads that.
+ */
+function afterNextTurn(task: () => void): void {
+  setImmediate(() => setImmediate(task));
 }
 
 /** A process for the first zygote, to be taken once. */

@@ -72,6 +72,21 @@ test("how it ended is known, also to who asks later", async () => {
   assert.deepEqual(await process.ended, { description: "exited with status 2" });
 });
 
+test("what it has said last is heard before its end, which may be known first", async () => {
+  const heard: string[] = [];
+  process.listen({
+    ...NULL_HANDLER,
+    onBytes: (bytes, end) => void heard.push(bytes.toString("utf8", 0, end)),
+  });
+  void process.ended.then(() => heard.push("its end"));
+  transport.child.emit("exit", 4, null);
+  // As the loop comes to the socket in its next turn.
+  await new Promise(setImmediate);
+  transport.control.deliver(Buffer.from("failed\n"));
+  await process.ended;
+  assert.deepEqual(heard, ["failed\n", "its end"]);
+});
+
 test("one that could not be started has an error", async () => {
   const error = new Error("ENOENT");
   transport.child.emit("error", error);
