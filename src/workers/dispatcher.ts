@@ -274,12 +274,12 @@ export class Dispatcher implements ChannelOwner {
     const readCount = unanswered.length - unreadCount;
     const unread = new Set(unanswered.slice(readCount));
     const suspectCount = channel.suspectCount(unanswered, readCount);
+    const { stalled } = channel.progress;
     unanswered.forEach((job, place) => {
       if (job.sink === null) job.finish(this.jobs);
       else if (job.isProbe) lost.push(job);
       else if (place >= readCount) again.push(job);
-      else if (this.#mayRunAgain(job, place < suspectCount, channel.progress.stalled))
-        again.push(job);
+      else if (this.#mayRunAgain(job, place < suspectCount, stalled)) again.push(job);
       else lost.push(job);
     });
     // Its wait begins anew where it had its turn; one that no worker ever took in goes on waiting.

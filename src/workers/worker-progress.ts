@@ -21,7 +21,7 @@ export type OpenProgress = (pid: number, descriptor: number) => Progress;
 const FILE_NAME = "portico-progress";
 const SLOT_BYTES = 4;
 
-export class WorkerProgress implements Progress {
+class WorkerProgress implements Progress {
   readonly #pid: number;
   readonly #descriptor: number;
   #file: MemoryFile | null = null;

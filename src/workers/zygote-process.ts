@@ -96,7 +96,8 @@ export class ZygoteProcess {
 
 /**
  * An end is heard of by a signal, perhaps before what came last over the socket, such as why the
- * import has failed. The turn of the loop between the two immediates reads that.
+ * import has failed. The turn of the loop between the two immediates reads that. The socket's
+ * end is nothing to wait for: the zygote's guardian has it open for longer.
  */
 function afterNextTurn(task: () => void): void {
   setImmediate(() => setImmediate(task));

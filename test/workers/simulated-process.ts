@@ -32,8 +32,8 @@ export class SimulatedThread {
   #unsent = Buffer.alloc(0);
   /** What has left, and has not been read by the gateway. */
   #inFlight = Buffer.alloc(0);
-  /** The slot of the request that it has begun last; null between batches. */
-  #place: number | null = null;
+  /** The slot of the request that it has begun last; no request's while it waits. */
+  #place = AT_NONE;
   readonly #leavesOut: boolean;
   readonly #executions: Map<string, number>;
 
@@ -53,9 +53,9 @@ export class SimulatedThread {
     this.#executions = executions;
   }
 
-  /** As the gateway reads it: no request has such a slot between batches. */
+  /** As the gateway reads it. */
   get slotBegun(): number {
-    return this.#place ?? AT_NONE;
+    return this.#place;
   }
 
   /** Clients' requests that it was ever sent. */
@@ -107,7 +107,7 @@ export class SimulatedThread {
 
   sendAll(): void {
     this.sendSome(this.#unsent.length);
-    if (this.#running === null) this.#place = null;
+    if (this.#running === null) this.#place = AT_NONE;
   }
 
   arrive(): void {
