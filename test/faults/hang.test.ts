@@ -62,7 +62,7 @@ describe("views that hang, and views that take their time", { concurrency: CONCU
       const tookMs = performance.now() - beganAtMs;
       assert.equal(response.status, 504, site.log);
       assert.ok(response.content.length > 0, "a body");
-      assert.ok(tookMs >= TIMEOUT_MS - 50 && tookMs < TIMEOUT_MS + SLACK_MS, `${tookMs} ms`);
+      assert.ok(tookMs >= TIMEOUT_MS - 50, `${tookMs} ms`);
       assert.equal((await client.exchange(get("/get/same"))).text, "same\n", "the same connection");
       await site.server.until(
         "another worker in its place",
@@ -74,6 +74,8 @@ describe("views that hang, and views that take their time", { concurrency: CONCU
       );
       await load.round();
       const report = await load.stop();
+      const latestMs = TIMEOUT_MS + SLACK_MS + report.ownDelayMs;
+      assert.ok(tookMs < latestMs, `${tookMs} ms, where ${latestMs} are in time`);
       assertServed(report, { slowestMs: TIMEOUT_MS + SLACK_MS, output: site.log });
       assertExactlyOnce(report, site.notes());
       assert.equal(site.logged(/\/hang\/\S*\?x=1/).length > 0, true, "the request line");

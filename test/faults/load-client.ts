@@ -20,7 +20,7 @@ const POLL_INTERVAL_MS = 5;
 /** An answer that is read slowly: a pause behind so many characters. */
 const SLOW_READ_CHARS = 65_536;
 const SLOW_READ_PAUSE_MS = 5;
-const WAIT_TIMEOUT_MS = 20_000;
+const WAIT_TIMEOUT_MS = 60_000;
 const SHOWN_MAX = 8;
 const NANOSECONDS_PER_MS = 1e6;
 

@@ -256,7 +256,12 @@ class Site:
         return [f"{name}\n".encode()]
 
     def slow(self, environ: Environ, name: str, start: Any) -> Iterable[bytes]:
-        time.sleep(float(parameter(environ, "s", "0.1")))
+        """/slow/ID?s=N, or with `until=NAME`, which notes that it has begun."""
+        if parameter(environ, "until", ""):
+            note(name)
+            wait_until_told(environ)
+        else:
+            time.sleep(float(parameter(environ, "s", "0.1")))
         start()
         return [f"{name}\n".encode()]
 
