@@ -40,6 +40,8 @@ IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 # while one waits that is older than this. The gateway sends several requests at a time only where
 # the application answers in microseconds.
 FLUSH_INTERVAL_S = 0.001
+# When the answers of a process that must keep none were sent last.
+NEVER = float("-inf")
 # The gateway's bound on template numbers, docs/worker-protocol.md.
 TEMPLATES_MAX = 4096
 # What the gateway says when the error log's file has been renamed.
@@ -129,6 +131,14 @@ class Worker:
                 # Anything else is a cancellation, of a request that has been answered already.
         except wire.ChannelClosed:
             return
+
+    def end_with_request(self) -> None:
+        """Has the present request be the last, in a process that the application has forked.
+
+        Its answer is sent as soon as it is made, on a channel that is closed there, and what came
+        with it is the parent's to run.
+        """
+        self._answer.flushed_at = NEVER
 
     def _next(self) -> Any:
         """What has come; where nothing has, all answers leave before it is waited for."""

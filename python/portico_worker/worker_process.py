@@ -134,7 +134,9 @@ class WorkerProcess:
     def _serve(self, channel: wire.Channel) -> None:
         """Serves one channel, in the thread that calls it."""
         try:
-            self._make_worker(channel).serve()
+            worker = self._make_worker(channel)
+            os.register_at_fork(after_in_child=worker.end_with_request)
+            worker.serve()
         except BaseException as error:  # noqa: BLE001 - it ends this thread, and then the process
             self._statuses.append(status_of(error))
             for other in self._channels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.gateway_side import RESPONSE
+from tests.gateway_side import RESPONSE, request
 from tests.zygote_case import ZygoteCase
 
 
@@ -95,6 +95,38 @@ class AfterFork(ZygoteCase):
         )
         self.loaded(reference="handlers:app")
         self.assertEqual(self.answers(), [b"before child", b"before parent before child"])
+
+    def test_a_child_of_the_application_that_comes_back_runs_no_other_request(self) -> None:
+        self.write(
+            "forks.py",
+            """
+            import os, sys
+
+            # A fork takes longer than a worker keeps an answer, on most machines.
+            sys.modules["portico_worker.worker"].FLUSH_INTERVAL_S = 60
+
+            def app(environ, start_response):
+                note = os.open("notes", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+                os.write(note, environ["QUERY_STRING"].encode() + b"\\n")
+                os.close(note)
+                child = os.fork()
+                if child:
+                    os.waitpid(child, 0)
+                start_response("200 OK", eval(environ["HTTP_HEAD"]))
+                return [b"both"]
+            """,
+        )
+        self.loaded(reference="forks:app")
+        # One that answers in the shortest way, and one that does not.
+        for number, head in enumerate(['[("Content-Length", "4")]', "[]"]):
+            with self.subTest(head=head):
+                _, end = self.fork(number)
+                end.say(
+                    [request(slot, query=f"{number}-{slot}", HTTP_HEAD=head) for slot in (0, 1)]
+                )
+                self.assertEqual([end.expect_kind(RESPONSE) for _ in (0, 1)], [b"both"] * 2)
+        notes = (self.folder / "notes").read_text().split()
+        self.assertEqual(notes, ["0-0", "0-1", "1-0", "1-1"])
 
     def test_no_fork_is_warned_of_where_all_warnings_are_shown(self) -> None:
         # Python 3.12 and later warn whoever forks in a process with several threads.
