@@ -17,6 +17,11 @@ export interface GenerationRecord extends OutcomeCount {
   readonly crashes: number;
 }
 
+/** The same, and the time in which it happened. */
+export interface RecentOutcomes extends GenerationRecord {
+  readonly spanMs: number;
+}
+
 export type Verdict =
   | { readonly kind: "undecided" }
   /** The time is over, and it does as well as the one before. */
@@ -36,17 +41,22 @@ const PLAIN_SHARE_GROWTH = 0.5;
  * as many failures. The record is judged again and again, so a tenth or a hundredth would come.
  */
 const CHANCE_MAX = 1e-4;
-/** So many workers must have ended by themselves, and twice as many as before in the same time. */
+/**
+ * So many workers must have ended by themselves, and twice as many as would have at the rate of
+ * before, by time and by requests; and that must be no chance either.
+ */
 const CRASHES_MIN = 3;
 const CRASHES_GROWTH = 2;
 
 export class GenerationWatch {
+  readonly #beganAtMs: number;
   readonly #endsAtMs: number;
-  /** Of the generation before, over a time that is at least as long as the watch. */
-  readonly #before: GenerationRecord;
+  /** Of the generation before. */
+  readonly #before: RecentOutcomes;
 
-  constructor(endsAtMs: number, before: GenerationRecord) {
-    this.#endsAtMs = endsAtMs;
+  constructor(beganAtMs: number, windowMs: number, before: RecentOutcomes) {
+    this.#beganAtMs = beganAtMs;
+    this.#endsAtMs = beganAtMs + windowMs;
     this.#before = before;
   }
 
@@ -64,12 +74,24 @@ export class GenerationWatch {
         `where it was ${percent(shareOf(before))} before`;
       return { kind: "failing", why };
     }
-    if (record.crashes >= CRASHES_MIN && record.crashes >= CRASHES_GROWTH * before.crashes) {
-      const { crashes } = record;
-      const why = `${crashes} workers ended by themselves, where it was ${before.crashes} before`;
+    const expected = this.#crashesExpected(nowMs, record);
+    const { crashes } = record;
+    const areMore = crashes >= CRASHES_MIN && crashes >= CRASHES_GROWTH * expected;
+    if (areMore && chanceOfCount(crashes, expected) <= CHANCE_MAX) {
+      const why =
+        `${crashes} workers ended by themselves, where it was ${before.crashes} before ` +
+        `(of ${record.answered} and of ${before.answered} requests)`;
       return { kind: "failing", why };
     }
     return nowMs >= this.#endsAtMs ? { kind: "passed" } : { kind: "undecided" };
+  }
+
+  /** Workers that would have ended by themselves until now, had nothing changed but the traffic. */
+  #crashesExpected(nowMs: number, { answered }: OutcomeCount): number {
+    const before = this.#before;
+    const byTime = (nowMs - this.#beganAtMs) / Math.max(before.spanMs, 1);
+    const byRequests = answered / Math.max(before.answered, 1);
+    return before.crashes * Math.max(byTime, byRequests);
   }
 }
 
@@ -86,6 +108,11 @@ function chanceOf(count: OutcomeCount, expected: number): number {
   const share = shareOf(count);
   const divergence = weighted(share, expected) + weighted(1 - share, 1 - expected);
   return Math.exp(-count.answered * divergence);
+}
+
+/** The same of so many events, where `expected` come by chance: of Poisson's distribution. */
+function chanceOfCount(count: number, expected: number): number {
+  return Math.exp(count - expected - weighted(count, expected));
 }
 
 /** A term of the divergence; what was never seen adds nothing to it. */

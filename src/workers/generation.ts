@@ -13,7 +13,7 @@ import {
   type GenerationState,
   nextGenerationState,
 } from "./generation-state.ts";
-import type { GenerationRecord } from "./generation-watch.ts";
+import type { RecentOutcomes } from "./generation-watch.ts";
 import type { Job } from "./job.ts";
 import { askReadiness, isReadyAnswer, type ReadinessTarget } from "./readiness-probe.ts";
 import { RecentRecord } from "./recent-record.ts";
@@ -128,8 +128,8 @@ export class Generation implements ZygoteEvents, WorkerPoolOwner {
   }
 
   /** What became of its requests, and of its workers, in the last minute. */
-  get recentRecord(): GenerationRecord {
-    return this.#recent.since(this.pool.record);
+  get recentRecord(): RecentOutcomes {
+    return this.#recent.since(this.#now(), this.pool.record);
   }
 
   /**

@@ -2,7 +2,7 @@
  * What became of a generation's requests of late: totals are noted down from time to time, and what
  * was noted longest ago is taken from the present ones. Pure.
  */
-import type { GenerationRecord } from "./generation-watch.ts";
+import type { GenerationRecord, RecentOutcomes } from "./generation-watch.ts";
 
 /** Notes that are kept; they cover as many intervals, less than one. */
 const NOTES_MAX = 7;
@@ -26,9 +26,10 @@ export class RecentRecord {
    *
    * @param total the present totals
    */
-  since(total: GenerationRecord): GenerationRecord {
-    const from = this.#notes.length < NOTES_MAX ? NOTHING : (this.#notes[0]?.record ?? NOTHING);
-    return difference(total, from);
+  since(nowMs: number, total: GenerationRecord): RecentOutcomes {
+    const [first] = this.#notes;
+    const from = this.#notes.length < NOTES_MAX ? NOTHING : (first?.record ?? NOTHING);
+    return { ...difference(total, from), spanMs: nowMs - (first?.atMs ?? nowMs) };
   }
 }
 

@@ -382,7 +382,7 @@ export class Supervisor implements GenerationEvents, DispatcherEvents {
     }
     this.#watched = {
       before,
-      watch: new GenerationWatch(this.#now() + watchWindowMs, before.recentRecord),
+      watch: new GenerationWatch(this.#now(), watchWindowMs, before.recentRecord),
       comparison: new FailureComparison(this.dispatcher, () => before.pool.channels),
       crashesBefore: before.pool.record.crashes,
       atPromotion: generation.pool.record,
