@@ -40,6 +40,7 @@ export function workerLife(options: Options): WorkerLifeSettings {
       options.requestsJitter ?? Math.floor((requestsMax ?? 0) * REQUESTS_JITTER_SHARE),
     rssMaxBytes: options.rssMaxBytes,
     lifetimeMs: options.lifetimeMs,
+    drainTimeoutMs: options.drainTimeoutMs,
   };
 }
 

@@ -15,7 +15,7 @@ export type GenerationState =
   | "serving"
   /** A newer one serves; its workers are kept in case that one fails. */
   | "resting"
-  /** It gets nothing new, and finishes what it holds. */
+  /** It gets nothing new, and finishes what it holds, within `--drain-timeout`. */
   | "draining"
   /** Nothing of it is left. */
   | "ended";

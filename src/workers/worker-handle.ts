@@ -28,6 +28,9 @@ export class WorkerHandle {
   cause: RestartCause | null = null;
   /** Whether it ends because we want it to: then nobody needs to hear of it. */
   asked = false;
+  /** Since when it gets no more requests, whatever it still has; null while it does. */
+  outSinceMs: number | null = null;
+  isCutOff = false;
   /** When a worker that was asked to end is killed; null where it was not asked. */
   killAtMs: number | null = null;
   /** When it was sent SIGKILL for the first time. */
@@ -71,6 +74,21 @@ export class WorkerHandle {
   /** Whether it counts as one of those that are there to take requests, now or soon. */
   get isInService(): boolean {
     return this.state === "starting" || this.state === "ready";
+  }
+
+  /** Whether it has been answering for longer than `boundMs` since it got its last request. */
+  isOverdue(nowMs: number, boundMs: number | null): boolean {
+    if (boundMs === null || this.outSinceMs === null) return false;
+    return nowMs - this.outSinceMs > boundMs && this.busy;
+  }
+
+  /**
+   * Cuts off what it is answering. Its next word finds the channel closed: then the application's
+   * generator is closed, and its atexit functions run.
+   */
+  cutOff(): void {
+    this.isCutOff = true;
+    for (const channel of this.channels) channel.close();
   }
 
   closeLinks(): void {

@@ -19,6 +19,8 @@ export interface WorkerLifeSettings {
   readonly rssMaxBytes: number | null;
   /** Age at which another takes its place; null for never. */
   readonly lifetimeMs: number | null;
+  /** How long one that gets no more requests may go on with what it has; null for ever. */
+  readonly drainTimeoutMs: number | null;
 }
 
 /** So much of its time a worker may leave early. */

@@ -254,13 +254,7 @@ export class WorkerPool {
     this.#lastWords.delete(channel);
     this.#gone.answered += channel.outcomes.answered;
     this.#gone.failed += channel.outcomes.failed;
-    if (lost !== null && !this.#closed) {
-      this.#log.error("a worker was lost while it had a request", {
-        request: lost.request.describe(),
-        requestId: lost.request.id,
-        pid: handle.pid,
-      });
-    }
+    if (lost !== null) this.#reportLost(handle, lost);
     if (handle.state === "exited" || handle.asked) return;
     if (lost === null && error === null && this.#hasServedAll(handle)) {
       // It ends by itself, and in order.
@@ -378,6 +372,7 @@ export class WorkerPool {
     if (handle.state === "ending" && handle.killAtMs === null && !handle.busy) {
       handle.killAtMs = now + (handle.asked ? EXIT_MAX_MS : DUMP_TO_KILL_MS);
     }
+    if (handle.isOverdue(now, this.#life.drainTimeoutMs)) handle.cutOff();
     if (handle.state === "starting" && now - handle.bornAtMs > this.#startTimeoutMs) {
       const reason = `was not ready within ${this.#startTimeoutMs / 1000} s`;
       this.#takeOut(handle, reason, "start-timeout");
@@ -414,6 +409,7 @@ export class WorkerPool {
   /** No more requests; it answers what it has, and ends. */
   #retire(handle: WorkerHandle): void {
     handle.take("taken-out");
+    handle.outSinceMs ??= this.#now();
     handle.asked = true;
     for (const channel of handle.channels) endChannel(channel);
   }
@@ -422,6 +418,7 @@ export class WorkerPool {
   #takeOut(handle: WorkerHandle, reason: string, cause: RestartCause | null): void {
     const wasInService = handle.isInService;
     handle.take("taken-out");
+    handle.outSinceMs ??= this.#now();
     handle.reason ??= reason;
     handle.cause ??= cause;
     for (const channel of handle.channels) channel.retired = true;
@@ -450,6 +447,16 @@ export class WorkerPool {
     if (pauseMs > 0 && !this.#owner.isWarmingUp)
       this.#log.warn("workers keep ending at once", { pauseMs });
     return pauseMs;
+  }
+
+  #reportLost({ pid, isCutOff }: WorkerHandle, { request }: Job): void {
+    const fields = { request: request.describe(), requestId: request.id, pid };
+    if (isCutOff) {
+      const why = "another has taken its place, and --drain-timeout is over";
+      this.#log.warn("a worker was ended while it had a request", { ...fields, why });
+    } else if (!this.#closed) {
+      this.#log.error("a worker was lost while it had a request", fields);
+    }
   }
 
   #reportEnd(handle: WorkerHandle, end: ProcessEnd): void {

@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { get } from "../end-to-end/exercise.ts";
-import { rawRequest } from "../end-to-end/raw-client.ts";
+import { get, TRANSPORTS } from "../end-to-end/exercise.ts";
+import { RawClient, rawRequest } from "../end-to-end/raw-client.ts";
 import { FaultSite } from "./fault-site.ts";
 import {
   assertExactlyOnce,
@@ -102,6 +102,34 @@ describe("workers that leave, and numbers of workers", { concurrency: CONCURRENC
     assert.match(grew, /^\/grow by \d+\.\d MiB over \d+ requests/);
     assertServed(await load.stop(), { slowestMs: STALL_MAX_MS, output: site.log });
   });
+
+  for (const transport of TRANSPORTS) {
+    test(`--drain-timeout: what never ends keeps no old code, by ${transport}`, async () => {
+      await using site = await FaultSite.start({
+        args: ["--transport", transport, "--workers", "2", "--drain-timeout", "2s"].concat([
+          "--watch-window",
+          "off",
+        ]),
+      });
+      const load = site.load();
+      using client = await RawClient.connect(site.port);
+      client.write(get("/stream/endless?n=1000000&s=0.05"));
+      const head = await client.readHead();
+      const streaming = Number(head.field("x-pid"));
+      const [zygote] = site.zygotes();
+      site.server.signal("SIGHUP");
+      await site.server.until("new workers", () => !site.zygotes().every((pid) => pid === zygote));
+      assert.ok(site.workers().includes(streaming), "it has its time");
+      await client.readToEnd();
+      assert.match(site.log, /ended while it had a request.*\/stream\/endless.*--drain-timeout/);
+      await site.server.until("the old code's end", () => {
+        return !site.workers().includes(streaming) && !site.zygotes().includes(zygote ?? 0);
+      });
+      assert.equal(site.logged(/ error /).length, 0, site.log);
+      await load.round();
+      assertServed(await load.stop(), { slowestMs: STALL_MAX_MS, output: site.log });
+    });
+  }
 
   test("TTIN, TTOU and scale, under load", async () => {
     await using site = await FaultSite.start({ args: ["--workers", "2"] });

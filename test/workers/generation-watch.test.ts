@@ -87,7 +87,7 @@ test("three workers that end by themselves are too many where none did before", 
 });
 
 test("workers that end by themselves as often as before are nobody's fault", () => {
-  // Without requests ten in ten seconds are what one a second leads to; twice as many may be chance.
+  // Without requests ten in ten seconds are what one a second leads to, and 20 may be chance.
   const perSecond = { answered: 0, failed: 0, crashes: 60 };
   const idle = (crashes: number): string =>
     judge(perSecond, { answered: 0, failed: 0, crashes }, ENDS_AT_MS - 1);

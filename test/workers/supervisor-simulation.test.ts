@@ -62,6 +62,7 @@ const shapes: fc.Arbitrary<Shape> = fc
     more: fc.integer({ min: 0, max: 2 }),
     requestsMax: fc.option(fc.integer({ min: 1, max: 8 })),
     lifetimeMs: fc.option(fc.integer({ min: 1_000, max: 20_000 }), { freq: 3 }),
+    drainTimeoutMs: fc.option(fc.integer({ min: 500, max: 3_000 })),
     watchWindowMs: fc.option(fc.constant(WATCH_WINDOW_MS), { freq: 4 }),
     asksReadiness: fc.boolean(),
   })
@@ -358,7 +359,7 @@ test("a stop ends at any time, and leaves nothing", async () => {
 
 test("the scripts reach the cases that they are there for", async () => {
   const reached = new Set<string>();
-  const samples = fc.sample(fc.tuple(shapes, scripts), { numRuns: 60, seed: 7 });
+  const samples = fc.sample(fc.tuple(shapes, scripts), { numRuns: 60, seed: 3 });
   for (const [shape, script] of samples) {
     await using simulation = new SupervisorSimulation(shape);
     await play(simulation, script);

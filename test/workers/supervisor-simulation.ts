@@ -43,6 +43,7 @@ export interface Shape {
   readonly max: number;
   readonly requestsMax: number | null;
   readonly lifetimeMs: number | null;
+  readonly drainTimeoutMs: number | null;
   readonly watchWindowMs: number | null;
   readonly asksReadiness: boolean;
 }
@@ -78,6 +79,7 @@ function settingsOf(shape: Shape): SupervisorSettings {
         rssMaxBytes: null,
         requestsJitter: 0,
         lifetimeMs: shape.lifetimeMs,
+        drainTimeoutMs: shape.drainTimeoutMs,
       },
       readiness: shape.asksReadiness
         ? { path: READY_PATH, query: "", host: "localhost", scheme: "http" }

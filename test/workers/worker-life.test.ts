@@ -16,6 +16,7 @@ const LIFE: WorkerLifeSettings = {
   requestsJitter: 0,
   rssMaxBytes: 100 * MIB,
   lifetimeMs: null,
+  drainTimeoutMs: null,
 };
 const LOAD = { busyChannels: 0 };
 

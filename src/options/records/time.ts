@@ -40,6 +40,22 @@ export const TIME_OPTIONS = {
       "ends the delay. In no peer.",
     since: "0.1.0",
   },
+  drainTimeoutMs: {
+    kind: "duration",
+    group: "Time",
+    flag: "--drain-timeout",
+    fallback: 3_600 * SECOND,
+    min: SECOND,
+    max: 30 * DAY,
+    offAllowed: true,
+    summary: "time in which a worker that is replaced finishes what it has",
+    help:
+      "After a reload, --max-requests and the like the worker that goes still answers what it " +
+      "has. An answer in pieces may go on for as long as its client stays, and keep old code in " +
+      "memory for so long. After this time such an answer is cut off, and named in the log; a " +
+      "browser's EventSource connects again by itself. gunicorn 30 s, nginx never by default.",
+    since: "0.1.0",
+  },
   startTimeoutMs: {
     kind: "duration",
     group: "Time",
