@@ -30,6 +30,7 @@ export class WorkerHandle {
   asked = false;
   /** Since when it gets no more requests, whatever it still has; null while it does. */
   outSinceMs: number | null = null;
+  /** Whether `--drain-timeout` has ended what it was answering. */
   isCutOff = false;
   /** When a worker that was asked to end is killed; null where it was not asked. */
   killAtMs: number | null = null;

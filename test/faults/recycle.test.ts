@@ -105,12 +105,8 @@ describe("workers that leave, and numbers of workers", { concurrency: CONCURRENC
 
   for (const transport of TRANSPORTS) {
     test(`--drain-timeout: what never ends keeps no old code, by ${transport}`, async () => {
-      await using site = await FaultSite.start({
-        args: ["--transport", transport, "--workers", "2", "--drain-timeout", "2s"].concat([
-          "--watch-window",
-          "off",
-        ]),
-      });
+      const args = ["--transport", transport, "--workers", "2", "--watch-window", "off"];
+      await using site = await FaultSite.start({ args: [...args, "--drain-timeout", "2s"] });
       const load = site.load();
       using client = await RawClient.connect(site.port);
       client.write(get("/stream/endless?n=1000000&s=0.05"));
