@@ -117,7 +117,8 @@ describe("workers that leave, and numbers of workers", { concurrency: CONCURRENC
       await site.server.until("new workers", () => !site.zygotes().every((pid) => pid === zygote));
       assert.ok(site.workers().includes(streaming), "it has its time");
       await client.readToEnd();
-      assert.match(site.log, /ended while it had a request.*\/stream\/endless.*--drain-timeout/);
+      const line = /ended while it had a request.*\/stream\/endless.*--drain-timeout/;
+      await site.server.until("the line", () => line.test(site.log));
       await site.server.until("the old code's end", () => {
         return !site.workers().includes(streaming) && !site.zygotes().includes(zygote ?? 0);
       });
