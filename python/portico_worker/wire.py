@@ -175,21 +175,24 @@ class Channel:
     @property
     def has_more(self) -> bool:
         """Whether a whole frame is in the buffer."""
-        available = self._end - self._start - LENGTH_BYTES
-        return available > 0 and available >= unpack_length(self._buffer, self._start)[0]
+        return self._end_of_frame() is not None
 
     def take(self) -> Any:
         """The next frame's value if it is whole in the buffer, else None."""
-        start = self._start
-        available = self._end - start - LENGTH_BYTES
-        if available < 0:
+        end = self._end_of_frame()
+        if end is None:
             return None
-        (length,) = unpack_length(self._buffer, start)
-        if available < length:
+        begin = self._start + LENGTH_BYTES
+        self._start = end
+        return marshal.loads(self._view[begin:end])
+
+    def _end_of_frame(self) -> int | None:
+        """Where in the buffer the next frame ends; None while it is not whole."""
+        begin = self._start + LENGTH_BYTES
+        if begin > self._end:
             return None
-        begin = start + LENGTH_BYTES
-        self._start = begin + length
-        return marshal.loads(self._view[begin : begin + length])
+        end: int = begin + unpack_length(self._buffer, self._start)[0]
+        return end if end <= self._end else None
 
     @property
     def can_borrow(self) -> bool:

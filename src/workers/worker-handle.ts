@@ -54,6 +54,12 @@ export class WorkerHandle {
     this.state = nextWorkerState(this.state, event);
   }
 
+  /** It gets no more requests. Idempotent. */
+  takeOut(nowMs: number): void {
+    this.take("taken-out");
+    this.outSinceMs ??= nowMs;
+  }
+
   /** One more of its channels said that it is ready. @returns whether all have now */
   channelIsReady(): boolean {
     return ++this.#readyCount === this.links.length;

@@ -258,7 +258,7 @@ export class WorkerPool {
     if (handle.state === "exited" || handle.asked) return;
     if (lost === null && error === null && this.#hasServedAll(handle)) {
       // It ends by itself, and in order.
-      handle.take("taken-out");
+      handle.takeOut(this.#now());
       handle.asked = true;
       return;
     }
@@ -408,8 +408,7 @@ export class WorkerPool {
 
   /** No more requests; it answers what it has, and ends. */
   #retire(handle: WorkerHandle): void {
-    handle.take("taken-out");
-    handle.outSinceMs ??= this.#now();
+    handle.takeOut(this.#now());
     handle.asked = true;
     for (const channel of handle.channels) endChannel(channel);
   }
@@ -417,8 +416,7 @@ export class WorkerPool {
   /** No more requests for this worker, which is ended when none of its threads has one. */
   #takeOut(handle: WorkerHandle, reason: string, cause: RestartCause | null): void {
     const wasInService = handle.isInService;
-    handle.take("taken-out");
-    handle.outSinceMs ??= this.#now();
+    handle.takeOut(this.#now());
     handle.reason ??= reason;
     handle.cause ??= cause;
     for (const channel of handle.channels) channel.retired = true;

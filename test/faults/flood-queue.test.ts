@@ -36,7 +36,7 @@ async function beQuick(site: FaultSite): Promise<void> {
   for (let count = 0; count < 300; count++) await client.exchange(get("/get/x"));
 }
 
-/** A request whose view has begun, and ends when the test tells `name`. */
+/** A request whose view says when it has begun, and ends when the test tells it to. */
 class HeldRequest {
   readonly name: string;
   readonly answer: Promise<RawResponse>;
@@ -132,7 +132,7 @@ for (const transport of TRANSPORTS) {
       const slow = await new HeldRequest(site, "slow").begun();
       const { answer, tookMs } = await timed(() => rawRequest(site.port, get("/get/x")));
       assertRefused(answer);
-      assert.ok(tookMs >= 300, `it took ${tookMs} ms`);
+      assert.ok(tookMs >= 300 && tookMs < 10_000, `it took ${tookMs} ms`);
       await slow.end();
       assert.equal((await rawRequest(site.port, get("/get/x"))).status, 200);
     });
