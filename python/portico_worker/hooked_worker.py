@@ -15,7 +15,6 @@ from portico_worker.wsgi import Answer
 if TYPE_CHECKING:
     from portico_worker import wire
     from portico_worker.hooks import WorkerHooks
-    from portico_worker.loan import Loan
     from portico_worker.progress import Progress
     from portico_worker.worker import Application, Environ
 
@@ -58,38 +57,21 @@ class Response:
         return int(self.status[:3])
 
 
-class CountingAnswer(Answer):
-    """Remembers how it went, and counts the bytes of content."""
+class RememberedAnswer(Answer):
+    """Remembers whether it failed."""
 
-    sent_bytes: int | None = None
     failed = False
-
-    def forget(self) -> None:
-        self.sent_bytes = None
-        self.failed = False
 
     def fail(self) -> None:
         self.failed = not self.head_sent
         super().fail()
 
-    def _frame(self, kind: bytes, content: bytes | memoryview) -> None:
-        self.sent_bytes = (self.sent_bytes or 0) + len(content)
-        super()._frame(kind, content)
-
-    def _report_sent(self, loan: Loan, flags: int) -> None:
-        self.sent_bytes = (self.sent_bytes or 0) + loan.unreported_bytes
-        super()._report_sent(loan, flags)
-
-    def _small_chunk(self, content: bytes) -> None:
-        self.sent_bytes = (self.sent_bytes or 0) + len(content)
-        super()._small_chunk(content)
-
 
 class HookedWorker(Worker):
     """Answers one request after the other, each between its hooks."""
 
-    answer_type = CountingAnswer
-    _answer: CountingAnswer
+    answer_type = RememberedAnswer
+    _answer: RememberedAnswer
 
     def __init__(
         self,
@@ -127,7 +109,8 @@ class HookedWorker(Worker):
         # One by one: the hook is for an answer that has left.
         for request in batch:
             self._present = None
-            self._answer.forget()
+            self._answer.failed = False
+            self._answer.content_bytes = 0
             try:
                 super()._run_batch([request])
                 self._answer.flush()
@@ -139,11 +122,10 @@ class HookedWorker(Worker):
             # The application was not called: its content could not be opened.
             return
         request, environ, response = self._present
-        sent, head = self._answer.sent_bytes, self._answer.head
-        if sent is None:
-            # The simplest answers are made without a call; their head is still there.
-            sent = 0 if head is None else head.content_length
-        response.sent = sent or 0
+        head = self._answer.head
+        # The simplest answers are made without a call; their head is still there.
+        simplest = 0 if head is None else head.content_length or 0
+        response.sent = self._answer.content_bytes or simplest
         if self._answer.failed:
             response.status, response.headers = FAILURE, []
         call(post_request, self._hooks.worker, request, environ, response)

@@ -8,6 +8,7 @@ knows how to wait longer.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -24,6 +25,9 @@ Socket = socket.SocketType
 NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 
 sendfile: Callable[[int, int, int, int], int] | None = getattr(os, "sendfile", None)
+# Up to so many pieces are sent from where they lie.
+SENT_AS_THEY_ARE = 64
+LINE_END = b"\r\n"
 # Of a file, what is sent by one call: a signal's handler runs only behind it.
 FILE_MAX_BYTES = 1 << 24
 
@@ -37,51 +41,89 @@ REPORT_INTERVAL_S = 0.25
 class Loan:
     """The socket, until `close`."""
 
-    def __init__(self, descriptor: int | None) -> None:
-        """None where this process had no room for another: then nothing can be sent."""
+    def __init__(self, descriptor: int | None, is_chunked: bool = False) -> None:
+        """None where this process had no room for another: then nothing can be sent.
+
+        is_chunked: whether content has to leave in chunks (RFC 9112 section 7.1).
+        """
         self._socket: socket.SocketType | None = None
-        self._send: Callable[[bytes | memoryview, int], int] = nothing_sent
+        self._send: Callable[..., int] = nothing_sent
+        self._send_several: Callable[..., int] = nothing_sent
         if descriptor is not None:
             # Its family is of no interest; asking for it would cost three system calls.
             self._socket = client = Socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
-            self._send = client.send
+            self._send, self._send_several = client.send, client.sendmsg
             # It does not block. But where socket.setdefaulttimeout was called, Python would.
             if client.gettimeout() is not None:
                 client.settimeout(0)
+        self.is_chunked = is_chunked
         self._patience_s = PATIENCE_S
         # When the gateway is to be told, by perf_counter.
         self.report_at = perf_counter() + REPORT_INTERVAL_S
         # What was sent, as far as the gateway has not been told.
         self.unreported_bytes = 0
+        # Of that and of the rest, what is no content but the framing of chunks.
+        self.unreported_framing_bytes = 0
+        # What the client has not taken of what it was sent; with its framing, where there is one.
+        self.rest: bytes | memoryview = b""
         # Whether sending was left in a way that does not tell how much has gone: a signal's handler
         # has raised.
         self.in_doubt = False
 
-    def take_unreported(self) -> int:
-        """Bytes that were sent since the last report."""
-        count, self.unreported_bytes = self.unreported_bytes, 0
+    def take_unreported(self) -> tuple[int, int]:
+        """Bytes that were sent since the last report, and those of the framing."""
+        taken = (self.unreported_bytes, self.unreported_framing_bytes)
+        self.unreported_bytes = self.unreported_framing_bytes = 0
         self.report_at = perf_counter() + REPORT_INTERVAL_S
-        return count
+        return taken
 
-    def send(self, content: bytes) -> int:
-        """As much of the content as the client takes before patience ends.
+    def send(self, pieces: list[bytes]) -> None:
+        """Sends content, as far as the client takes it before patience ends.
 
-        Returns how many bytes those are. With fewer than all, the loan is of no use any more. Also
-        where the client is gone: the gateway will find out for itself.
+        Where there is a `rest` afterwards, the loan is of no use any more. Also where the client is
+        gone: the gateway will find out for itself. Where chunks are due, this is one: no more than
+        the rest of it has room in a report.
         """
         self.in_doubt = True
-        try:
-            sent = self._send(content, NO_SIGNAL)
-        except OSError:
-            sent = 0
-        if sent < len(content):
-            sent = self._send_rest(content, sent)
-        self.unreported_bytes += sent
+        self._send_now(pieces)
+        if self.rest:
+            self._send_rest()
         self.in_doubt = False
-        return sent
+
+    def send_beside(self, pieces: list[bytes]) -> None:
+        """Sends content in another thread than the request's, as far as the client takes it now."""
+        self._send_now(pieces)
+
+    def _send_now(self, pieces: list[bytes]) -> None:
+        """Sends the rest and the pieces behind it. What is not taken is the rest."""
+        data, size = self._framed(pieces)
+        sent = 0
+        with contextlib.suppress(OSError):
+            if len(data) == 1:
+                sent = self._send(data[0], NO_SIGNAL)
+            else:
+                sent = self._send_several(data, (), NO_SIGNAL)
+        self.unreported_bytes += sent
+        self.rest = b"" if sent == size else memoryview(b"".join(data))[sent:]
+
+    def _framed(self, pieces: list[bytes]) -> tuple[list[bytes], int]:
+        """What to send, and its size: the rest, and the pieces, as a chunk where that is due."""
+        size = sum(map(len, pieces))
+        # Of many small ones a copy is cheaper.
+        data = pieces if len(pieces) <= SENT_AS_THEY_ARE else [b"".join(pieces)]
+        # A chunk without content would be the last one.
+        if self.is_chunked and size:
+            size_line = b"%x\r\n" % size
+            data = [size_line, *data, LINE_END]
+            self.unreported_framing_bytes += len(size_line) + len(LINE_END)
+            size += len(size_line) + len(LINE_END)
+        if self.rest:
+            data = [bytes(self.rest), *data]
+            size += len(self.rest)
+        return data, size
 
     def close(self) -> None:
-        self._send = nothing_sent
+        self._send = self._send_several = nothing_sent
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -103,16 +145,16 @@ class Loan:
         self.in_doubt = False
         return sent
 
-    def _send_rest(self, content: bytes, start: int) -> int:
-        """Goes on with what the client did not take at once. Returns how much has gone in all."""
-        sent = start
-        rest = memoryview(content)
-        while sent < len(content):
-            count = self._attempt(self._send, rest[sent:], NO_SIGNAL)
-            if not count:
+    def _send_rest(self) -> None:
+        """Goes on with what the client did not take at once."""
+        rest = memoryview(self.rest)
+        while rest:
+            sent = self._attempt(self._send, rest, NO_SIGNAL)
+            if not sent:
                 break
-            sent += count
-        return sent
+            self.unreported_bytes += sent
+            rest = rest[sent:]
+        self.rest = rest
 
     def _attempt(self, send: Callable[..., int], *parts: Any) -> int:
         """What one call sends, once the client takes something; 0 where it does not, or is gone."""
@@ -137,5 +179,5 @@ class Loan:
         return is_ready
 
 
-def nothing_sent(_content: bytes | memoryview, _flags: int) -> NoReturn:
+def nothing_sent(*_: object) -> NoReturn:
     raise ConnectionError

@@ -50,6 +50,7 @@ FRAME_MAX_BYTES = 1 << 30
 # comes none.
 FILE_MARK = b"F"
 SOCKET_MARK = b"S"
+CHUNKED_SOCKET_MARK = b"C"
 NO_SOCKET_MARK = b"N"
 unpack_descriptor = struct.Struct("=i").unpack_from
 DESCRIPTOR_SPACE = socket.CMSG_SPACE(4)
@@ -143,6 +144,19 @@ class Channel:
         self._begin()
         self._send_out(data, content)
         self.in_doubt = False
+
+    def send_beside(self, data: bytes) -> bool:
+        """Whole frames, in another thread than the one that serves this channel.
+
+        That one must send nothing meanwhile. Returns whether they have gone: not while it receives
+        something, and not where it was left in the middle of that.
+        """
+        if self.in_doubt:
+            return False
+        # It will see for itself that the gateway is gone.
+        with contextlib.suppress(ConnectionError):
+            self._send_all(data)
+        return True
 
     def say_ready(self, pid: int, progress: int) -> None:
         """The first message.
@@ -244,8 +258,8 @@ class Channel:
     def _receive_loan(self) -> Loan | None:
         while True:
             mark, descriptor = self._receive_descriptor()
-            if mark == SOCKET_MARK:
-                self._loan = Loan(descriptor)
+            if mark in (SOCKET_MARK, CHUNKED_SOCKET_MARK):
+                self._loan = Loan(descriptor, mark == CHUNKED_SOCKET_MARK)
                 return self._loan
             if mark != FILE_MARK or descriptor is None:
                 break

@@ -22,13 +22,9 @@ from portico_worker import content, error_log, progress, wire
 from portico_worker.error_records import log, report
 from portico_worker.heads import HeadCache
 from portico_worker.loading import ASGI_ADVICE
+from portico_worker.outlet import COPIED_MAX_BYTES, ELAPSED_MAX_US, Disconnected
 from portico_worker.wire import pack_address
-from portico_worker.wsgi import (
-    COPIED_MAX_BYTES,
-    ELAPSED_MAX_US,
-    Answer,
-    Disconnected,
-)
+from portico_worker.wsgi import Answer
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -100,6 +96,7 @@ class Worker:
         self._templates: dict[int, tuple[Environ, bool, bool]] = {}
         self._answer = self.answer_type(
             channel.send,
+            channel.send_beside,
             self._is_cancelled,
             channel.borrow if channel.can_borrow else None,
             HeadCache(),
@@ -139,6 +136,7 @@ class Worker:
         with it is the parent's to run.
         """
         self._answer.flushed_at = NEVER
+        self._answer.leave_to_parent()
 
     def _next(self) -> Any:
         """What has come; where nothing has, all answers leave before it is waited for."""

@@ -1,15 +1,12 @@
 """The server side of PEP 3333 for one request: start_response, write, and what the iterable gives.
 
-An `Answer` is used again for each request of a worker. It turns what the application does into
-frames, and knows the channel only as something that sends bytes and says whether the client is
-still there.
+An `Answer` is used again for each request of a worker. How what it gives leaves is `outlet.py`'s.
 """
 
 from __future__ import annotations
 
 from _thread import get_ident
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Callable
 
 from portico_worker import wire
@@ -23,6 +20,7 @@ from portico_worker.heads import (
     HeadError,
     encode_interim,
 )
+from portico_worker.outlet import END, Outlet
 from portico_worker.pieces import exact_bytes, mistake_in
 from portico_worker.wire import CHUNK_HEAD, pack_address
 
@@ -33,69 +31,30 @@ if TYPE_CHECKING:
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
-# Content from this size on is sent from where it lies, not copied together with other answers.
-COPIED_MAX_BYTES = 65_536
-ELAPSED_MAX_US = 2**32 - 1
-# A frame's length has 32 bits; a longer piece of content becomes several frames.
-FRAME_CONTENT_MAX_BYTES = 1 << 30
-# Content of at least this size goes to the client directly, where its length was declared: less is
-# not worth asking for the client's socket.
-LOAN_MIN_BYTES = 262_144
-# So much goes to the gateway before it is asked again, where it did not lend the socket, or the
-# client did not take enough.
-LOAN_AGAIN_BYTES = 1_048_576
-# How often it is looked whether the client of an answer under way is still there, at most: a look
-# is a system call that finds nothing.
-LOOK_INTERVAL_S = 0.002
-# `Answer.began` of a request that is over, while it is being settled.
-NO_REQUEST = 0.0
 EARLY_HINTS = 103
 
 
-class Disconnected(Exception):
-    """The client is gone: the gateway has cancelled the request."""
-
-
-class Answer:
+class Answer(Outlet):
     """The answer to the present request."""
 
     def __init__(
         self,
         send: Callable[[bytes, bytes | memoryview | None], None],
+        send_beside: Callable[[bytes], bool] | None,
         is_cancelled: Callable[[int, int], bool],
         borrow: Callable[[bytes], Loan | None] | None,
         heads: HeadCache,
     ) -> None:
-        self._send = send
-        self._is_cancelled = is_cancelled
-        # Asks for the client's socket by what it sends; None where nobody could lend it.
-        self._borrow = borrow
+        super().__init__(send, send_beside, is_cancelled, borrow)
         self._heads = heads
         self._kept_heads = heads.kept
-        # Frames of finished answers that leave with the next `flush`, and when the last one was.
-        self.unsent: list[bytes | memoryview] = []
-        self.flushed_at = 0.0
-        self.slot = 0
-        self.generation = 0
-        # When the present request began, or the next one will have. What an application may keep,
-        # `write` and `wsgi.early_hints`, knows its request by this very object: a clock may stand
-        # still, but each reading is an object of its own for as long as somebody holds it.
-        self.began = NO_REQUEST
         self.bodyless_method = False
         self.head: Head | None = None
-        self.head_sent = False
         # Whether the frame that ends this answer has been made; there must not be a second one.
         self._complete = False
-        # Whether the head and everything behind it has left, and more may follow without a bound.
-        self._is_open_ended = False
-        # Content that may still be sent where its length was declared; None where it was not.
-        self._remaining: int | None = None
+        # Whether the head and everything behind it has left or is gathered, and more may follow.
+        self._is_under_way = False
         self._cut = False
-        self._next_look = 0.0
-        # The client's socket, while large content goes there directly; and how much of the content
-        # goes to the gateway before it is asked for the next time.
-        self._loan: Loan | None = None
-        self._bytes_until_asked = 0
         self._thread = get_ident()
         # Interim answers, and the bytes of their heads, of the request with this address.
         self._hinted = (-1, -1)
@@ -103,19 +62,11 @@ class Answer:
         self._hints_bytes = 0
 
     def reset(self) -> None:
-        """Ends a request whose answer was not the simplest kind."""
-        self.began = NO_REQUEST
+        super().reset()
         self.head = None
-        self.head_sent = False
         self._complete = False
-        self._is_open_ended = False
-        self._remaining = None
+        self._is_under_way = False
         self._cut = False
-        self._next_look = 0.0
-        self._bytes_until_asked = 0
-        if self._loan is not None:
-            self._loan.close()
-            self._loan = None
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
@@ -215,7 +166,8 @@ class Answer:
         self._check_all_there()
 
     def complete_iterable(self, pieces: Any, flush_now: bool) -> None:
-        """Answers with what an iterable gives; each piece leaves before the next is asked for.
+        """Answers with what an iterable gives; each piece leaves before the next is asked for, or
+        while that is made.
 
         flush_now: whether an answer in one piece should leave at once, because no other will join
         it. Raises Disconnected.
@@ -230,32 +182,33 @@ class Answer:
             if mistake is None:
                 raise
             raise TypeError(mistake) from None
-        for piece in iterator:
+        piece: Any = next(iterator, END)
+        while piece is not END:
             content = piece if type(piece) is bytes else exact_bytes(piece, pieces)
             size = len(content)
             if not size:
                 # There is nothing to send yet; PEP 3333 lets an application say so.
                 self._require_client()
-                continue
-            if self._is_open_ended and size <= COPIED_MAX_BYTES:
-                self._small_chunk(content)
-                continue
-            if self._loan is not None and self._remaining is not None and size < self._remaining:
-                # Most of what a large answer consists of: there is nothing else to look at.
-                self._remaining -= size
-                self._send_lent(self._loan, content)
-                continue
-            head = self.head or self._require_head()
-            if self.bodyless_method or head.bodyless:
-                break
-            if head.content_length == size and not self.head_sent:
-                self._whole(head, content)
-                if flush_now:
-                    self.flush()
-                return
-            self._stream(content)
-            if self._remaining == 0:
-                break
+            elif self._is_under_way:
+                if self._remaining is not None:
+                    if size >= self._remaining:
+                        self._stream(content)
+                        break
+                    self._remaining -= size
+                self._next_piece(content)
+            else:
+                head = self.head or self._require_head()
+                if self.bodyless_method or head.bodyless:
+                    break
+                if head.content_length == size and not self.head_sent:
+                    self._whole(head, content)
+                    if flush_now:
+                        self.flush()
+                    return
+                self._stream(content)
+                if self._remaining == 0:
+                    break
+            piece = self._gather(iterator)
         self._end()
 
     def fail(self) -> None:
@@ -266,41 +219,27 @@ class Answer:
         """Ends an answer that nobody waits for."""
         self._finish(wire.END_HEAD)
 
-    def flush(self) -> None:
-        """Sends what has been finished. Raises ChannelClosed."""
-        if self.unsent:
-            self._send(self._take_unsent(), None)
-            self.flushed_at = perf_counter()
-
-    def _take_unsent(self) -> bytes:
-        data = b"".join(self.unsent)
-        self.unsent.clear()
-        return data
-
     def _finish(self, kind: bytes) -> None:
         if self._complete:
             # What went wrong did so after the answer was made, and the client has it.
             return
         self._complete = True
-        if self._loan is not None:
-            if self._loan.in_doubt:
-                # Nobody knows how much of the content the client has.
-                kind = wire.ABORT_HEAD
-            self._return_loan(self._loan)
+        if (self._has_gathered or self._loan is not None) and not self._leave_last():
+            # Nobody knows how much of the content the client has.
+            kind = wire.ABORT_HEAD
         address = pack_address(self.slot, self.generation, self._elapsed_us(), 0)
         self.unsent.append(address + kind)
 
     def _whole(self, head: Head, content: bytes) -> None:
         """The whole answer; in one frame, where it is not large."""
-        if self._may_borrow(len(content)):
-            self._large(head.first_frame, content)
-            self._finish(wire.END_HEAD)
-            return
-        if len(content) > FRAME_CONTENT_MAX_BYTES:
-            self._several_frames(head.first_frame, content)
+        if self._is_large(len(content)):
+            if self._remaining is None:
+                self._remaining = 0
+            self._piece(head.first_frame, content)
             self._finish(wire.END_HEAD)
             return
         self.head_sent = self._complete = True
+        self.content_bytes += len(content)
         self._frame(head.whole_frame, content)
 
     def _stream(self, content: bytes) -> None:
@@ -312,50 +251,12 @@ class Answer:
         if self.head_sent:
             self._require_client()
         else:
-            self._remaining = head.content_length
+            self._begin_content(head.content_length)
             kind = head.first_frame
-        if self._remaining is not None:
-            content = self._admit(content)
-            if not content and self.head_sent:
-                return
-            if self._loan is not None or self._may_borrow(len(content) + self._remaining):
-                self._large(kind, content)
-                return
-            self._bytes_until_asked -= len(content)
-        if len(content) > FRAME_CONTENT_MAX_BYTES:
-            self._several_frames(kind, content)
-        else:
-            self.head_sent = True
-            self._frame(kind, content)
-        self.flush()
-        self._is_open_ended = self._remaining is None
-
-    def _may_borrow(self, size: int) -> bool:
-        return size >= LOAN_MIN_BYTES and self._bytes_until_asked <= 0 and self._borrow is not None
-
-    def _large(self, kind: bytes, content: bytes) -> None:
-        """Content that goes to the client directly, as far as the gateway lends its socket and the
-        client takes it; what is left goes to the gateway.
-
-        kind: that of the frame which is due. The head leaves first: it is the gateway's to write.
-        """
-        loan = self._loan or self._ask(kind)
-        if loan is None:
-            self._send_rest(content, 0)
-        else:
-            self._send_lent(loan, content)
-
-    def _ask(self, kind: bytes) -> Loan | None:
-        """Asks for the client's socket, behind the head where that has not left."""
-        if self._borrow is None:
-            return None
-        if not self.head_sent:
-            self.head_sent = True
-            self._frame(kind, b"")
-        self.unsent.append(pack_address(self.slot, self.generation, 0, 0) + wire.BORROW_HEAD)
-        self._bytes_until_asked = LOAN_AGAIN_BYTES
-        self._loan = loan = self._borrow(self._take_unsent())
-        return loan
+        content = self._admit(content)
+        if content or not self.head_sent:
+            self._piece(kind, content)
+        self._is_under_way = True
 
     def _send_file(self, wrapped: FileWrapper) -> bool:
         """Has the kernel send a large file to the client, as far as that takes it.
@@ -377,73 +278,12 @@ class Answer:
         while self._remaining and (sent := loan.send_file(file.fileno(), at, self._remaining)):
             at += sent
             self._remaining -= sent
+            self.content_bytes += sent
             self._report_when_due(loan)
         if self._remaining:
             self._return_loan(loan)
             file.seek(at)
         return not self._remaining
-
-    def _send_lent(self, loan: Loan, content: bytes) -> None:
-        if loan.in_doubt:
-            # Another byte could be one too many, which would be taken for the next answer's first.
-            raise Disconnected
-        sent = loan.send(content)
-        if sent < len(content):
-            self._return_loan(loan)
-            self._send_rest(content, sent)
-        else:
-            self._report_when_due(loan)
-
-    def _send_rest(self, content: bytes, start: int) -> None:
-        self._bytes_until_asked -= len(content) - start
-        self._several_frames(CHUNK_HEAD, memoryview(content)[start:])
-        self.flush()
-
-    def _return_loan(self, loan: Loan) -> None:
-        """From here on the client's socket is the gateway's alone."""
-        self._loan = None
-        loan.close()
-        self._report_sent(loan, wire.FLAG_RETURNED)
-
-    def _report_when_due(self, loan: Loan) -> None:
-        if perf_counter() >= loan.report_at:
-            self._report_sent(loan, 0)
-            self.flush()
-
-    def _report_sent(self, loan: Loan, flags: int) -> None:
-        kind = wire.pack_kind(wire.SENT, flags, 0, 0, loan.take_unreported())
-        self.unsent.append(pack_address(self.slot, self.generation, 0, 0) + kind)
-
-    def _small_chunk(self, content: bytes) -> None:
-        """A piece behind the first one where no length was declared, as `_stream` sends it.
-
-        Most of what a streamed answer consists of, and so written for speed. Raises Disconnected.
-        """
-        now = perf_counter()
-        if now >= self._next_look:
-            self._require_client()
-        elapsed_us = int((now - self.began) * 1e6)
-        if elapsed_us > ELAPSED_MAX_US:
-            elapsed_us = ELAPSED_MAX_US
-        address = pack_address(self.slot, self.generation, elapsed_us, len(content))
-        self._send(b"".join((address, CHUNK_HEAD, content)), None)
-
-    def _several_frames(self, kind: bytes, content: bytes | memoryview) -> None:
-        self.head_sent = True
-        view = memoryview(content)
-        for start in range(0, len(content), FRAME_CONTENT_MAX_BYTES):
-            self._frame(kind, view[start : start + FRAME_CONTENT_MAX_BYTES])
-            kind = CHUNK_HEAD
-
-    def _frame(self, kind: bytes, content: bytes | memoryview) -> None:
-        unsent = self.unsent
-        size = len(content)
-        unsent.append(pack_address(self.slot, self.generation, self._elapsed_us(), size))
-        unsent.append(kind)
-        if size <= COPIED_MAX_BYTES:
-            unsent.append(content)
-        else:
-            self._send(self._take_unsent(), content)
 
     def _end(self) -> None:
         """Ends a streamed answer; one without any content gets its head only now."""
@@ -482,17 +322,3 @@ class Answer:
         if self.head is None:
             raise HeadError("the application did not call start_response before its first content")
         return self.head
-
-    def _require_client(self) -> None:
-        now = perf_counter()
-        if now < self._next_look:
-            return
-        self._next_look = now + LOOK_INTERVAL_S
-        if self._is_cancelled(self.slot, self.generation):
-            raise Disconnected
-
-    def _elapsed_us(self) -> int:
-        elapsed_us = int((perf_counter() - self.began) * 1e6)
-        if elapsed_us > ELAPSED_MAX_US:
-            elapsed_us = ELAPSED_MAX_US
-        return elapsed_us

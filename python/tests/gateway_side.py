@@ -135,6 +135,8 @@ class Gateway:
         self.raised: BaseException | None = None
         # What is lent to whoever asks for a client's socket; None for nothing.
         self.client: socket.socket | None = None
+        # Whether what is sent there has to leave in chunks.
+        self.is_chunked = False
         self._theirs = (stream, files)
         self._errors = io.StringIO()
         self._redirect = contextlib.redirect_stderr(self._errors)
@@ -202,7 +204,8 @@ class Gateway:
         if self.client is None:
             self.files.sendall(b"N")
         else:
-            socket.send_fds(self.files, [b"S"], [self.client.fileno()])
+            mark = b"C" if self.is_chunked else b"S"
+            socket.send_fds(self.files, [mark], [self.client.fileno()])
 
     def frame(self) -> Frame | None:
         """The next frame; None at the end of the channel."""
@@ -215,6 +218,13 @@ class Gateway:
         head = self._received.read(head_size)
         body = self._received.read(size)
         return Frame(slot, generation, elapsed_us, kind, flags, status, length, head, body)
+
+    def content_frame(self) -> Frame | None:
+        """The next frame that is not about a client's socket; whoever asks for that is lent it."""
+        while (frame := self.frame()) is not None and frame.kind in (BORROW, SENT):
+            if frame.kind == BORROW:
+                self.lend()
+        return frame
 
     def rest(self) -> list[Frame]:
         """All whole frames until the end of the channel, which may be in the middle of another."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.gateway_side import RESPONSE, request
+from tests.gateway_side import END, RESPONSE, request
 from tests.zygote_case import ZygoteCase
 
 
@@ -127,6 +127,35 @@ class AfterFork(ZygoteCase):
                 self.assertEqual([end.expect_kind(RESPONSE) for _ in (0, 1)], [b"both"] * 2)
         notes = (self.folder / "notes").read_text().split()
         self.assertEqual(notes, ["0-0", "0-1", "1-0", "1-1"])
+
+    def test_a_child_that_comes_back_into_a_stream_sends_none_of_it(self) -> None:
+        self.write(
+            "forks.py",
+            """
+            import os, sys, time
+
+            # Nothing leaves by itself before the fork.
+            sys.modules["portico_worker.outlet"].QUICK_S = 60
+            sys.modules["portico_worker.gathered"].LOOK_INTERVAL_S = 60
+
+            def app(environ, start_response):
+                start_response("200 OK", [])
+                for row in range(200):
+                    yield b"%03d\\n" % row
+                    if row == 100:
+                        child = os.fork()
+                        if child:
+                            os.waitpid(child, 0)
+            """,
+        )
+        self.loaded(reference="forks:app")
+        _, end = self.fork(0)
+        end.send("/")
+        content = b""
+        while (frame := end.frame()) is not None and frame[1] != END:
+            content += frame[2]
+        self.assertEqual(content, b"".join(b"%03d\n" % row for row in range(200)))
+        self.assertIsNotNone(frame)
 
     def test_no_fork_is_warned_of_where_all_warnings_are_shown(self) -> None:
         # Python 3.12 and later warn whoever forks in a process with several threads.

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from portico_worker import loan as loan_module
-from portico_worker.hooked_worker import CountingAnswer
 from portico_worker.loan import Loan
+from portico_worker.outlet import LOAN_AGAIN_BYTES, LOAN_BEHIND_BYTES, LOAN_MIN_BYTES
 from portico_worker.wire import Channel, ProtocolError
 from portico_worker.worker import Worker
-from portico_worker.wsgi import LOAN_AGAIN_BYTES, LOAN_MIN_BYTES
 
 from tests.applications import TEXT, Application, Content, Environ, giving, length
 from tests.client_socket import LARGE, Client, PatientCase, lent
@@ -137,31 +136,28 @@ class LentSocket(PatientCase):
         self.assertEqual([frame.flags for frame in answer.loans[1:]], [0, 0, 0, 0, RETURNED])
 
     def test_hooks_are_told_how_much_was_sent(self) -> None:
-        answers: list[CountingAnswer] = []
+        counted: list[int] = []
 
         class Counting(Worker):
-            answer_type = CountingAnswer
-
-            def __init__(self, *parts: Any) -> None:
-                super().__init__(*parts)
-                assert isinstance(self._answer, CountingAnswer)
-                answers.append(self._answer)
+            def _settle(self, *parts: Any) -> None:
+                counted.append(self._answer.content_bytes)
+                super()._settle(*parts)
 
         client = Client()
         with Gateway(giving([LARGE]), make=Counting) as gateway:
             gateway.client = client.socket
             gateway.ask()
         client.end()
-        self.assertEqual(answers[0].sent_bytes, len(LARGE))
+        self.assertEqual(counted, [len(LARGE)])
 
 
 class NotLent(PatientCase):
-    def test_small_content_and_content_without_a_length_is_not_asked_for(self) -> None:
+    def test_small_content_is_not_asked_for(self) -> None:
         small = LARGE[: LOAN_MIN_BYTES - 1]
         for application in (
             giving([small]),
             giving(iter([small]), headers=(length(len(small)),)),
-            giving(iter([LARGE, LARGE])),
+            giving(iter([LARGE[: LOAN_BEHIND_BYTES - 1], b"x"])),
             giving([LARGE], "304 Not Modified"),
         ):
             client = Client()
@@ -247,15 +243,16 @@ class SlowClient(unittest.TestCase):
     def test_patience_ends_also_with_one_that_takes_a_little_at_a_time(self) -> None:
         client = Client(reads=False)
         lender = Loan(os.dup(client.socket.fileno()))
-        sent = 0
-        while (now := lender.send(LARGE)) == len(LARGE):
-            sent += now
-        sent += now
+        given = 0
+        while not lender.rest:
+            lender.send([LARGE])
+            given += len(LARGE)
         for _ in range(3):
             client.peer.recv(1000)
-            sent += lender.send(b"x" * 1000)
+            lender.send([b"x" * 1000])
+            given += 1000
         lender.close()
-        self.assertEqual(lender.take_unreported(), sent)
+        self.assertEqual(lender.take_unreported(), (given - len(lender.rest), 0))
         client.end()
 
     def test_it_is_waited_for_within_patience(self) -> None:
@@ -264,7 +261,8 @@ class SlowClient(unittest.TestCase):
             lender = Loan(os.dup(client.socket.fileno()))
         reader = threading.Timer(0.01, client.read)
         reader.start()
-        self.assertEqual(lender.send(LARGE), len(LARGE))
+        lender.send([LARGE])
+        self.assertFalse(lender.rest)
         reader.join()
         lender.close()
         self.assertEqual(client.end(), LARGE)
@@ -297,7 +295,7 @@ class Doubt(unittest.TestCase):
         class Interrupted(Exception):
             pass
 
-        def send(self: Loan, content: bytes) -> int:
+        def send(self: Loan, pieces: list[bytes]) -> None:
             self.in_doubt = True
             raise Interrupted
 
@@ -328,7 +326,7 @@ class Doubt(unittest.TestCase):
                 patient = Loan(os.dup(client.socket.fileno()))
             signal.setitimer(signal.ITIMER_REAL, 0.05)
             with self.assertRaises(KeyError):
-                patient.send(LARGE * 8)
+                patient.send([LARGE * 8])
         finally:
             signal.signal(signal.SIGALRM, before)
         self.assertTrue(patient.in_doubt)
@@ -359,7 +357,8 @@ class AfterFork(unittest.TestCase):
         lender = channel.borrow(b"the wish")
         assert lender is not None
         channel.disown()
-        self.assertEqual(lender.send(b"x"), 0)
+        lender.send([b"x"])
+        self.assertEqual(lender.rest, b"x")
         for each in (ours, files):
             each.close()
         self.assertEqual(client.end(), b"")

@@ -10,13 +10,8 @@ import io
 import json
 import sys
 import threading
-import unittest
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 from wsgiref.validate import validator
-
-from portico_worker.heads import HeadCache
-from portico_worker.wsgi import Answer
 
 from tests.applications import TEXT, Application, Case, Content, Environ, giving, length
 from tests.gateway_side import (
@@ -372,39 +367,3 @@ class RulesUnderValidator(Rules):
     """The same applications, with wsgiref.validate between them and the worker."""
 
     wrap = staticmethod(validator)
-
-
-class SmallChunks(unittest.TestCase):
-    """What most pieces of a stream take, beside the way that any piece can take."""
-
-    def sent(self, answer_type: type[Answer], pieces: list[bytes]) -> bytes:
-        sent: list[bytes] = []
-        looks: list[tuple[int, int]] = []
-
-        def is_cancelled(*address: int) -> bool:
-            looks.append(address)
-            return False
-
-        def send(data: bytes, content: bytes | memoryview | None) -> None:
-            sent.append(data if content is None else data + content)
-
-        answer = answer_type(send, is_cancelled, None, HeadCache())
-        for generation in (1, 2):
-            answer.slot, answer.generation, answer.began = 7, generation, 0.5
-            answer.start_response("200 OK", [TEXT])
-            answer.complete_iterable(iter(pieces), True)
-            answer.reset()
-        self.assertEqual(set(looks), {(7, 1), (7, 2)})
-        return b"".join(sent)
-
-    def test_they_are_sent_as_any_other_piece(self) -> None:
-        class Plain(Answer):
-            def _small_chunk(self, content: bytes) -> None:
-                self._stream(content)
-
-        for pieces in (
-            [b"one", b"two", b"", b"three"],
-            [b"x" * size for size in (1, 65_535, 65_536, 65_537, 200_000, 2)],
-        ):
-            with mock.patch("portico_worker.wsgi.perf_counter", return_value=7_000.0):
-                self.assertEqual(self.sent(Answer, pieces), self.sent(Plain, pieces))

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from portico_worker import wsgi
+from portico_worker import outlet, wsgi
 from portico_worker.heads import HeadCache
 
 from tests.applications import TEXT, Case, Content, Environ, giving, length
@@ -223,7 +223,7 @@ class Mistakes(Case):
         self.assertIn("longer than its Content-Length", stderr)
 
     def test_an_answer_is_ended_once(self) -> None:
-        answer = wsgi.Answer(self.fail, lambda slot, generation: False, None, HeadCache())
+        answer = wsgi.Answer(self.fail, None, lambda slot, generation: False, None, HeadCache())
         answer.start_response("200 OK", [TEXT])
         answer.complete_list([b"hello"])
         frames = list(answer.unsent)
@@ -232,7 +232,7 @@ class Mistakes(Case):
         self.assertEqual(answer.unsent, frames)
 
     def test_content_beyond_a_frame_becomes_several(self) -> None:
-        with mock.patch.object(wsgi, "FRAME_CONTENT_MAX_BYTES", 4):
+        with mock.patch.object(outlet, "FRAME_CONTENT_MAX_BYTES", 4):
             answer = self.answer(giving([b"0123456789"]))
             self.assertEqual((answer.kinds, answer.content_length), ([HEAD, CHUNK, CHUNK, END], 10))
             self.assertEqual(answer.pieces, [b"0123", b"4567", b"89"])

@@ -13,6 +13,7 @@ import type { WorkerLink } from "./transport.ts";
 /** What carries a descriptor, and says what it is of. */
 const FILE_MARK = Buffer.from("F");
 const SOCKET_MARK = Buffer.from("S");
+const CHUNKED_SOCKET_MARK = Buffer.from("C");
 /** Comes alone, in a socket's place. */
 const NO_SOCKET_MARK = Buffer.from("N");
 
@@ -50,9 +51,12 @@ export class EpollWorkerLink implements WorkerLink {
     return null;
   }
 
-  passSocket(descriptor: number | null): void {
+  passSocket(descriptor: number | null, isChunked: boolean): void {
     if (descriptor === null) this.#files.write(NO_SOCKET_MARK, 0, NO_SOCKET_MARK.length);
-    else this.#files.writeWithDescriptors(SOCKET_MARK, [descriptor]);
+    else {
+      const mark = isChunked ? CHUNKED_SOCKET_MARK : SOCKET_MARK;
+      this.#files.writeWithDescriptors(mark, [descriptor]);
+    }
   }
 
   /** Closes what is the link's own; a stream that was handed over is its owner's. */

@@ -129,7 +129,8 @@ export interface WorkerLink {
    * ask.
    *
    * @param descriptor null for no
+   * @param isChunked  whether what it sends there has to leave in chunks
    */
-  passSocket(descriptor: number | null): void;
+  passSocket(descriptor: number | null, isChunked: boolean): void;
   close(): void;
 }

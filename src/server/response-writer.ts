@@ -178,18 +178,30 @@ export class ResponseWriter {
     this.#write(scratch, 0, at);
   }
 
-  /** Whether content may follow that needs no framing: its length was declared. */
-  get awaitsPlainContent(): boolean {
-    return this.begun && this.#framing?.content === "length" && this.#remainingBytes > 0;
+  /** How content that follows has to leave; null where none may follow. */
+  get awaited(): "plain" | "chunked" | null {
+    if (!this.begun || this.#framing === null) return null;
+    switch (this.#framing.content) {
+      case "none":
+        return null;
+      case "length":
+        return this.#remainingBytes > 0 ? "plain" : null;
+      case "until-close":
+        return "plain";
+      case "chunked":
+        return "chunked";
+      default:
+        return this.#framing.content satisfies never;
+    }
   }
 
   /**
-   * Content has left by another way.
+   * Content has left by another way, with the framing that it needs.
    *
    * @returns whether no more than there was room for
    */
-  addSentByOther(bytes: number): boolean {
-    return this.#framing !== null && this.#admit(this.#framing, bytes) === bytes;
+  addSentByOther(contentBytes: number): boolean {
+    return this.#framing !== null && this.#admit(this.#framing, contentBytes) === contentBytes;
   }
 
   end(): void {

@@ -105,12 +105,17 @@ export type AnswerFailure =
  */
 export interface SocketLoan {
   readonly descriptor: number;
+  /** Whether content has to leave in chunks. */
+  readonly isChunked: boolean;
   /**
-   * The worker has sent so many bytes of the content there.
+   * The worker has sent so many bytes there.
    *
-   * @returns whether no more than was left of it
+   * @param framingBytes of these and of the rest, what is no content but the framing of chunks
+   * @param rest         what is left of the content that it has begun to send, to be sent as it is;
+   *   valid during the call
+   * @returns whether that is content of this answer, and no more than was left of it
    */
-  onSent(bytes: number): boolean;
+  onSent(sentBytes: number, framingBytes: number, rest: Buffer): boolean;
 }
 
 /**

@@ -5,7 +5,13 @@
  */
 import type { SocketLoan } from "./application-request.ts";
 import type { Job } from "./job.ts";
-import { FLAG_RETURNED, FRAME_KIND, FRAME_OFFSET, frameContentLength } from "./protocol.ts";
+import {
+  FLAG_RETURNED,
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+  FRAME_OFFSET,
+  frameContentLength,
+} from "./protocol.ts";
 import type { DescriptorPassage } from "./request-batch.ts";
 
 export class ChannelLoan {
@@ -31,7 +37,7 @@ export class ChannelLoan {
     if (this.#loan !== null) return "something else while it had a client's socket";
     if (!job.answerBegan) return "a wish for a client's socket before a head";
     this.#loan = job.sink?.lendSocket?.() ?? null;
-    this.#passage.passSocket(this.#loan?.descriptor ?? null);
+    this.#passage.passSocket(this.#loan?.descriptor ?? null, this.#loan?.isChunked ?? false);
     return null;
   }
 
@@ -40,7 +46,14 @@ export class ChannelLoan {
     if (loan === null) return "content to a client whose socket it did not have";
     if ((bytes.readUInt8(from + FRAME_OFFSET.flags) & FLAG_RETURNED) !== 0) this.#loan = null;
     // Where nobody waits for the answer any more, its way to the client is closed.
-    const isRight = sink === null || loan.onSent(frameContentLength(bytes, from));
-    return isRight ? null : "more content to a client than was left";
+    if (sink === null) return null;
+    const headStart = from + FRAME_HEADER_BYTES;
+    const headLength = bytes.readUInt32LE(from + FRAME_OFFSET.headLength);
+    const isRight = loan.onSent(
+      frameContentLength(bytes, from),
+      bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs),
+      bytes.subarray(headStart, headStart + headLength),
+    );
+    return isRight ? null : "other content to a client than was due";
   }
 }

@@ -339,7 +339,8 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     const bodyLength = bytes.readUInt32LE(from + FRAME_OFFSET.bodyLength);
     if (kind === FRAME_KIND.interim)
       return this.#takeInterim(job, bytes, from, headEnd, bodyLength);
-    if (kind >= FRAME_KIND.end && headLength + bodyLength > 0) {
+    const hasMore = bodyLength > 0 || (headLength > 0 && kind !== FRAME_KIND.sent);
+    if (kind >= FRAME_KIND.end && hasMore) {
       return this.#broken("an end with something in it");
     }
     job.activeAtMs = this.#owner.nowMs;

@@ -73,6 +73,9 @@ for (const transport of TRANSPORTS) {
         `/pieces?size=${LARGE_BYTES}`,
         `/pieces?size=${LARGE_BYTES}&piece=999`,
         `/pieces?size=${LARGE_BYTES}&piece=${LARGE_BYTES - 1}`,
+        ...[99, 4_096, 16_385, 70_000, LARGE_BYTES].map(
+          (piece) => `/stream?size=${LARGE_BYTES}&piece=${piece}`,
+        ),
       ]) {
         const { status, content } = await client.exchange(get(target));
         assert.equal(status, 200, target);
@@ -80,15 +83,20 @@ for (const transport of TRANSPORTS) {
       }
       const head = await client.exchange(`HEAD /list HTTP/1.1\r\nHost: test\r\n\r\n`);
       assert.deepEqual([head.field("Content-Length"), head.content.length], ["1000000", 0]);
-      const old = "GET /list?size=3000000 HTTP/1.0\r\n\r\n";
-      assert.ok((await client.exchange(old)).content.equals(LARGE));
+      for (const target of ["/list?size=3000000", "/stream?size=3000000&piece=999"]) {
+        using old = await RawClient.connect(server.port);
+        const { content } = await old.exchange(`GET ${target} HTTP/1.0\r\n\r\n`);
+        assert.ok(content.equals(LARGE), target);
+      }
     });
 
     test("the worker sends where it was lent the socket, and keeps none", async () => {
       await using server = await start(transport);
       const before = await textOf(server, "/descriptors");
-      const looked = await textOf(server, `/pieces?size=${LARGE_BYTES}&look=1&more=1`);
-      assert.equal(looked.at(-1), transport === "epoll" ? "1" : "0");
+      for (const target of ["/pieces?more=1", "/stream?piece=9000"]) {
+        const looked = await textOf(server, `${target}&size=${LARGE_BYTES}&look=1`);
+        assert.equal(looked.at(-1), transport === "epoll" ? "1" : "0");
+      }
       assert.equal(await textOf(server, "/descriptors"), before);
     });
 
@@ -98,7 +106,8 @@ for (const transport of TRANSPORTS) {
         [1, 2, 3, 4, 5, 6].map(async (number) => {
           using client = await RawClient.connect(server.port);
           const sizes = [LARGE_BYTES - number, 10 * number, 500_000 + number, LARGE_BYTES];
-          client.write(sizes.map((size) => get(`/list?size=${size}`)).join(""));
+          const way = number % 2 === 0 ? "/list?" : "/stream?piece=3000&";
+          client.write(sizes.map((size) => get(`${way}size=${size}`)).join(""));
           for (const size of sizes) {
             const { content } = await client.readResponse();
             assert.ok(content.equals(LARGE.subarray(0, size)), `${size} bytes of ${number}`);
@@ -107,16 +116,32 @@ for (const transport of TRANSPORTS) {
       );
     });
 
-    test("a client that does not read holds nobody up, and gets all of it in the end", async () => {
-      await using server = await start(transport);
-      const expected = contentOf(HUGE_BYTES);
-      using slow = await beginReading(server, `/list?size=${HUGE_BYTES}`);
-      assert.match(await textOf(server, "/pid"), /^\d+$/);
-      const { content } = await new Promise<{ content: Buffer }>((resolve, reject) => {
-        slow.socket.resume();
-        slow.readResponse().then(resolve, reject);
+    for (const way of ["/list?", "/stream?piece=5000&"]) {
+      test(`a client that does not read ${way} holds nobody up, and gets it later`, async () => {
+        await using server = await start(transport);
+        const expected = contentOf(HUGE_BYTES);
+        using slow = await beginReading(server, `${way}size=${HUGE_BYTES}`);
+        assert.match(await textOf(server, "/pid"), /^\d+$/);
+        const { content } = await new Promise<{ content: Buffer }>((resolve, reject) => {
+          slow.socket.resume();
+          slow.readResponse().then(resolve, reject);
+        });
+        assert.ok(content.equals(expected));
       });
-      assert.ok(content.equals(expected));
+    }
+
+    test("what was given arrives while the next piece is made, however small it is", async () => {
+      await using server = await start(transport);
+      const pid = Number(await textOf(server, "/pid"));
+      using client = await RawClient.connect(server.port);
+      let received = "";
+      client.socket.on("data", (bytes: Buffer) => (received += bytes.toString()));
+      client.write(get("/parts"));
+      for (const part of [0, 1, 2]) {
+        await server.until(`part ${part}`, () => received.includes(`\n${part} 99\n`));
+        process.kill(pid, "SIGUSR1");
+      }
+      await server.until("the end", () => received.endsWith("0\r\n\r\n"));
     });
 
     test("a file goes by the kernel's own way, to a slow client as to any other", async () => {
@@ -143,15 +168,19 @@ for (const transport of TRANSPORTS) {
     });
 
     for (const [what, query] of [
-      ["content that falls short", "more=7"],
-      ["an application that raises", "raise=2000000"],
+      ["content that falls short", "/pieces?more=7"],
+      ["an application that raises", "/pieces?raise=2000000"],
+      ["one that raises without a length", "/stream?piece=7000&raise=2000000"],
     ] as const) {
-      test(`${what} ends the connection before its length is reached`, async () => {
+      test(`${what} ends the connection before the content is complete`, async () => {
         await using server = await start(transport);
         using client = await RawClient.connect(server.port);
-        client.write(get(`/pieces?size=${LARGE_BYTES}&${query}`));
+        client.write(get(`${query}&size=${LARGE_BYTES}`));
+        let last: Buffer = Buffer.alloc(0);
+        client.socket.on("data", (piece: Buffer) => (last = piece));
         const bytes = await readToEnd(client);
         assert.ok(bytes > 1_900_000 && bytes < LARGE_BYTES + 200, `${bytes} bytes`);
+        assert.ok(!last.toString("latin1").endsWith("0\r\n\r\n"), "no last chunk");
         assert.match(await textOf(server, "/pid"), /^\d+$/);
       });
     }
@@ -161,13 +190,15 @@ for (const transport of TRANSPORTS) {
       using hung = await RawClient.connect(server.port);
       hung.write(get(`/pieces?size=${LARGE_BYTES}&hang=2000000`));
       assert.ok((await readToEnd(hung)) < LARGE_BYTES);
-      const pid = Number(await textOf(server, "/pid"));
-      using killed = await RawClient.connect(server.port);
-      killed.write(get(`/pieces?size=${LARGE_BYTES}&hang=2000000`));
-      await new Promise((resolve) => killed.socket.once("data", resolve));
-      process.kill(pid, "SIGKILL");
-      assert.ok((await readToEnd(killed)) < LARGE_BYTES);
-      assert.notEqual(Number(await textOf(server, "/pid")), pid);
+      for (const way of ["/pieces?", "/stream?piece=3000&"]) {
+        const pid = Number(await textOf(server, "/pid"));
+        using killed = await RawClient.connect(server.port);
+        killed.write(get(`${way}size=${LARGE_BYTES}&hang=2000000`));
+        await new Promise((resolve) => killed.socket.once("data", resolve));
+        process.kill(pid, "SIGKILL");
+        assert.ok((await readToEnd(killed)) < LARGE_BYTES);
+        assert.notEqual(Number(await textOf(server, "/pid")), pid);
+      }
     });
 
     test("a reload and a stop let an answer under way end", async () => {
@@ -200,8 +231,10 @@ for (const transport of TRANSPORTS) {
         await Promise.all(
           [1, 2, 3, 4].map(async () => {
             using client = await RawClient.connect(server.port);
-            const { content } = await client.exchange(get(`/pieces?size=${LARGE_BYTES}`));
-            assert.ok(content.equals(LARGE));
+            for (const way of ["/pieces?", "/stream?piece=999&"]) {
+              const { content } = await client.exchange(get(`${way}size=${LARGE_BYTES}`));
+              assert.ok(content.equals(LARGE));
+            }
           }),
         );
       });

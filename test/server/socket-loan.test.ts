@@ -7,6 +7,7 @@ import { ConnectionFixture, get } from "./connection-fixture.ts";
 import type { PlayedAnswer } from "./played-handler.ts";
 
 const DESCRIPTOR = 77;
+const NOTHING = Buffer.alloc(0);
 
 function lendable(): ConnectionFixture {
   const fixture = new ConnectionFixture();
@@ -34,8 +35,8 @@ test("content whose length was declared may be sent by another, in parts", () =>
   const loan = lend(answer);
   assert.equal(loan?.descriptor, DESCRIPTOR);
   assert.ok(fixture.received.toString().endsWith("\r\n\r\nbegin"), "all before it has left");
-  assert.equal(loan.onSent(500), true);
-  assert.equal(loan.onSent(400), true);
+  assert.equal(loan.onSent(500, 0, NOTHING), true);
+  assert.equal(loan.onSent(400, 0, NOTHING), true);
   assert.equal(fixture.client.sentBytes, before + 900);
   answer.more("x".repeat(95));
   answer.end();
@@ -47,14 +48,14 @@ test("content whose length was declared may be sent by another, in parts", () =>
 
 test("no more than was declared", () => {
   const loan = lend(begun(lendable(), 1_000));
-  assert.equal(loan?.onSent(1_000), true);
-  assert.equal(loan.onSent(1), false);
+  assert.equal(loan?.onSent(1_000, 0, NOTHING), true);
+  assert.equal(loan.onSent(1, 0, NOTHING), false);
 });
 
 test("an answer that falls short is cut, whoever has sent it", () => {
   const fixture = lendable();
   const answer = begun(fixture, 1_000);
-  lend(answer)?.onSent(999);
+  lend(answer)?.onSent(999, 0, NOTHING);
   answer.end();
   assert.ok(fixture.client.sawEnd);
 });
@@ -68,9 +69,43 @@ test("a worker that dies with the socket: the client sees an end", () => {
   assert.ok(!fixture.received.toString().includes("502"), "its content has begun");
 });
 
-test("nothing is lent for content that is framed, that is all there, or that there is not", () => {
+test("content without a length is sent in chunks, and what is left of one goes as it is", () => {
+  const fixture = lendable();
+  const answer = begun(fixture, null, "begin");
+  const loan = lend(answer);
+  assert.equal(loan?.isChunked, true);
+  const before = fixture.client.sentBytes;
+  assert.equal(loan.onSent(3 + 100 + 2, 5, NOTHING), true);
+  assert.equal(loan.onSent(4, 5, Buffer.from("the rest\r\n")), true);
+  assert.equal(fixture.client.sentBytes, before + 105 + 4 + 10);
+  answer.more("more");
+  answer.end();
+  assert.ok(
+    fixture.received.toString().endsWith("5\r\nbegin\r\nthe rest\r\n4\r\nmore\r\n0\r\n\r\n"),
+  );
+  begun(fixture, 4, "next").end();
+  assert.equal(fixture.handler.answers.length, 2, "the connection goes on");
+});
+
+test("more framing than bytes, and framing where there is none, is refused", () => {
+  assert.equal(lend(begun(lendable(), null))?.onSent(4, 5, NOTHING), false);
+  assert.equal(lend(begun(lendable(), 1_000))?.onSent(100, 5, NOTHING), false);
+});
+
+test("to a client of HTTP/1.0 content without a length goes as it is, until the end", () => {
+  const fixture = lendable();
+  fixture.client.deliver(Buffer.from("GET / HTTP/1.0\r\n\r\n"));
+  const [answer] = fixture.handler.answers;
+  assert.ok(answer !== undefined);
+  answer.begin("begin", null);
+  assert.equal(lend(answer)?.isChunked, false);
+  answer.end();
+  assert.ok(fixture.received.toString().endsWith("\r\n\r\nbegin"));
+  assert.ok(fixture.client.sawEnd);
+});
+
+test("nothing is lent for content that is all there, or that there is not", () => {
   for (const [declared, first] of [
-    [null, ""],
     [5, "whole"],
     [0, ""],
   ] as const) {

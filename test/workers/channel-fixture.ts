@@ -45,6 +45,8 @@ export class ChannelFixture implements ChannelOwner, DescriptorPassage {
   readonly passedFiles: number[] = [];
   /** What the worker was lent; null for each time that it got nothing. */
   readonly passedSockets: (number | null)[] = [];
+  /** Of these, those to which content has to leave in chunks. */
+  readonly chunkedSockets: (number | null)[] = [];
   /** What the link says to a file that is passed: a path, or null for a descriptor. */
   filePath: string | null = null;
   closed: ClosedChannel | null = null;
@@ -70,8 +72,9 @@ export class ChannelFixture implements ChannelOwner, DescriptorPassage {
     return this.filePath;
   }
 
-  passSocket(descriptor: number | null): void {
+  passSocket(descriptor: number | null, isChunked: boolean): void {
     this.passedSockets.push(descriptor);
+    if (isChunked) this.chunkedSockets.push(descriptor);
   }
 
   scheduleFlush(): void {

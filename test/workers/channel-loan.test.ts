@@ -19,8 +19,12 @@ const DESCRIPTOR = 33;
 /** Lends its socket, for so many bytes of content. */
 class Lender implements SocketLoan {
   readonly descriptor = DESCRIPTOR;
+  isChunked = false;
   leftBytes: number;
   lent = 0;
+  /** What it was to send for the worker, and how much of all was framing. */
+  rest = "";
+  framingBytes = 0;
 
   constructor(leftBytes: number) {
     this.leftBytes = leftBytes;
@@ -31,8 +35,10 @@ class Lender implements SocketLoan {
     return this;
   };
 
-  onSent(bytes: number): boolean {
-    this.leftBytes -= bytes;
+  onSent(sentBytes: number, framingBytes: number, rest: Buffer): boolean {
+    this.leftBytes -= sentBytes + rest.length - framingBytes;
+    this.framingBytes += framingBytes;
+    this.rest += rest.toString();
     return this.leftBytes >= 0;
   }
 }
@@ -80,16 +86,29 @@ test("what it could not send goes the usual way, and it may ask again", () => {
   assert.equal(sent.sink.outcomes, 1);
 });
 
+test("where chunks are due, the worker says what is framing, and what is left of one", () => {
+  const { fixture, sent, lender } = begun();
+  lender.isChunked = true;
+  fixture.worker.send(borrowFrame(sent));
+  assert.deepEqual(fixture.chunkedSockets, [DESCRIPTOR]);
+  fixture.worker.send(sentFrame(sent, 103, false, 5), sentFrame(sent, 7, true, 5, "abc\r\n"));
+  fixture.worker.send(chunkFrame(sent, "more"), closingFrame(sent, "end"));
+  assert.equal(lender.leftBytes, 1_000 - 98 - 7);
+  assert.deepEqual([lender.framingBytes, lender.rest], [10, "abc\r\n"]);
+  assert.equal(sent.sink.content, "more");
+  assert.equal(sent.sink.outcomes, 1);
+});
+
 test("in pieces of a byte it is the same", () => {
   const { fixture, sent, lender } = begun();
   const bytes = Buffer.concat([
     borrowFrame(sent),
-    sentFrame(sent, 999, true),
+    sentFrame(sent, 990, true, 0, "left over"),
     chunkFrame(sent, "x"),
     closingFrame(sent, "end"),
   ]);
   fixture.worker.stream.deliverInPieces(bytes, 1);
-  assert.equal(lender.leftBytes, 1);
+  assert.deepEqual([lender.leftBytes, lender.rest], [1, "left over"]);
   assert.equal(sent.sink.content, "x");
 });
 
@@ -139,8 +158,12 @@ test("what cannot be right ends the channel", () => {
   assertBroken(twice, borrow, sentSome, (to) => closingFrame(to, "abort"));
   assertBroken(/whose socket it did not have/, sentSome);
   assertBroken(/whose socket it did not have/, borrow, returnedAll, returnedAll);
-  assertBroken(/more content to a client/, borrow, (to) => sentFrame(to, 1_001, false));
-  assertBroken(/more content to a client/, borrow, sentSome, (to) => sentFrame(to, 991, true));
+  assertBroken(/other content to a client/, borrow, (to) => sentFrame(to, 1_001, false));
+  assertBroken(/other content to a client/, borrow, sentSome, (to) => sentFrame(to, 991, true));
   const { slot, generation } = begun().sent;
   assertBroken(/something in it/, () => frame({ slot, generation, kind: 10, body: "x" }));
+  assertBroken(/something in it/, () => frame({ slot, generation, kind: 10, head: "x" }));
+  const withContent = (to: SentJob): Buffer =>
+    frame({ slot: to.slot, generation: to.generation, kind: 11, body: "x" });
+  assertBroken(/something in it/, borrow, withContent);
 });

@@ -117,9 +117,20 @@ export function borrowFrame(to: Address): Buffer {
 }
 
 /** What the worker has sent to the client by itself. */
-export function sentFrame(to: Address, bytes: number, returned: boolean): Buffer {
+/**
+ * @param framingBytes of what was sent, and of the rest
+ * @param rest         what the gateway is to send as it is
+ */
+export function sentFrame(
+  to: Address,
+  bytes: number,
+  returned: boolean,
+  framingBytes = 0,
+  rest = "",
+): Buffer {
   const flags = returned ? FLAG_RETURNED : 0;
-  return frame({ ...addressOf(to), kind: KIND.sent, flags, contentLength: bytes });
+  const size = { contentLength: bytes, elapsedUs: framingBytes, head: rest };
+  return frame({ ...addressOf(to), kind: KIND.sent, flags, ...size });
 }
 
 /** A frame without a head and without content. */

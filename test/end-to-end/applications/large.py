@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import socket
 import stat
 import tempfile
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 Environ = dict[str, Any]
 # Longer than any test waits.
 FOR_EVER_S = 600
+PART_ROWS = 100
 
 
 def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -28,7 +31,13 @@ def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         return small(start_response, len(os.listdir("/dev/fd")))
     if environ["PATH_INFO"] == "/pid":
         return small(start_response, os.getpid())
+    if environ["PATH_INFO"] == "/parts":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return parts()
     content = kept_content(size)
+    if environ["PATH_INFO"] == "/stream":
+        start_response("200 OK", [("Content-Type", "application/octet-stream")])
+        return pieces(content, asked)
     declared = size + asked.get("more", 0)
     write = start_response("200 OK", [("Content-Length", str(declared))])
     if environ["PATH_INFO"] == "/list":
@@ -68,6 +77,19 @@ def pieces(content: bytes, asked: dict[str, int]) -> Iterator[bytes]:
         had_client = had_client or ("look" in asked and has_client())
     if "look" in asked:
         yield b"1" if had_client else b"0"
+
+
+def parts() -> Iterator[bytes]:
+    """Three, of many small pieces each; behind each of them a signal is waited for."""
+    for part in range(3):
+        told.clear()
+        for row in range(PART_ROWS):
+            yield b"%d %d\n" % (part, row)
+        told.wait(FOR_EVER_S)
+
+
+told = threading.Event()
+signal.signal(signal.SIGUSR1, lambda *_: told.set())
 
 
 def has_client() -> bool:
