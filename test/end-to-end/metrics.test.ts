@@ -85,7 +85,7 @@ for (const transport of TRANSPORTS) {
       });
       assert.deepEqual(metrics.counted("portico_connections", "phase"), { idle: 1, answer: 2 });
       assert.equal(metrics.value("portico_workers_busy"), 1);
-      server.killAll();
+      server.signal("SIGQUIT");
       await server.ended;
     });
 
@@ -187,7 +187,7 @@ for (const transport of TRANSPORTS) {
       assert.deepEqual([refused.status, refused.field("allow")], [405, "GET, HEAD"]);
       const metrics = await readMetrics(port);
       assert.equal(metrics.value("portico_http_request_duration_seconds_count"), 0);
-      server.killAll();
+      server.signal("SIGQUIT");
       await server.ended;
       assert.ok(server.stdout.includes(`\n  metrics    ${server.origin}/metrics\n`));
       const logged = server.stdout.split("\n").filter((line) => line.startsWith("{"));
