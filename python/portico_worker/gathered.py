@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 # What waits at one look and still does at the next has waited for long enough.
 LOOK_INTERVAL_S = 0.001
-# After so many looks in which nothing was gathered, the thread waits for a word.
-QUIET_LOOKS = 50
+# After so many looks in which nothing was gathered, the thread waits for a word: a look costs ten
+# microseconds.
+QUIET_LOOKS = 5
 # How long it waits, before it ends.
 REST_S = 1.0
 

@@ -239,13 +239,16 @@ class Outlet:
         return LENT_PIECE_MAX_BYTES, LENT_MAX_BYTES
 
     def _leave(self) -> None:
-        """Has what was gathered leave."""
+        """Has what was gathered leave. Raises Disconnected behind what may be missing.
+
+        That is so within a signal's handler, too, which has interrupted this very function.
+        """
+        if self._in_doubt:
+            raise Disconnected
         gathered = self._gathered
         gathered_bytes, self._gathered_bytes = self._gathered_bytes, 0
         self.content_bytes += gathered_bytes
         with gathered.lock:
-            if self._in_doubt:
-                raise Disconnected
             gathered.departures += 1
             if not gathered.pieces:
                 return
@@ -253,10 +256,12 @@ class Outlet:
             pieces = gathered.pieces[:]
             gathered.pieces.clear()
             loan = self._loan
-            if loan is None and self._may_borrow(self._coming_bytes(gathered_bytes)):
-                loan = self._ask(CHUNK_HEAD)
             if loan is None:
+                # It is worth asking for these already: they are there to be sent.
                 self._bytes_until_asked -= gathered_bytes
+                if self._may_borrow(self._coming_bytes(gathered_bytes)):
+                    loan = self._ask(CHUNK_HEAD)
+            if loan is None:
                 self._send(self._chunk(pieces), None)
             else:
                 self._send_pieces_lent(loan, pieces)

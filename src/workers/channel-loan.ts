@@ -44,11 +44,13 @@ export class ChannelLoan {
   #takeSent({ sink }: Job, bytes: Buffer, from: number): string | null {
     const loan = this.#loan;
     if (loan === null) return "content to a client whose socket it did not have";
-    if ((bytes.readUInt8(from + FRAME_OFFSET.flags) & FLAG_RETURNED) !== 0) this.#loan = null;
+    const isReturned = (bytes.readUInt8(from + FRAME_OFFSET.flags) & FLAG_RETURNED) !== 0;
+    if (isReturned) this.#loan = null;
     // Where nobody waits for the answer any more, its way to the client is closed.
     if (sink === null) return null;
     const headStart = from + FRAME_HEADER_BYTES;
     const headLength = bytes.readUInt32LE(from + FRAME_OFFSET.headLength);
+    if (headLength > 0 && !isReturned) return "something to send for it, and kept the socket";
     const isRight = loan.onSent(
       frameContentLength(bytes, from),
       bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs),

@@ -160,6 +160,7 @@ test("what cannot be right ends the channel", () => {
   assertBroken(/whose socket it did not have/, borrow, returnedAll, returnedAll);
   assertBroken(/other content to a client/, borrow, (to) => sentFrame(to, 1_001, false));
   assertBroken(/other content to a client/, borrow, sentSome, (to) => sentFrame(to, 991, true));
+  assertBroken(/and kept the socket/, borrow, (to) => sentFrame(to, 10, false, 0, "rest"));
   const { slot, generation } = begun().sent;
   assertBroken(/something in it/, () => frame({ slot, generation, kind: 10, body: "x" }));
   assertBroken(/something in it/, () => frame({ slot, generation, kind: 10, head: "x" }));
