@@ -46,9 +46,8 @@ class Gathered:
         self._leave = leave
         self.pieces: list[bytes] = []
         self.lock = allocate_lock()
-        # How often the request's thread has had the pieces leave, so that one can tell whether it
-        # still does.
-        self.departures = 0
+        # When the request's thread has last had the pieces leave, by perf_counter.
+        self.left_at = 0.0
         # With so many bytes the pieces have to leave. With any where nobody looks after them, and
         # where somebody had to, since the application takes its time.
         self.enough_bytes = 0
@@ -97,12 +96,12 @@ class Gathered:
         # They are for the application's threads; what they interrupt here nobody would repeat.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         quiet_looks = 0
-        departures, is_behind = self.departures, False
+        left_at, is_behind = self.left_at, False
         while True:
             sleep(LOOK_INTERVAL_S)
             quiet_looks += 1
-            if departures != self.departures:
-                departures, quiet_looks = self.departures, 0
+            if left_at != self.left_at:
+                left_at, quiet_looks = self.left_at, 0
             elif self.pieces or is_behind:
                 quiet_looks = 0
                 self.enough_bytes = 0

@@ -160,11 +160,9 @@ class Outlet:
             self._bytes_until_asked -= len(content)
             self._frames(kind, content)
             self.flush()
-        elif self._has_gathered:
+        else:
             with self._gathered.lock:
                 self._send_lent(loan, content)
-        else:
-            self._send_lent(loan, content)
         self._piece_at = perf_counter()
 
     def _next_piece(self, content: bytes) -> None:
@@ -194,8 +192,7 @@ class Outlet:
         loan = self._loan
         append, waiting = gathered.pieces.append, self._gathered_bytes
         self._has_gathered = True
-        now = left_at = perf_counter()
-        departures = gathered.departures
+        now = gathered.left_at = perf_counter()
         while True:
             count = 0
             try:
@@ -226,11 +223,9 @@ class Outlet:
                 self._leave()
             if self._quick_pieces == 0 or self._loan is not loan:
                 return next(iterator, END)
-            if departures == gathered.departures and now - left_at >= GATHERED_MAX_S:
+            if now - gathered.left_at >= GATHERED_MAX_S:
                 self._leave()
                 waiting = 0
-            if departures != gathered.departures:
-                departures, left_at = gathered.departures, now
 
     def _gathering(self) -> tuple[int, int]:
         """How large a piece may be that is gathered, and how many bytes are."""
@@ -249,7 +244,7 @@ class Outlet:
         gathered_bytes, self._gathered_bytes = self._gathered_bytes, 0
         self.content_bytes += gathered_bytes
         with gathered.lock:
-            gathered.departures += 1
+            gathered.left_at = perf_counter()
             if not gathered.pieces:
                 return
             self._in_doubt = True
@@ -353,7 +348,8 @@ class Outlet:
         """From here on the client's socket is the gateway's alone."""
         self._loan = None
         loan.close()
-        rest, loan.rest = loan.rest, b""
+        # In doubt some of the rest may have gone: it would be sent twice.
+        rest = b"" if loan.in_doubt else loan.rest
         if loan.is_chunked:
             self._report_sent(loan, wire.FLAG_RETURNED, bytes(rest))
         else:

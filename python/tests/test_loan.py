@@ -313,6 +313,31 @@ class Doubt(unittest.TestCase):
             self.assertEqual(answer.kinds, [HEAD, ABORT])
         self.assertEqual(client.end(), b"")
 
+    def test_nothing_follows_what_was_sent_in_part_when_a_handler_raised(self) -> None:
+        class Interrupted(Exception):
+            pass
+
+        def wait(_: Loan) -> bool:
+            # The client has taken some of it meanwhile, and the rest is not what it was.
+            raise Interrupted
+
+        def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
+            write = start_response("200 OK", [TEXT, *declared])
+            with contextlib.suppress(Interrupted), mock.patch.object(Loan, "_wait", wait):
+                write(LARGE)
+                write(LARGE)
+            return iter([LARGE, LARGE])
+
+        for is_chunked, declared in ((False, (length(4 * len(LARGE)),)), (True, ())):
+            client = Client(reads=False)
+            with Gateway(application) as gateway:
+                gateway.client, gateway.is_chunked = client.socket, is_chunked
+                answer = gateway.ask()
+            self.assertEqual((answer.kinds[-1], answer.loans[-1].head), (ABORT, b""))
+            through = 0 if declared else len(LARGE)
+            self.assertEqual(len(answer.content), through)
+            client.end()
+
     def test_a_handler_that_raises_leaves_it_in_doubt(self) -> None:
         client = Client(reads=False)
         lender = Loan(os.dup(client.socket.fileno()))
