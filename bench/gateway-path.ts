@@ -60,6 +60,12 @@ class CountingStream implements ByteStream {
     return null;
   }
 
+  unreadBytes(): null {
+    return null;
+  }
+
+  countReceivedByOther(): void {}
+
   countSentByOther(): void {}
 
   flush(): void {}
@@ -110,6 +116,7 @@ export class GatewayPath implements ConnectionContext, IdleConnectionOwner {
     pipelinedLimitBytes: 65_536,
     namesRequests: false,
     tellsTimes: false,
+    lendsContent: false,
     outlet: {
       transfer: { pauseMaxMs: 40_000, rateMinBytes: 500 },
       memoryMaxBytes: 65_536,
@@ -163,7 +170,7 @@ export class GatewayPath implements ConnectionContext, IdleConnectionOwner {
     const settings = { load: { busyChannels: 0 }, generation: 1, requestsMax: null };
     this.#channel = this.#dispatcher.addChannel(
       this.worker,
-      { passFile: () => null, passSocket: nothing },
+      { passFile: () => null, passSocket: nothing, passContentSocket: nothing },
       { ...settings, depthMax: null, recycleAfter: null, openProgress },
       false,
     );

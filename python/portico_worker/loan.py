@@ -50,12 +50,8 @@ class Loan:
         self._send: Callable[..., int] = nothing_sent
         self._send_several: Callable[..., int] = nothing_sent
         if descriptor is not None:
-            # Its family is of no interest; asking for it would cost three system calls.
-            self._socket = client = Socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+            self._socket = client = open_client(descriptor)
             self._send, self._send_several = client.send, client.sendmsg
-            # It does not block. But where socket.setdefaulttimeout was called, Python would.
-            if client.gettimeout() is not None:
-                client.settimeout(0)
         self.is_chunked = is_chunked
         self._patience_s = PATIENCE_S
         # When the gateway is to be told, by perf_counter.
@@ -177,6 +173,16 @@ class Loan:
         is_ready = bool(room.poll(self._patience_s * 1_000))
         self._patience_s -= perf_counter() - began
         return is_ready
+
+
+def open_client(descriptor: int) -> socket.SocketType:
+    """A client's socket, which does not block; closing it closes the descriptor."""
+    # Its family is of no interest; asking for it would cost three system calls.
+    client = Socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+    # Where socket.setdefaulttimeout was called, Python would wait in its place.
+    if client.gettimeout() is not None:
+        client.settimeout(0)
+    return client
 
 
 def nothing_sent(*_: object) -> NoReturn:

@@ -12,12 +12,15 @@ import os
 import socket
 import struct
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from portico_worker.lent_content import LentContent
 from portico_worker.loan import Loan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import BytesIO
 
 RESPONSE = 1
 HEAD = 2
@@ -30,6 +33,8 @@ INTERIM = 8
 REPORT = 9
 BORROW = 10
 SENT = 11
+TAKEN = 12
+RETURNED = 13
 
 FLAG_CONTENT_LENGTH = 1
 FLAG_RETURNED = 2
@@ -46,12 +51,13 @@ RECEIVE_BUFFER_BYTES = 262_144
 REQUEST_BUFFER_BYTES = 16_384
 # The gateway bounds what it sends by its own limits, far below this; a longer frame is a mistake.
 FRAME_MAX_BYTES = 1 << 30
-# What a byte from the second socket says of the descriptor that comes with it; with the last one
-# comes none.
+# What a byte from the second socket says of the descriptor that comes with it. None comes with
+# NO_SOCKET_MARK, and none need come with CONTENT_SOCKET_MARK.
 FILE_MARK = b"F"
 SOCKET_MARK = b"S"
 CHUNKED_SOCKET_MARK = b"C"
 NO_SOCKET_MARK = b"N"
+CONTENT_SOCKET_MARK = b"I"
 unpack_descriptor = struct.Struct("=i").unpack_from
 DESCRIPTOR_SPACE = socket.CMSG_SPACE(4)
 # So that no program that another thread starts in between inherits what has just come.
@@ -62,6 +68,7 @@ END_HEAD = pack_kind(END, 0, 0, 0, 0)
 ABORT_HEAD = pack_kind(ABORT, 0, 0, 0, 0)
 ERROR_HEAD = pack_kind(ERROR, 0, 0, 0, 0)
 BORROW_HEAD = pack_kind(BORROW, 0, 0, 0, 0)
+TAKEN_HEAD = pack_kind(TAKEN, 0, 0, 0, 0)
 
 
 IN_DOUBT = "an exception came up while a message was being sent or received"
@@ -104,8 +111,9 @@ class Channel:
         self._files = files
         self._receive_into: Callable[..., int] = stream.recv_into
         self._send_all: Callable[..., None] = stream.sendall
-        # Of files that came while a socket was waited for. The gateway bounds what a worker has.
-        self._early_files: deque[int] = deque()
+        # What came for later requests while a socket was waited for: marks and descriptors. The
+        # gateway bounds what a worker has.
+        self._early: deque[tuple[bytes, int | None]] = deque()
         self._buffer = bytearray(buffer_bytes)
         self._view = memoryview(self._buffer)
         self._start = 0
@@ -219,14 +227,35 @@ class Channel:
         Raises ProtocolError, also where this process has no room for another descriptor: then the
         kernel drops it.
         """
-        if self._early_files:
-            return self._early_files.popleft()
-        self._begin()
-        mark, descriptor = self._receive_descriptor()
-        self.in_doubt = False
+        mark, descriptor = self._next_descriptor()
         if mark != FILE_MARK or descriptor is None:
             raise ProtocolError("a file was announced and did not come, or there is no room for it")
         return descriptor
+
+    def take_content(self, address: tuple[int, int], received: bytes, size: int) -> BytesIO | None:
+        """Content that the request's client is still sending, off its socket.
+
+        None where it did not come soon: then the gateway has it back, and the request is not this
+        worker's any more. Raises ChannelError.
+        """
+        began = perf_counter()
+        mark, descriptor = self._next_descriptor()
+        if mark != CONTENT_SOCKET_MARK:
+            raise ProtocolError("a client's socket was announced and did not come")
+        content = LentContent(received, size)
+        self._begin()
+        is_whole = content.take(descriptor)
+        self.in_doubt = False
+        if is_whole:
+            self.send(pack_address(*address, 0, 0) + TAKEN_HEAD)
+            return content.input
+        for piece in content.taken():
+            head = pack_kind(RETURNED, 0, 0, len(piece), 0)
+            self.send(pack_address(*address, 0, 0) + head, piece)
+        elapsed_us = int((perf_counter() - began) * 1e6)
+        head = pack_kind(RETURNED, FLAG_RETURNED, 0, 0, 0)
+        self.send(pack_address(*address, elapsed_us, 0) + head)
+        return None
 
     def borrow(self, data: bytes) -> Loan | None:
         """Sends the data, which ends with the wish for a client's socket.
@@ -261,14 +290,23 @@ class Channel:
             if mark in (SOCKET_MARK, CHUNKED_SOCKET_MARK):
                 self._loan = Loan(descriptor, mark == CHUNKED_SOCKET_MARK)
                 return self._loan
-            if mark != FILE_MARK or descriptor is None:
+            if mark not in (FILE_MARK, CONTENT_SOCKET_MARK):
                 break
-            self._early_files.append(descriptor)
+            self._early.append((mark, descriptor))
         if mark == NO_SOCKET_MARK:
             return None
         if not mark:
             raise ChannelClosed
         raise ProtocolError("a socket was asked for and neither lent nor refused")
+
+    def _next_descriptor(self) -> tuple[bytes, int | None]:
+        """What was sent ahead of the next request that has something sent ahead."""
+        if self._early:
+            return self._early.popleft()
+        self._begin()
+        received = self._receive_descriptor()
+        self.in_doubt = False
+        return received
 
     def _receive_descriptor(self) -> tuple[bytes, int | None]:
         """What has come, and None where this process has no room for it."""

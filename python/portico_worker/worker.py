@@ -72,6 +72,10 @@ def base_environ(
     }
 
 
+class NotTaken(Exception):
+    """The content of a request did not come; the gateway has what there is of it."""
+
+
 class Worker:
     """Serves one channel until it ends, in the thread that made it."""
 
@@ -232,6 +236,9 @@ class Worker:
             self._ending = error
         elif isinstance(error, Disconnected):
             self._answer.forsake()
+        elif isinstance(error, NotTaken):
+            # The gateway knows.
+            pass
         else:
             self._report(error, base, request)
             self._answer.fail()
@@ -242,7 +249,11 @@ class Worker:
                 self._ending = error
 
     def _settle(
-        self, result: Any, spooled: BufferedReader | None, base: Environ, request: tuple[Any, ...]
+        self,
+        result: Any,
+        spooled: BufferedReader | BytesIO | None,
+        base: Environ,
+        request: tuple[Any, ...],
     ) -> None:
         """Closes what the request had open. Raises what ends this worker."""
         self._answer.reset()
@@ -280,11 +291,22 @@ class Worker:
             self._templates[number] = template
         return template
 
-    def _open(self, body: int | str) -> BufferedReader:
-        """wsgi.input for content in a file, which a descriptor or a path leads to."""
+    def _open(self, body: int | str | tuple[bytes, int]) -> BufferedReader | BytesIO:
+        """wsgi.input for content that did not come with its request.
+
+        It is in a file, which a descriptor or a path leads to, or its client is still sending it.
+        Raises NotTaken.
+        """
         if isinstance(body, int):
             return content.open_descriptor(self._channel.receive_file())
-        return content.open_path(body)
+        if isinstance(body, str):
+            return content.open_path(body)
+        # It is no idempotent one, so that all answers before it have left.
+        address = (self._answer.slot, self._answer.generation)
+        taken = self._channel.take_content(address, *body)
+        if taken is None:
+            raise NotTaken
+        return taken
 
     def _reopen(self) -> None:
         failure = error_log.reopen(self._error_log)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 20.0
 RESPONSE, HEAD, CHUNK, END, ABORT, ERROR, READY, INTERIM, REPORT, BORROW, SENT = range(1, 12)
+TAKEN, GIVEN_BACK = 12, 13
 RETURNED = 2
 LAST_KINDS = frozenset((RESPONSE, END, ABORT, ERROR))
 
@@ -104,7 +105,7 @@ def request(
     path: str = "/",
     query: str = "",
     raw_uri: str | None = None,
-    body: bytes | int | str | None = None,
+    body: bytes | int | str | tuple[bytes, int] | None = None,
     own: dict[str, str] | None = None,
     **more: str,
 ) -> tuple[Any, ...]:
@@ -199,6 +200,10 @@ class Gateway:
         """The descriptor goes with one byte, as on the gateway's file socket."""
         socket.send_fds(self.files, [b"F"], [descriptor])
 
+    def send_content_socket(self, descriptor: int | None) -> None:
+        """The same for a client's socket that content comes by; None for one that is closed."""
+        socket.send_fds(self.files, [b"I"], [] if descriptor is None else [descriptor])
+
     def lend(self) -> None:
         """Answers a worker that has asked."""
         if self.client is None:
@@ -244,6 +249,8 @@ class Gateway:
             if frame.kind == INTERIM:
                 assert not answer.frames, "an interim answer behind the head"
                 answer.interim.append(frame)
+            elif frame.kind == TAKEN:
+                assert not answer.frames, "word of content behind a head"
             elif frame.kind in (BORROW, SENT):
                 assert answer.frames, "a wish before the head"
                 answer.loans.append(frame)

@@ -189,6 +189,8 @@ export function plainHttpSettings(options: Options, transport: Transport): Metri
       folder: os.tmpdir(),
       namedFileFolder: () => transport.namedFileFolder,
     },
+    // A worker of class request is there for one request, and would be gone with one that it left.
+    lendsContent: options.workerClass !== "request",
     headerTimeoutMs: options.headerTimeoutMs,
     contentTransfer: {
       pauseMaxMs: options.bodyTimeoutMs,

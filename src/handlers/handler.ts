@@ -6,7 +6,7 @@ import type { OutgoingTrace } from "../http/trace-context.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { TrailerField } from "../http1/trailer-section.ts";
 import type { SocketAddress } from "../os/socket-address.ts";
-import type { AnswerSink, SpooledContent, WorkerShare } from "../workers/application-request.ts";
+import type { AnswerSink, RequestBody, WorkerShare } from "../workers/application-request.ts";
 import type { Provenance } from "./provenance.ts";
 
 /** The two ends of the connection that a request came by. */
@@ -27,9 +27,9 @@ export interface HandledRequest {
   readonly head: RequestHead;
   readonly provenance: Provenance;
   /**
-   * The whole content; null where there is none. Valid until the answer is complete or has failed.
+   * The content, whole unless it is lent. Valid until the answer is complete or has failed.
    */
-  readonly content: Buffer | SpooledContent | null;
+  readonly content: RequestBody;
   /**
    * The content's length where the head does not declare it, because it came chunked; else null.
    */

@@ -8,7 +8,7 @@ import {
   type ApplicationRequest,
   type EnvironEntry,
   EnvironTemplate,
-  type SpooledContent,
+  type RequestBody,
 } from "../workers/application-request.ts";
 import type { Dispatcher } from "../workers/dispatcher.ts";
 import { encodeEnviron, isIdempotent, isSafe } from "../workers/protocol.ts";
@@ -125,7 +125,7 @@ class PythonRequest implements ApplicationRequest {
   readonly path: string;
   readonly query: string;
   readonly rawUri: string | null;
-  readonly content: Buffer | SpooledContent | null;
+  readonly content: RequestBody;
   readonly ownEntries: readonly EnvironEntry[] | null;
   readonly #request: HandledRequest;
 

@@ -104,6 +104,17 @@ export class RequestReceiver {
     return this.#isChunked && this.#chunked !== null ? this.#chunked.trailers : NO_TRAILERS;
   }
 
+  /** Content of a declared length that is still to come, of the request that is being received. */
+  get remainingBytes(): number {
+    return this.#remainingBytes;
+  }
+
+  /** So much of it has come by another way. */
+  skipContent(bytes: number): void {
+    invariant(bytes <= this.#remainingBytes, "no more content comes than was declared");
+    this.#remainingBytes -= bytes;
+  }
+
   /** Part of a head has arrived, and the rest has not. */
   get receivingHead(): boolean {
     return this.#state === STATE.receivingHead;

@@ -57,6 +57,11 @@ export interface ByteStream {
    */
   unacknowledgedBytes(): number | null;
   /**
+   * Bytes that have come and wait in the kernel to be read; null where the kernel cannot be asked.
+   * Costs a system call.
+   */
+  unreadBytes(): number | null;
+  /**
    * Whether the peer closed before it had read everything that was sent to it. Known for Unix
    * sockets only: the kernel reports it as ECONNRESET, or as EPIPE to a later send (unix(7)).
    */
@@ -72,15 +77,17 @@ export interface ByteStream {
    */
   write(bytes: Uint8Array, start: number, end: number): void;
   /**
-   * Hands its descriptor out, so that another process sends by a duplicate of it. From then on a
-   * close ends the connection, whoever still has one. Nothing may be written until the other is
-   * done.
+   * Hands its descriptor out, so that another process sends or receives by a duplicate of it. From
+   * then on a close ends the connection, whoever still has one. Nothing may be written, or read,
+   * until the other is done.
    *
    * @returns null where something is unsent, and where Node has the descriptor
    */
   lend(): number | null;
   /** Another process has sent so many bytes by it. */
   countSentByOther(bytes: number): void;
+  /** Another process has received so many bytes by it. */
+  countReceivedByOther(bytes: number): void;
   /** Sends what was written in this turn now. Never throws, like `write`. */
   flush(): void;
   /**

@@ -26,6 +26,7 @@ import {
   SHUT_WR,
   takeSocketError,
   unacknowledgedBytesOf,
+  unreadBytesOf,
 } from "../os/sockets.ts";
 import {
   type ByteStreamHandler,
@@ -140,6 +141,10 @@ export class EpollStream implements DescriptorStream, Sender {
     return this.closed ? 0 : unacknowledgedBytesOf(this.#context.libc, this.#fd);
   }
 
+  unreadBytes(): number | null {
+    return this.closed ? 0 : unreadBytesOf(this.#context.libc, this.#fd);
+  }
+
   write(bytes: Uint8Array, start: number, end: number): void {
     if (this.closed || this.#endAsked || this.#failure !== null || start >= end) return;
     const isSmall = end - start <= GATHERED_WRITE_MAX_BYTES;
@@ -198,6 +203,10 @@ export class EpollStream implements DescriptorStream, Sender {
 
   countSentByOther(bytes: number): void {
     this.sentBytes += bytes;
+  }
+
+  countReceivedByOther(bytes: number): void {
+    this.receivedBytes += bytes;
   }
 
   flush(): void {

@@ -14,6 +14,8 @@ import type { WorkerLink } from "./transport.ts";
 const FILE_MARK = Buffer.from("F");
 const SOCKET_MARK = Buffer.from("S");
 const CHUNKED_SOCKET_MARK = Buffer.from("C");
+/** Comes alone where the socket is closed. */
+const CONTENT_SOCKET_MARK = Buffer.from("I");
 /** Comes alone, in a socket's place. */
 const NO_SOCKET_MARK = Buffer.from("N");
 
@@ -52,11 +54,16 @@ export class EpollWorkerLink implements WorkerLink {
   }
 
   passSocket(descriptor: number | null, isChunked: boolean): void {
-    if (descriptor === null) this.#files.write(NO_SOCKET_MARK, 0, NO_SOCKET_MARK.length);
+    if (descriptor === null) this.#passAlone(NO_SOCKET_MARK);
     else {
       const mark = isChunked ? CHUNKED_SOCKET_MARK : SOCKET_MARK;
       this.#files.writeWithDescriptors(mark, [descriptor]);
     }
+  }
+
+  passContentSocket(descriptor: number | null): void {
+    if (descriptor === null) this.#passAlone(CONTENT_SOCKET_MARK);
+    else this.#files.writeWithDescriptors(CONTENT_SOCKET_MARK, [descriptor]);
   }
 
   /** Closes what is the link's own; a stream that was handed over is its owner's. */
@@ -64,6 +71,10 @@ export class EpollWorkerLink implements WorkerLink {
     this.#closeOffered();
     this.#files.close();
     if (!this.#taken) this.#channel.close();
+  }
+
+  #passAlone(mark: Buffer): void {
+    this.#files.write(mark, 0, mark.length);
   }
 
   #closeOffered(): void {

@@ -75,6 +75,10 @@ export class NodeStream implements ByteStream {
     return null;
   }
 
+  unreadBytes(): null {
+    return null;
+  }
+
   write(bytes: Uint8Array, start: number, end: number): void {
     if (this.closed || this.#endAsked || this.#socket.destroyed || start >= end) return;
     // Node keeps what it is given until it is sent; the caller's memory is the caller's again when
@@ -85,6 +89,10 @@ export class NodeStream implements ByteStream {
 
   lend(): null {
     return null;
+  }
+
+  countReceivedByOther(): void {
+    // Nobody does.
   }
 
   countSentByOther(): void {

@@ -163,6 +163,10 @@ export class NodeWorkerLink implements WorkerLink {
     // Nobody asks here.
   }
 
+  passContentSocket(): void {
+    // Nobody lends here.
+  }
+
   /** Makes the token worthless; a stream that was handed over is its owner's. */
   close(): void {
     this.#forget();

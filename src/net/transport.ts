@@ -132,5 +132,12 @@ export interface WorkerLink {
    * @param isChunked  whether what it sends there has to leave in chunks
    */
   passSocket(descriptor: number | null, isChunked: boolean): void;
+  /**
+   * Sends a client's socket ahead of the request whose content it brings. Nobody does so where the
+   * link is a path.
+   *
+   * @param descriptor null where it is closed by now
+   */
+  passContentSocket(descriptor: number | null): void;
   close(): void;
 }

@@ -28,6 +28,7 @@ export const SHUT_RDWR = 2;
 
 /** Bytes in a socket's send queue that the peer has not acknowledged (tcp(7), unix(7)). */
 const SIOCOUTQ = 0x5411;
+const SIOCINQ = 0x541b;
 
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
@@ -262,6 +263,11 @@ export function lingerZero(libc: Libc, fd: number): void {
  */
 export function unacknowledgedBytesOf(libc: Libc, fd: number): number | null {
   return libc.ioctl(fd, SIOCOUTQ, words) < 0 ? null : (words[0] as number);
+}
+
+/** What has come and has not been read, in bytes; null where the kernel does not say. */
+export function unreadBytesOf(libc: Libc, fd: number): number | null {
+  return libc.ioctl(fd, SIOCINQ, words) < 0 ? null : (words[0] as number);
 }
 
 /** The error that is pending on the socket, which this clears; 0 for none. */

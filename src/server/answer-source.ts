@@ -19,6 +19,11 @@ export class AnswerSource {
     return this.#pending !== null && !this.#paused;
   }
 
+  /** Whether there is nobody yet to make it: the request waits for a worker. */
+  get isWaiting(): boolean {
+    return this.#pending?.workerShare?.queueUs === null;
+  }
+
   /** What a worker has had to do with it so far; null where none was asked. */
   get workerShare(): WorkerShare | null {
     return this.#pending?.workerShare ?? null;

@@ -2,7 +2,8 @@
  * Whether a client is read at present. While it is not, the kernel makes it wait, and the time does
  * not count against it.
  *
- * Owns that a stream is paused once, and resumed once. Knows no reason for either.
+ * Owns that a stream is paused once, and resumed once, and that nothing is read while somebody else
+ * may do so: each would have a part. Knows no reason for any of these.
  */
 import type { ByteStream } from "../net/byte-stream.ts";
 import type { ContentIntake } from "./content-intake.ts";
@@ -10,6 +11,7 @@ import type { ContentIntake } from "./content-intake.ts";
 export class ClientInput {
   readonly #stream: ByteStream;
   #isPaused = false;
+  #isLent = false;
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
@@ -24,9 +26,20 @@ export class ClientInput {
   }
 
   resume(intake: ContentIntake | null, nowMs: number): void {
-    if (!this.#isPaused) return;
+    if (!this.#isPaused || this.#isLent) return;
     this.#isPaused = false;
     intake?.release(nowMs);
     this.#stream.resumeReading();
+  }
+
+  /** Another process reads the client: from now on nothing resumes, until `endLoan`. */
+  lend(intake: ContentIntake, nowMs: number): void {
+    this.pause(intake, nowMs);
+    this.#isLent = true;
+  }
+
+  /** It does so no more. */
+  endLoan(): void {
+    this.#isLent = false;
   }
 }

@@ -27,6 +27,8 @@ export interface ConnectionSettings extends IntakeSettings, OwnFieldSettings {
   /** Bytes that a client may send ahead while its request is being answered. */
   readonly pipelinedLimitBytes: number;
   readonly outlet: OutletSettings;
+  /** Whether workers may take content off a client's socket by themselves. */
+  readonly lendsContent: boolean;
 }
 
 export interface ConnectionContext extends ScreeningSettings {

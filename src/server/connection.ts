@@ -10,20 +10,20 @@
  * time passes: the server sweeps over all connections with the present time.
  */
 import { ProtocolError } from "../base/errors.ts";
-import type { ConnectionHandler } from "../handlers/handler.ts";
 import { RequestReceiver } from "../http1/receiver.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { CONTINUE } from "../http1/response.ts";
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
 import type { AnswerFailure, AnswerSink, SocketLoan } from "../workers/application-request.ts";
 import { AnswerOutlet, type OutletOwner } from "./answer-outlet.ts";
-import { AnswerSource } from "./answer-source.ts";
+import type { AnswerSource } from "./answer-source.ts";
 import { ClientInput } from "./client-input.ts";
 import type { ConnectionActivity, ConnectionPhase } from "./connection-activity.ts";
 import type { ConnectionContext, ServedConnection } from "./connection-context.ts";
 import { ContentIntake } from "./content-intake.ts";
+import type { ContentLoanOwner } from "./content-loan.ts";
 import { ExchangeLog } from "./exchange-log.ts";
-import { contentFailure, failureAnswer, type RequestFailure } from "./failure-answer.ts";
+import { contentFailure } from "./failure-answer.ts";
 import {
   errorAnswer,
   gatewayAnswer,
@@ -34,7 +34,7 @@ import {
 import type { IdleConnection } from "./idle-connection.ts";
 import { Lingering } from "./lingering.ts";
 import { OwnFields } from "./own-fields.ts";
-import { ReceivedRequest } from "./received-request.ts";
+import { Handover } from "./handover.ts";
 import { type FramedRequest, ResponseWriter } from "./response-writer.ts";
 import { Screening } from "./screening.ts";
 import { lendSocket } from "./socket-loan.ts";
@@ -46,7 +46,7 @@ const ONE_TOO_MANY_MS = 1_000;
 const LATE = "the request did not arrive in time";
 
 export class HttpConnection
-  implements ByteStreamHandler, AnswerSink, OutletOwner, ServedConnection
+  implements ByteStreamHandler, AnswerSink, OutletOwner, ServedConnection, ContentLoanOwner
 {
   readonly activity: ConnectionActivity;
   phase: ConnectionPhase;
@@ -56,7 +56,6 @@ export class HttpConnection
   readonly #idle: IdleConnection;
   readonly #screening: Screening;
   readonly #receiver: RequestReceiver;
-  readonly #requests: ConnectionHandler;
   readonly #response: ResponseWriter;
   readonly #outlet: AnswerOutlet;
   #deadlineMs: number;
@@ -67,9 +66,8 @@ export class HttpConnection
   #isOneTooMany = false;
   /** Made for the first request that has content. */
   #intake: ContentIntake | null = null;
-  /** The present one, once it has arrived whole or has failed. */
-  #request: ReceivedRequest | null = null;
-  readonly #source = new AnswerSource();
+  readonly #handover: Handover;
+  readonly #source: AnswerSource;
   #inputEnded = false;
   readonly #input: ClientInput;
   #advancing = false;
@@ -91,8 +89,9 @@ export class HttpConnection
     this.#receiver = new RequestReceiver(context.settings.request);
     this.#outlet = new AnswerOutlet(stream, context.settings.outlet, context.heldMemory, this);
     this.#response = new ResponseWriter(this.#outlet, context.headWriter, context.scratch);
-    this.#requests = context.handler.openConnection(endpoints);
     this.#input = new ClientInput(stream);
+    this.#handover = new Handover(context, this.#screening, this.#receiver, this.#input, this);
+    this.#source = this.#handover.source;
     this.#response.ownFields = OwnFields.of(context.settings, this.#screening, this.#source);
     stream.handler = this;
   }
@@ -130,8 +129,9 @@ export class HttpConnection
     if (now >= this.#deadlineMs) this.#onDeadline();
     if (this.phase === "content" && this.#intake?.tooSlow(now) === true) this.#refuse(408, LATE);
     if (now >= this.#exchangeEndsMs) this.#onExchangeTooLong();
+    if (this.#handover.isHeldTooLong(now)) this.onContentLeft();
     // A reset gives the kernel's memory back as well, which a slow reader would hold on to.
-    if (this.#outlet.look(now, this.#requests.othersWait)) this.#stream.reset();
+    if (this.#outlet.look(now, this.#handover.handler.othersWait)) this.#stream.reset();
   }
 
   onBytes(bytes: Buffer, end: number): void {
@@ -171,7 +171,7 @@ export class HttpConnection
   onClose(): void {
     this.phase = "closed";
     this.#source.cancel();
-    this.#exchangeLog?.closed(this.head, this.#request);
+    this.#exchangeLog?.closed(this.head, this.#handover.request);
     this.#intake?.drop();
     this.#outlet.release();
     this.#context.onClosed(this);
@@ -185,8 +185,21 @@ export class HttpConnection
 
   onContentFailed(error: Error): void {
     const head = this.head;
-    if (this.phase !== "content" || head === null) return;
-    this.#answerAndClose(this.#failed(contentFailure(error), head, error.message), head);
+    if (head === null || (this.phase !== "content" && !this.#handover.isLent)) return;
+    this.#source.cancel();
+    this.#answerAndClose(this.#handover.failed(contentFailure(error), head, error.message), head);
+  }
+
+  onContentTaken(): void {
+    this.#handover.endLoan();
+    this.#input.resume(this.#intake, this.#context.nowMs);
+    this.#advance();
+  }
+
+  onContentLeft(): void {
+    this.#handover.takeBack(this.#exchangeLog);
+    if (this.phase === "answer") this.#enter("content", Infinity);
+    if (this.#intake?.behind !== true) this.#input.resume(this.#intake, this.#context.nowMs);
   }
 
   onAnswerHead(
@@ -201,7 +214,7 @@ export class HttpConnection
     const head = this.head;
     if (head === null) return;
     const persistent = this.#mayPersist(head);
-    this.#response.begin(head, persistent, status, contentLength, this.#request);
+    this.#response.begin(head, persistent, status, contentLength, this.#handover.request);
     const { admission } = this.#screening;
     if (admission === null) {
       this.#response.head(bytes, headStart, headEnd, contentEnd, complete);
@@ -238,10 +251,11 @@ export class HttpConnection
     const head = this.head;
     this.#source.end();
     if (this.#response.begun || failure === "application-aborted") {
-      if (this.#request !== null) this.#context.failures.addCutShort(this.#request);
+      const { request } = this.#handover;
+      if (request !== null) this.#context.failures.addCutShort(request);
       return this.#cutShort();
     }
-    if (head !== null) this.#answer(this.#failed(failure, head));
+    if (head !== null) this.#answer(this.#handover.failed(failure, head));
   }
 
   /** Takes what the receiver has, as far as the present request allows. */
@@ -271,7 +285,8 @@ export class HttpConnection
         this.#takeContent(event.bytes, event.start, event.end);
         return true;
       case "end":
-        if (this.#intake?.end() !== false) this.#dispatch();
+        // Content that a worker has taken belongs to a request that was handed on before.
+        if (this.phase !== "answer" && this.#intake?.end() !== false) this.#dispatch();
         return true;
       case "need-data":
         this.#awaitMore();
@@ -318,6 +333,9 @@ export class HttpConnection
   #takeContent(bytes: Buffer, start: number, end: number): void {
     this.#intake?.append(bytes, start, end, this.#context.nowMs);
     if (this.#intake?.behind === true) this.#input.pause(this.#intake, this.#context.nowMs);
+    if (this.head === null || this.#intake === null || this.#inputEnded) return;
+    if (!this.#handover.offer(this.head, this.#stream, this.#intake, this.#exchangeLog)) return;
+    this.#enter("answer", Infinity);
   }
 
   /** The request has arrived whole: hands it on. */
@@ -331,35 +349,14 @@ export class HttpConnection
       this.#answer(gatewayAnswer(this.#context.errorPages, answer));
       return;
     }
-    const isChunked = head.section.framing.kind === "chunked";
-    this.#request = new ReceivedRequest(
-      head,
-      this.#screening.provenanceOf(head),
-      this.#intake?.take() ?? null,
-      isChunked ? (this.#intake?.lengthBytes ?? 0) : null,
-      this.#receiver.trailers,
-    );
-    this.#request.trace = this.#exchangeLog?.received(head) ?? null;
-    const pending = this.#requests.handle(this.#request, this);
-    if (pending === null) {
-      this.#answer(this.#failed("queue-full", head));
-      return;
+    if (!this.#handover.handOn(head, this.#intake, this.#exchangeLog)) {
+      this.#answer(this.#handover.failed("queue-full", head));
     }
-    this.#source.begin(pending);
-    this.#exchangeLog?.handedOn(pending);
-  }
-
-  /** Has it in the log that the application does not answer this request; what is answered. */
-  #failed(failure: RequestFailure, head: RequestHead, cause?: string): WrittenAnswer {
-    const { failures, errorPages, nowMs } = this.#context;
-    this.#request ??= new ReceivedRequest(head, this.#screening.provenanceOf(head));
-    this.#request.failure = failure;
-    failures.add(failure, this.#request, nowMs, cause);
-    return failureAnswer(errorPages, failure, this.#request, this.#requests.retryAfterSeconds);
   }
 
   #mayPersist(head: RequestHead): boolean {
-    if (this.#isOneTooMany) return false;
+    // What is left of its content is in the way of a next request.
+    if (this.#isOneTooMany || this.#receiver.remainingBytes > 0) return false;
     const more = !(this.#context.draining || this.#inputEnded) || this.#receiver.bufferedBytes > 0;
     return head.section.persistent && more && this.#context.settings.keepAliveTimeoutMs !== null;
   }
@@ -367,7 +364,7 @@ export class HttpConnection
   /** Stops the worker while the client has too much to take already. */
   #holdBack(): void {
     if (!this.#source.isFlowing) return;
-    if (!this.#outlet.makeRoom(this.#requests.othersWait)) this.#source.pause();
+    if (!this.#outlet.makeRoom(this.#handover.handler.othersWait)) this.#source.pause();
   }
 
   #finishAnswer(): void {
@@ -439,8 +436,9 @@ export class HttpConnection
     this.#answerAndClose(answer, { method: requestMethod, versionMinor: 1 });
   }
 
-  #answerAndClose(answer: WrittenAnswer, request: FramedRequest): void {
-    this.#response.begin(request, false, answer.status, answer.contentLength, this.#request);
+  #answerAndClose(answer: WrittenAnswer, framed: FramedRequest): void {
+    const { status, contentLength } = answer;
+    this.#response.begin(framed, false, status, contentLength, this.#handover.request);
     this.#response.answer(withAddedFields(answer, this.#screening.admission), true);
     this.#endExchange();
     this.#linger();
@@ -454,9 +452,9 @@ export class HttpConnection
   }
 
   #endExchange(): void {
-    this.#exchangeLog?.end(this.head ?? this.#receiver.refusedHead, this.#request);
+    this.#exchangeLog?.end(this.head ?? this.#receiver.refusedHead, this.#handover.request);
     this.head = null;
-    this.#request = null;
+    this.#handover.end();
     this.#screening.end();
     this.#intake?.drop();
   }
@@ -488,9 +486,9 @@ export class HttpConnection
     if (this.phase === "head" || this.phase === "content") this.#refuse(408, LATE);
     if (this.phase !== "answer") return;
     const head = this.head;
-    this.#source.cancel();
+    this.#handover.cancel();
     if (head === null || this.#response.begun) this.close();
-    else this.#answerAndClose(this.#failed("exchange-timed-out", head), head);
+    else this.#answerAndClose(this.#handover.failed("exchange-timed-out", head), head);
   }
 
   #enter(phase: ConnectionPhase, timeoutMs: number): void {

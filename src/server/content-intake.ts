@@ -25,6 +25,8 @@ const PENDING_MAX_BYTES = 1_048_576;
 export class ContentIntake {
   /** Whether all of the present content has come. */
   complete = false;
+  /** Whether a content was lent to a worker in vain: its client is not that fast. */
+  wasLentInVain = false;
   readonly #settings: IntakeSettings;
   readonly #owner: RequestContentOwner;
   readonly #watch: TransferWatch;

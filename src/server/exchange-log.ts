@@ -84,8 +84,8 @@ export class ExchangeLog {
     return this.#trace;
   }
 
-  /** Somebody makes the answer. */
-  handedOn(pending: PendingAnswer): void {
+  /** Somebody makes the answer; null for nobody any more, or yet. */
+  handedOn(pending: PendingAnswer | null): void {
     this.#pending = pending;
   }
 

@@ -8,7 +8,7 @@ import type { Provenance } from "../handlers/provenance.ts";
 import type { OutgoingTrace } from "../http/trace-context.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import type { TrailerField } from "../http1/trailer-section.ts";
-import type { SpooledContent } from "../workers/application-request.ts";
+import type { RequestBody } from "../workers/application-request.ts";
 import type { RequestFailure } from "./failure-answer.ts";
 
 const NO_TRAILERS: readonly TrailerField[] = [];
@@ -16,7 +16,7 @@ const NO_TRAILERS: readonly TrailerField[] = [];
 export class ReceivedRequest implements HandledRequest {
   readonly head: RequestHead;
   readonly provenance: Provenance;
-  readonly content: Buffer | SpooledContent | null;
+  content: RequestBody;
   readonly contentLength: number | null;
   readonly trailers: readonly TrailerField[];
   /** Why it got no answer of the application; null where it may get, or got, one. */
@@ -27,7 +27,7 @@ export class ReceivedRequest implements HandledRequest {
   constructor(
     head: RequestHead,
     provenance: Provenance,
-    content: Buffer | SpooledContent | null = null,
+    content: RequestBody = null,
     contentLength: number | null = null,
     trailers: readonly TrailerField[] = NO_TRAILERS,
   ) {

@@ -37,6 +37,38 @@ export interface SpooledContent {
   readonly lengthBytes: number;
 }
 
+/**
+ * Content of which the most part is still on its way: the worker takes it off the client's socket
+ * by itself, before it begins the request, or else gives back what it has. What it says of that is
+ * told also where nobody waits for the answer any more: then the socket may be used again.
+ */
+export interface LentContent {
+  /** What had come before; valid until the request is sent to a worker. */
+  readonly received: Buffer;
+  /** All of it, in bytes. */
+  readonly lengthBytes: number;
+  /** The client's socket; null where it is closed by now. */
+  lend(): number | null;
+  /** A worker has taken all of it, and has given the socket back. */
+  onTaken(): void;
+  /**
+   * A worker gives back so much of what it has taken, in order.
+   *
+   * @returns whether that can be: it is less than was left
+   */
+  onReturned(bytes: Buffer, start: number, end: number): boolean;
+  /** That was all, the socket included. It has not begun the request, and does not answer it. */
+  onLeft(): void;
+}
+
+/** What a request's content is, and how it comes to the worker; null for an empty one. */
+export type RequestBody = Buffer | SpooledContent | LentContent | null;
+
+/** The content, where it is lent. */
+export function lentContentOf({ content }: { readonly content: RequestBody }): LentContent | null {
+  return content !== null && "lend" in content ? content : null;
+}
+
 export interface ApplicationRequest {
   readonly template: EnvironTemplate;
   /** PATH_INFO, each character one byte. */
@@ -44,8 +76,8 @@ export interface ApplicationRequest {
   readonly query: string;
   /** RAW_URI, or null where it equals `path`. */
   readonly rawUri: string | null;
-  /** Valid until the answer is complete or has failed; null for an empty content. */
-  readonly content: Buffer | SpooledContent | null;
+  /** Valid until the answer is complete or has failed. */
+  readonly content: RequestBody;
   /**
    * Entries of this request alone, which replace those of the template: CONTENT_LENGTH where the
    * content came chunked, and what tells requests apart that repeat their fields. null for none.
@@ -53,7 +85,7 @@ export interface ApplicationRequest {
   readonly ownEntries: readonly EnvironEntry[] | null;
   /**
    * May it be run again when the worker died while it may have been running (RFC 9110 section
-   * 9.2.2)?
+   * 9.2.2)? Not one whose content is lent, of which nothing is left then.
    */
   readonly idempotent: boolean;
   /** May two workers run it at the same time, since it changes nothing (RFC 9110 section 9.2.1)? */

@@ -1,7 +1,7 @@
 /**
- * The client's socket that one worker has been lent, so that large content goes there directly: at
- * most one at a time, for the answer that it is making. Until the worker has given it back, it has
- * nothing else to say of that answer.
+ * The client's socket that one worker has been lent, so that large content goes there, or comes
+ * from there, directly: at most one at a time, for the request that it is at. Until the worker has
+ * given it back, it has nothing else to say of that.
  */
 import type { SocketLoan } from "./application-request.ts";
 import type { Job } from "./job.ts";
@@ -22,9 +22,10 @@ export class ChannelLoan {
     this.#passage = passage;
   }
 
-  /** Whether the frame is about a loan, or comes while there is one. */
-  concerns(kind: number): boolean {
-    return kind === FRAME_KIND.borrow || kind === FRAME_KIND.sent || this.#loan !== null;
+  /** Whether the frame is about a loan, comes while there is one, or is of no known kind. */
+  concerns(job: Job, kind: number): boolean {
+    const isKnown = kind >= FRAME_KIND.response && kind < FRAME_KIND.borrow;
+    return !isKnown || this.#loan !== null || job.lent !== null;
   }
 
   /**
@@ -34,7 +35,13 @@ export class ChannelLoan {
    */
   take(job: Job, kind: number, bytes: Buffer, from: number): string | null {
     if (kind === FRAME_KIND.sent) return this.#takeSent(job, bytes, from);
-    if (this.#loan !== null) return "something else while it had a client's socket";
+    if (kind === FRAME_KIND.taken || kind === FRAME_KIND.returned) {
+      return takeContent(job, kind, bytes, from);
+    }
+    if (this.#loan !== null || job.lent !== null) {
+      return "something else while it had a client's socket";
+    }
+    if (kind !== FRAME_KIND.borrow) return "a frame of an unknown kind";
     if (!job.answerBegan) return "a wish for a client's socket before a head";
     this.#loan = job.sink?.lendSocket?.() ?? null;
     this.#passage.passSocket(this.#loan?.descriptor ?? null, this.#loan?.isChunked ?? false);
@@ -58,4 +65,21 @@ export class ChannelLoan {
     );
     return isRight ? null : "other content to a client than was due";
   }
+}
+
+/** What the worker says of content that it was to take; as {@link ChannelLoan.take}. */
+function takeContent(job: Job, kind: number, bytes: Buffer, from: number): string | null {
+  const { lent } = job;
+  if (lent === null) return "word of content that it was not to take";
+  const start = from + FRAME_HEADER_BYTES;
+  const end = start + bytes.readUInt32LE(from + FRAME_OFFSET.headLength);
+  if (kind === FRAME_KIND.taken) {
+    if (end > start) return "content that it has taken";
+    job.lent = null;
+    job.contentIsTaken = true;
+    lent.onTaken();
+    return null;
+  }
+  job.isLeft = (bytes.readUInt8(from + FRAME_OFFSET.flags) & FLAG_RETURNED) !== 0;
+  return lent.onReturned(bytes, start, end) ? null : "more content than it was to take";
 }

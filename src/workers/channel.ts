@@ -7,6 +7,7 @@
  * processes; the supervisor tells it when its worker is gone by closing the stream.
  */
 import type { ByteStream, ByteStreamHandler } from "../net/byte-stream.ts";
+import { lentContentOf } from "./application-request.ts";
 import { ChannelLoan } from "./channel-loan.ts";
 import type { ChannelOwner } from "./channel-owner.ts";
 import { ChannelProgress } from "./channel-progress.ts";
@@ -339,14 +340,17 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     const bodyLength = bytes.readUInt32LE(from + FRAME_OFFSET.bodyLength);
     if (kind === FRAME_KIND.interim)
       return this.#takeInterim(job, bytes, from, headEnd, bodyLength);
-    const hasMore = bodyLength > 0 || (headLength > 0 && kind !== FRAME_KIND.sent);
+    const hasMore = bodyLength > 0 || (headLength > 0 && kind < FRAME_KIND.sent);
     if (kind >= FRAME_KIND.end && hasMore) {
       return this.#broken("an end with something in it");
     }
     job.activeAtMs = this.#owner.nowMs;
-    if (this.#loan.concerns(kind)) {
+    const elapsedUs = bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs);
+    if (this.#loan.concerns(job, kind)) {
       const violation = this.#loan.take(job, kind, bytes, from);
-      return violation === null ? headEnd : this.#broken(violation);
+      if (violation !== null) return this.#broken(violation);
+      if (job.isLeft) this.#finish(job, kind, elapsedUs);
+      return headEnd;
     }
     switch (kind) {
       case FRAME_KIND.response:
@@ -357,13 +361,9 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
         this.#contentRemaining = bodyLength;
         this.#frameCompletes = false;
         return headEnd;
-      case FRAME_KIND.end:
-      case FRAME_KIND.abort:
-      case FRAME_KIND.error:
-        this.#finish(job, kind, bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs));
-        return headEnd;
       default:
-        return this.#broken("a frame of an unknown kind");
+        this.#finish(job, kind, elapsedUs);
+        return headEnd;
     }
   }
 
@@ -442,6 +442,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     // An end without a head is what becomes of a request that nobody waits for any more.
     if (kind !== FRAME_KIND.end || (!answerBegan && sink !== null)) this.#headFails = true;
     this.#release(job, elapsedUs);
+    if (job.isLeft) return lentContentOf(job.request)?.onLeft();
     if (sink === null) return;
     if (kind === FRAME_KIND.end && answerBegan) sink.onAnswerEnd();
     else sink.onAnswerFailure(answerBegan ? "application-aborted" : "application-error");

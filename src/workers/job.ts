@@ -6,11 +6,13 @@
  * so that nothing that comes late can reach anybody.
  */
 import { SlotTable } from "../base/slot-table.ts";
-import type {
-  AnswerFailure,
-  AnswerSink,
-  ApplicationRequest,
-  WorkerShare,
+import {
+  type AnswerFailure,
+  type AnswerSink,
+  type ApplicationRequest,
+  type LentContent,
+  lentContentOf,
+  type WorkerShare,
 } from "./application-request.ts";
 import { INTERIM_ANSWERS_MAX, INTERIM_HEADS_MAX_BYTES } from "./protocol.ts";
 
@@ -49,6 +51,12 @@ export class Job implements WorkerShare {
    * Whether any part of an answer has been given to the sink: from then on it cannot be run again.
    */
   answerBegan = false;
+  /** Content that its present worker has yet to take; null where there is none such. */
+  lent: LentContent | null = null;
+  /** Whether a worker has taken it: there is none for another one. */
+  contentIsTaken = false;
+  /** Whether its worker has left it, since its content did not come: it is no request yet. */
+  isLeft = false;
   /** Interim answers that its present worker has sent, and the bytes of their heads. */
   #interimAnswers = 0;
   #interimHeadsBytes = 0;
@@ -130,10 +138,11 @@ export class Job implements WorkerShare {
 
   /**
    * Whether what becomes of it counts. A probe is the gateway's own question, and says nothing
-   * about the clients' requests; one that has moved counts where it is answered.
+   * about the clients' requests; one that has moved counts where it is answered, and one that was
+   * left when it comes again.
    */
   get isCounted(): boolean {
-    return !this.isProbe && !this.isStandIn;
+    return !this.isProbe && !this.isStandIn && !this.isLeft;
   }
 
   get workerShare(): WorkerShare {
@@ -169,6 +178,7 @@ export class Job implements WorkerShare {
     this.activeAtMs = nowMs;
     this.#interimAnswers = 0;
     this.#interimHeadsBytes = 0;
+    this.lent = lentContentOf(this.request);
     this.#sentAtWorkedUs = (channel.workedUs + runningMs * US_PER_MS) | 0;
   }
 

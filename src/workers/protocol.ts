@@ -17,6 +17,8 @@ export const FRAME_KIND = {
   report: 9,
   borrow: 10,
   sent: 11,
+  taken: 12,
+  returned: 13,
 } as const;
 
 export const FRAME_HEADER_BYTES = 32;

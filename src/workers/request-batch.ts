@@ -6,13 +6,13 @@
  */
 import type { ByteStream } from "../net/byte-stream.ts";
 import type { WorkerLink } from "../net/transport.ts";
-import type { EnvironTemplate, SpooledContent } from "./application-request.ts";
+import type { EnvironTemplate, RequestBody } from "./application-request.ts";
 import type { Job } from "./job.ts";
 import { MarshalWriter } from "./marshal-writer.ts";
 import { NO_TEMPLATE, TEMPLATES_MAX, writeEnviron } from "./protocol.ts";
 
 /** By which way descriptors come to the worker. */
-export type DescriptorPassage = Pick<WorkerLink, "passFile" | "passSocket">;
+export type DescriptorPassage = Pick<WorkerLink, "passFile" | "passSocket" | "passContentSocket">;
 
 const REQUEST_TUPLE_LENGTH = 9;
 /** Where the first request is written: behind the frame's length and the list's type and count. */
@@ -94,11 +94,16 @@ export class RequestBatch {
     writer.encoded(template.encoded);
   }
 
-  #addContent(writer: MarshalWriter, content: Buffer | SpooledContent | null): void {
+  #addContent(writer: MarshalWriter, content: RequestBody): void {
     if (content === null) {
       writer.none();
     } else if (Buffer.isBuffer(content)) {
       writer.bytesObject(content, 0, content.length);
+    } else if ("lend" in content) {
+      this.#passage.passContentSocket(content.lend());
+      writer.tuple(2);
+      writer.bytesObject(content.received, 0, content.received.length);
+      writer.int(content.lengthBytes);
     } else {
       const path = this.#passage.passFile(content);
       if (path === null) writer.int(content.lengthBytes);

@@ -49,6 +49,17 @@ export class MemoryStream implements ByteStream {
     return this.closed || this.unsentBytes > 0 ? null : this.lentAs;
   }
 
+  /** What the peer has sent ahead, as the kernel would say. */
+  unread: number | null = null;
+
+  unreadBytes(): number | null {
+    return this.unread;
+  }
+
+  countReceivedByOther(bytes: number): void {
+    this.receivedBytes += bytes;
+  }
+
   countSentByOther(bytes: number): void {
     this.#sentByOtherBytes += bytes;
   }

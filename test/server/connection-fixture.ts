@@ -42,6 +42,7 @@ export const SETTINGS: ConnectionSettings = {
   pipelinedLimitBytes: 65_536,
   namesRequests: false,
   tellsTimes: false,
+  lendsContent: true,
   outlet: {
     transfer: { pauseMaxMs: 40_000, rateMinBytes: null },
     memoryMaxBytes: 1_000,

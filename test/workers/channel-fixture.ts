@@ -47,6 +47,7 @@ export class ChannelFixture implements ChannelOwner, DescriptorPassage {
   readonly passedSockets: (number | null)[] = [];
   /** Of these, those to which content has to leave in chunks. */
   readonly chunkedSockets: (number | null)[] = [];
+  readonly passedContentSockets: (number | null)[] = [];
   /** What the link says to a file that is passed: a path, or null for a descriptor. */
   filePath: string | null = null;
   closed: ClosedChannel | null = null;
@@ -75,6 +76,10 @@ export class ChannelFixture implements ChannelOwner, DescriptorPassage {
   passSocket(descriptor: number | null, isChunked: boolean): void {
     this.passedSockets.push(descriptor);
     if (isChunked) this.chunkedSockets.push(descriptor);
+  }
+
+  passContentSocket(descriptor: number | null): void {
+    this.passedContentSockets.push(descriptor);
   }
 
   scheduleFlush(): void {

@@ -248,7 +248,7 @@ test("a late answer to a request whose slot is taken again reaches nobody", () =
 
 test("frames out of order end the channel", () => {
   assertBroken((first) => chunkFrame(first, "x"), /content before a head/);
-  assertBroken((first) => frame({ ...address(first), kind: 12 }), /an unknown kind/);
+  assertBroken((first) => frame({ ...address(first), kind: 14 }), /an unknown kind/);
   assertBroken((first) => frame({ ...address(first), kind: 0 }), /an unknown kind/);
   assertBroken(() => readyFrame(1), /ready for a second time/);
 });

@@ -17,7 +17,11 @@ import { FakeWorker, readyFrame, responseFrame } from "./fake-worker.ts";
 import { RecordingSink } from "./recording-sink.ts";
 import { makeRequest } from "./request.ts";
 
-const NO_PASSAGE: DescriptorPassage = { passFile: () => null, passSocket: () => {} };
+const NO_PASSAGE: DescriptorPassage = {
+  passFile: () => null,
+  passSocket: () => {},
+  passContentSocket: () => {},
+};
 
 const PROGRESS_DESCRIPTOR = 9;
 

@@ -146,6 +146,8 @@ class FakeLink implements WorkerLink {
 
   passSocket(): void {}
 
+  passContentSocket(): void {}
+
   close(): void {}
 }
 

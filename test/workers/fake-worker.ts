@@ -16,7 +16,7 @@ export interface SentRequest {
   readonly path: string;
   readonly query: string;
   readonly rawUri: string | null;
-  readonly body: Buffer | number | string | null;
+  readonly body: Buffer | number | string | null | readonly MarshalValue[];
   /** Environ entries of this request alone. */
   readonly own: ReadonlyMap<MarshalValue, MarshalValue> | null;
 }
@@ -51,6 +51,8 @@ const KIND = {
   interim: 8,
   borrow: 10,
   sent: 11,
+  taken: 12,
+  returned: 13,
 } as const;
 const FLAG_RETURNED = 2;
 
@@ -114,6 +116,21 @@ export function interimFrame(to: Address, fields: string): Buffer {
 /** A wish for the client's socket. */
 export function borrowFrame(to: Address): Buffer {
   return frame({ ...addressOf(to), kind: KIND.borrow });
+}
+
+/** The worker has all of a content that it was to take off the client's socket. */
+export function takenFrame(to: Address): Buffer {
+  return frame({ ...addressOf(to), kind: KIND.taken });
+}
+
+/**
+ * What the worker gives back of such a content.
+ *
+ * @param isLast the socket, too, and the request
+ */
+export function returnedFrame(to: Address, content: string, isLast: boolean): Buffer {
+  const flags = isLast ? FLAG_RETURNED : 0;
+  return frame({ ...addressOf(to), kind: KIND.returned, flags, elapsedUs: 55, head: content });
 }
 
 /** What the worker has sent to the client by itself. */
@@ -223,7 +240,7 @@ function readRequest(value: MarshalValue): SentRequest {
     path: path as string,
     query: query as string,
     rawUri: rawUri as string | null,
-    body: body as Buffer | number | string | null,
+    body: body as Buffer | number | string | null | readonly MarshalValue[],
     own: own as ReadonlyMap<MarshalValue, MarshalValue> | null,
   };
 }

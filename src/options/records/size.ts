@@ -135,8 +135,9 @@ export const SIZE_OPTIONS = {
     summary: "request content kept in memory; more goes to a file",
     help:
       "Content up to this size travels to the worker with the request. Larger content is spooled " +
-      "to a temporary file without a name, and the worker reads that. Bounds memory while many " +
-      "clients upload at once (memory exhaustion). nginx 16k.",
+      "to a temporary file without a name, and the worker reads that; but for a POST of up to " +
+      "16 MiB that comes as fast as it can be read, which a worker takes by itself. Bounds " +
+      "memory while many clients upload at once (memory exhaustion). nginx 16k.",
     since: "0.1.0",
   },
   responseBufferBytes: {
