@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 import unittest
@@ -178,13 +179,24 @@ class TakenContent(unittest.TestCase):
         with Gateway(application) as gateway:
             gateway.client = reader.socket
             gateway.send_content_socket(client.socket.fileno())
+            with tempfile.TemporaryFile() as file:
+                file.write(b"in a file")
+                file.flush()
+                gateway.send_file(file.fileno())
             body = (BEFORE, len(CONTENT))
             got: list[bytes] = []
             thread = threading.Thread(target=lambda: got.append(reader.peer.recv(2**21)))
             thread.start()
-            gateway.send([request(1, path="/large"), request(2, method="POST", body=body)])
+            gateway.send(
+                [
+                    request(1, path="/large"),
+                    request(2, method="POST", body=body),
+                    request(3, method="POST", body=9),
+                ]
+            )
             gateway.answer(1)
             self.assertEqual(gateway.answer(2).content, sha256(CONTENT).digest())
+            self.assertEqual(gateway.answer(3).content, sha256(b"in a file").digest())
             thread.join(TIMEOUT_S)
         self.assertTrue(got)
         client.end()
@@ -192,10 +204,12 @@ class TakenContent(unittest.TestCase):
 
     def test_where_python_has_a_default_timeout_it_is_the_same(self) -> None:
         client = Client()
-        client.begin(CONTENT[1_000:])
         self.addCleanup(socket.setdefaulttimeout, None)
         socket.setdefaulttimeout(1e-9)
         content = LentContent(BEFORE, len(CONTENT))
+        timer = threading.Timer(0.1, client.begin, (CONTENT[1_000:],))
+        timer.start()
+        self.addCleanup(timer.join)
         self.assertTrue(content.take(os.dup(client.socket.fileno())))
         client.end()
 
@@ -257,7 +271,9 @@ class ReturnedContent(unittest.TestCase):
         is_over = threading.Event()
 
         def drip() -> None:
-            while not is_over.wait(0.02):
+            for _ in range(int(TIMEOUT_S / 0.02)):
+                if is_over.wait(0.02):
+                    break
                 client.peer.sendall(b"x")
 
         thread = threading.Thread(target=drip, daemon=True)

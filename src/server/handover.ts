@@ -87,7 +87,11 @@ export class Handover {
     if (!settings.lendsContent || this.request !== null) return false;
     if ((this.#screening.admission?.answer ?? null) !== null) return false;
     const loan = ContentLoan.of(head, stream, intake, this.#receiver, this.#owner, this.#context);
-    if (loan === null || !this.#handOn(head, loan, null, exchangeLog)) return false;
+    if (loan === null) return false;
+    if (!this.#handOn(head, loan, null, exchangeLog)) {
+      this.takeBack(exchangeLog);
+      return false;
+    }
     this.#loan = loan;
     this.#input.lend(intake, this.#context.nowMs);
     return true;

@@ -188,6 +188,17 @@ test("where no worker is free for long, the client is read here", async () => {
   assert.equal(await fixture.content(), CONTENT);
 });
 
+test("a request that was taken out of the queue is not lent again", () => {
+  const spool = { ...SETTINGS_HERE.spool, inlineMaxBytes: 150_000 };
+  const fixture = new Uploading(65_536, { spool });
+  fixture.deliver(FIRST);
+  fixture.last.workerShare = WAITS;
+  fixture.sweepAt(250);
+  fixture.deliver("more");
+  assert.equal(fixture.handler.answers.length, 1);
+  fixture.close();
+});
+
 test("once a worker has the request, no time is too long here", () => {
   const fixture = lentUpload();
   fixture.last.workerShare = { ...WAITS, queueUs: 5 };
@@ -223,6 +234,7 @@ test("a worker that dies with it: an answer, and the connection ends", () => {
   fixture.last.sink.onAnswerFailure("worker-exited");
   assert.match(fixture.received.toString(), /^HTTP\/1.1 502 /);
   assert.match(fixture.received.toString(), /\r\nConnection: close\r\n/);
+  assert.ok(!fixture.client.paused, "a client that still sends can come to read it");
   // What is left of the content is no request.
   fixture.deliver(CONTENT.slice(FIRST_BYTES) + get("/next"));
   assert.equal(fixture.handler.answers.length, 1);

@@ -190,18 +190,25 @@ test("a worker that dies under it takes it along; one that never read it does no
 });
 
 test("content that was taken is never sent to another worker", () => {
-  const fixture = new DispatcherFixture();
-  const worker = fixture.addWorker();
-  const { sink } = fixture.submit(upload(new Lender()));
-  fixture.endTurn();
-  worker.send(takenFrame(worker.request(0)));
-  // The kernel says that the worker has read nothing, which cannot be.
-  worker.stream.unreadByPeer = true;
-  fixture.kill(worker);
-  const other = fixture.addWorker();
-  fixture.endTurn();
-  assert.equal(other.requests.length, 0);
-  assert.equal(sink.failure, "worker-exited");
+  const again = { ...upload(new Lender()), idempotent: true };
+  for (const [request, isUnread] of [
+    // The kernel says that the worker has read nothing, which cannot be.
+    [upload(new Lender()), true],
+    // Nobody lends the content of such a request.
+    [again, false],
+  ] as const) {
+    const fixture = new DispatcherFixture();
+    const worker = fixture.addWorker();
+    const { sink } = fixture.submit(request);
+    fixture.endTurn();
+    worker.send(takenFrame(worker.request(0)));
+    worker.stream.unreadByPeer = isUnread;
+    fixture.kill(worker);
+    const other = fixture.addWorker();
+    fixture.endTurn();
+    assert.equal(other.requests.length, 0);
+    assert.equal(sink.failure, "worker-exited");
+  }
 });
 
 function address({ slot, generation }: SentJob): { slot: number; generation: number } {
