@@ -86,6 +86,10 @@ export class ContentLoan implements LentContent {
     return new ContentLoan(received, stream, intake, receiver, owner, clock);
   }
 
+  get arrivedBytes(): number {
+    return this.lengthBytes - this.#receiver.remainingBytes;
+  }
+
   /** Whether a client that still waits for a worker should be read here. */
   isHeldTooLong(nowMs: number): boolean {
     return nowMs >= this.#heldUntilMs;

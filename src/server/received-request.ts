@@ -38,10 +38,11 @@ export class ReceivedRequest implements HandledRequest {
     this.trailers = trailers;
   }
 
-  /** Bytes of the content, without its framing. */
+  /** Bytes of the content that have come, without its framing. */
   get contentBytes(): number {
     const { content } = this;
     if (content === null) return 0;
+    if ("lend" in content) return content.arrivedBytes;
     return content instanceof Uint8Array ? content.length : content.lengthBytes;
   }
 

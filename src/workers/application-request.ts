@@ -47,6 +47,8 @@ export interface LentContent {
   readonly received: Buffer;
   /** All of it, in bytes. */
   readonly lengthBytes: number;
+  /** What of it has come, as far as that is known by now. */
+  readonly arrivedBytes: number;
   /** The client's socket; null where it is closed by now. */
   lend(): number | null;
   /** A worker has taken all of it, and has given the socket back. */

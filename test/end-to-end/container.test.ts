@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import { everyonesPython } from "./everyones-python.ts";
-import { APPLICATIONS, get, post, TRANSPORTS } from "./exercise.ts";
+import { APPLICATIONS, get, post, put, TRANSPORTS } from "./exercise.ts";
 import { childrenOf, statusOf } from "./process-tree.ts";
 import { rawRequest } from "./raw-client.ts";
 import {
@@ -118,7 +118,7 @@ for (const transport of TRANSPORTS) {
       assert.equal((await rawRequest(server.port, get("/facts"))).status, 200);
       const small = await rawRequest(server.port, post("/facts", "x".repeat(SMALL_BYTES)));
       assert.equal(small.status, 200);
-      const large = await rawRequest(server.port, post("/facts", "x".repeat(LARGE_BYTES)));
+      const large = await rawRequest(server.port, put("/facts", "x".repeat(LARGE_BYTES)));
       assert.equal(large.status, 507);
       await server.until("the reason", () => /status=507.*EROFS/.test(server.stderr));
       const after = await rawRequest(server.port, get("/facts"));

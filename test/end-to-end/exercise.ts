@@ -65,7 +65,18 @@ export function get(target: string, fields = ""): string {
   return `GET ${target} HTTP/1.1\r\nHost: test\r\n${fields}\r\n`;
 }
 
-export function post(target: string, content: string | Buffer, fields = ""): Buffer {
-  const head = `POST ${target} HTTP/1.1\r\nHost: test\r\nContent-Length: ${content.length}\r\n`;
+export function post(
+  target: string,
+  content: string | Buffer,
+  fields = "",
+  method = "POST",
+): Buffer {
+  const length = `Content-Length: ${content.length}`;
+  const head = `${method} ${target} HTTP/1.1\r\nHost: test\r\n${length}\r\n`;
   return Buffer.concat([Buffer.from(`${head}${fields}\r\n`), Buffer.from(content)]);
+}
+
+/** Large content of it is kept in a file; that of a POST needs none where it comes fast. */
+export function put(target: string, content: string | Buffer): Buffer {
+  return post(target, content, "", "PUT");
 }

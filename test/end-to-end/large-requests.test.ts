@@ -128,6 +128,20 @@ for (const transport of TRANSPORTS) {
       assert.equal(await textOf(server, "/pid"), pid);
     });
 
+    test("a worker that dies before it comes to one: another takes it", async () => {
+      await using server = await start(transport);
+      using client = await RawClient.connect(server.port);
+      await uploadBy(transport === "epoll" ? "memory" : "file", client);
+      for (let round = 0; round < 3; round++) {
+        const pid = Number(await textOf(server, "/pid"));
+        process.kill(pid, "SIGSTOP");
+        client.write(upload(LARGE));
+        await wait(100);
+        process.kill(pid, "SIGKILL");
+        assert.ok((await client.readResponse()).text.endsWith(expected(LARGE)));
+      }
+    });
+
     for (const args of [
       ["--worker-class", "thread", "--threads", "3"],
       ["--worker-class", "request"],

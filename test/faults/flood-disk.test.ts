@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { get, post, TRANSPORTS } from "../end-to-end/exercise.ts";
+import { get, post, put, TRANSPORTS } from "../end-to-end/exercise.ts";
 import { RawClient, rawRequest, type RawResponse } from "../end-to-end/raw-client.ts";
 import { FaultSite } from "./fault-site.ts";
 import { assertReturns, heldResources, MEBIBYTE } from "./held-resources.ts";
@@ -43,10 +43,8 @@ const LARGE = Buffer.alloc(
   Uint8Array.from({ length: 256 }, (_, index) => index),
 );
 
-/** By PUT: the content of a POST needs no disk where it comes fast. */
 function upload(port: number, bytes: number): Promise<RawResponse> {
-  const request = post("/upload", contentOf(bytes));
-  return rawRequest(port, Buffer.concat([Buffer.from("PUT"), request.subarray("POST".length)]));
+  return rawRequest(port, put("/upload", contentOf(bytes)));
 }
 
 /** Keeps the last byte back, and with it the content on the disk, until then. */

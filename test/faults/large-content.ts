@@ -45,13 +45,14 @@ export const SMALL_PIECES: RequestKind = large({
 });
 
 /**
- * Below and above each bound at which content goes another way: one frame, the loan of a client's
+ * Below and above each bound at which content goes another way: one frame, the loans of a client's
  * socket, the files of requests and of answers; and small pieces, which are gathered.
  */
 export const LARGE_KINDS: readonly RequestKind[] = [
   large({ method: "GET", way: "list", kib: 40 }),
   SMALL_PIECES,
   large({ method: "POST", way: "list", kib: 60 }),
+  large({ method: "POST", way: "list", kib: 200 }),
   large({ method: "GET", way: "pieces", kib: 6_000, isReadSlowly: true }),
   large({ method: "GET", way: "stream", kib: 700, pieceKib: 16 }),
   large({ method: "POST", way: "pieces", kib: 1_500 }),

@@ -250,6 +250,20 @@ test("a violation is thrown once; what comes afterwards is ignored", () => {
   assert.equal(receive(receiver, "GET / HTTP/1.1\r\n").kind, "closed");
 });
 
+test("content that comes by another way is not waited for, and no more than was declared", () => {
+  const receiver = new RequestReceiver(LIMITS);
+  receive(receiver, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+  assert.equal(receiver.next().kind, "content");
+  assert.equal(receiver.remainingBytes, 7);
+  assert.throws(() => receiver.skipContent(8), /no more content/);
+  receiver.skipContent(3);
+  assert.equal(receive(receiver, "defg").kind, "content");
+  assert.equal(receiver.remainingBytes, 0);
+  assert.equal(receiver.next().kind, "end");
+  receiver.nextCycle();
+  assert.ok(receive(receiver, "GET /next HTTP/1.1\r\nHost: a\r\n\r\n") instanceof RequestHead);
+});
+
 test("what no client can cause is an error of ours", () => {
   const receiver = new RequestReceiver(LIMITS);
   assert.throws(() => receiver.nextCycle(), /invariant broken/);

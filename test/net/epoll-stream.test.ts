@@ -138,6 +138,19 @@ describe("EpollStream", () => {
     assert.equal(server.stream.unacknowledgedBytes(), 0);
   });
 
+  it("says how much has come that nobody has read", async () => {
+    const { client, server } = await connected(availableLibraries());
+    assert.equal(server.stream.unreadBytes(), 0);
+    server.stream.pauseReading();
+    client.write(Buffer.alloc(10_000));
+    const arrived = async (): Promise<void> => {
+      while (server.stream.unreadBytes() !== 10_000) await wait(1);
+    };
+    await soon(arrived(), "what was sent");
+    server.stream.close();
+    assert.equal(server.stream.unreadBytes(), 0);
+  });
+
   it("delivers what a worker had sent before it went, although sending to it fails", async () => {
     const { libraries, waits } = counting();
     const { handler, peer } = ownPair(libraries);

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { LentContent, WorkerShare } from "../../src/workers/application-request.ts";
 import { lentContentOf } from "../../src/workers/application-request.ts";
+import { ReceivedRequest } from "../../src/server/received-request.ts";
 import { ConnectionFixture, get, post, SETTINGS } from "./connection-fixture.ts";
 import type { PlayedAnswer } from "./played-handler.ts";
 
@@ -247,6 +248,17 @@ test("once the content was taken, a failure is like any other", () => {
   assert.match(fixture.received.toString(), /^HTTP\/1.1 500 /);
   fixture.deliver(get("/next"));
   assert.equal(fixture.last.path, "/next");
+});
+
+test("what is told of it is what has come", () => {
+  const fixture = lentUpload();
+  const { request } = fixture.last;
+  assert.ok(request instanceof ReceivedRequest);
+  assert.equal(request.contentBytes, FIRST_BYTES);
+  fixture.giveBack("12345");
+  assert.equal(request.contentBytes, FIRST_BYTES + 5);
+  fixture.lent.onTaken();
+  assert.equal(request.contentBytes, CONTENT.length);
 });
 
 test("a client that goes away ends it", () => {

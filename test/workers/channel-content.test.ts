@@ -22,6 +22,7 @@ const DESCRIPTOR = 44;
 class Lender implements LentContent {
   readonly received = Buffer.from("begin");
   readonly lengthBytes: number;
+  readonly arrivedBytes = 0;
   descriptor: number | null = DESCRIPTOR;
   /** What it was told, in order. */
   readonly told: string[] = [];
