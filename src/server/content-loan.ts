@@ -15,7 +15,7 @@ import type { ContentIntake } from "./content-intake.ts";
 
 /** What is not larger stays in memory by default, and costs less if it comes with its request. */
 const LENT_ABOVE_BYTES = 65_536;
-/** A worker has the content in memory. */
+/** A worker has it in memory; and here what it gives back waits there, until it is written. */
 const LENT_MAX_BYTES = 16_777_216;
 /** So much has to wait to be read, for a client to count as a fast one. */
 const WAITING_MIN_BYTES = 65_536;
