@@ -4,7 +4,7 @@
  *
  * Requests are taken one at a time. While one is being answered, what the client pipelines behind
  * it waits in the receiver, up to a bound; then the stream is not read any more. A request is
- * handed to the handler only when it has arrived whole, so that a slow client never holds a worker.
+ * handed on only when it has arrived whole, or comes fast, so that a slow client holds no worker.
  *
  * Owns the order and the deadlines of its connection. Knows nothing of Python, and nothing of how
  * time passes: the server sweeps over all connections with the present time.
