@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -32,7 +32,8 @@ function findInterpreters(): Interpreter[] {
     // A version manager's shim is on PATH also where no such Python is chosen; it fails.
     const [executable, version] = status === 0 ? stdout.trim().split("\n") : [];
     if (executable === undefined || version === undefined) continue;
-    if (Number(version.split(".")[1]) >= 9) found.set(executable, { path: executable, version });
+    if (Number(version.split(".")[1]) < 9) continue;
+    found.set(realpathSync(executable), { path: executable, version });
   }
   return [...found.values()];
 }
