@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from io import BytesIO
-from select import POLLIN, poll
-from time import perf_counter
+from select import POLLIN
 from typing import TYPE_CHECKING
 
-from portico_worker.loan import PATIENCE_S, open_client
+from portico_worker.loan import Patience, open_client
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
 # What is given back goes in pieces of so many bytes.
@@ -46,14 +44,13 @@ class LentContent:
         if descriptor is None:
             return False
         client = open_client(descriptor)
+        patience = Patience()
         with closing(client), self.input.getbuffer() as view:
-            patience_s = PATIENCE_S
             while self._end < self._size:
                 try:
                     count = client.recv_into(view[self._end :])
                 except BlockingIOError:
-                    patience_s -= wait(client, patience_s)
-                    if patience_s <= 0:
+                    if not patience.wait(client, POLLIN):
                         break
                     continue
                 except OSError:
@@ -69,12 +66,3 @@ class LentContent:
         for at in range(self._given, self._end, RETURNED_PIECE_BYTES):
             self.input.seek(at)
             yield self.input.read(min(RETURNED_PIECE_BYTES, self._end - at))
-
-
-def wait(client: socket.SocketType, patience_s: float) -> float:
-    """Waits until the client has sent more; returns for how long."""
-    began = perf_counter()
-    more = poll()
-    more.register(client, POLLIN)
-    more.poll(patience_s * 1_000)
-    return perf_counter() - began

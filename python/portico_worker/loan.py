@@ -38,6 +38,24 @@ PATIENCE_S = 0.01
 REPORT_INTERVAL_S = 0.25
 
 
+class Patience:
+    """How long a client is waited for in all."""
+
+    def __init__(self) -> None:
+        self._left_s = PATIENCE_S
+
+    def wait(self, client: socket.SocketType, event: int) -> bool:
+        """Whether the client takes, or has sent, more now: POLLOUT, POLLIN."""
+        if self._left_s <= 0:
+            return False
+        began = perf_counter()
+        ready = poll()
+        ready.register(client, event)
+        is_ready = bool(ready.poll(self._left_s * 1_000))
+        self._left_s -= perf_counter() - began
+        return is_ready
+
+
 class Loan:
     """The socket, until `close`."""
 
@@ -53,7 +71,7 @@ class Loan:
             self._socket = client = open_client(descriptor)
             self._send, self._send_several = client.send, client.sendmsg
         self.is_chunked = is_chunked
-        self._patience_s = PATIENCE_S
+        self._patience = Patience()
         # When the gateway is to be told, by perf_counter.
         self.report_at = perf_counter() + REPORT_INTERVAL_S
         # What was sent, as far as the gateway has not been told.
@@ -158,21 +176,10 @@ class Loan:
             try:
                 return send(*parts)
             except BlockingIOError:
-                if not self._wait():
+                if self._socket is None or not self._patience.wait(self._socket, POLLOUT):
                     return 0
             except OSError:
                 return 0
-
-    def _wait(self) -> bool:
-        """Whether the client takes more now."""
-        if self._socket is None or self._patience_s <= 0:
-            return False
-        began = perf_counter()
-        room = poll()
-        room.register(self._socket, POLLOUT)
-        is_ready = bool(room.poll(self._patience_s * 1_000))
-        self._patience_s -= perf_counter() - began
-        return is_ready
 
 
 def open_client(descriptor: int) -> socket.SocketType:

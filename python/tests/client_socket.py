@@ -61,7 +61,7 @@ def lent(application: Application, client: Client, **parts: Any) -> Answer:
 
 
 class PatientCase(unittest.TestCase):
-    """Cases in which a client that reads gets everything directly, however busy the machine is."""
+    """Cases in which a client that reads, or sends, is fast enough, however busy the machine is."""
 
     def setUp(self) -> None:
         super().setUp()

@@ -14,11 +14,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from portico_worker import lent_content
+from portico_worker import loan
 from portico_worker.lent_content import LentContent
 from portico_worker.wire import ProtocolError
 
 from tests.applications import TEXT, Environ, echo_path, length
+from tests.client_socket import Client as Reader
+from tests.client_socket import PatientCase
 from tests.gateway_side import (
     ERROR,
     GIVEN_BACK,
@@ -97,15 +99,7 @@ def given_back(gateway: Gateway) -> tuple[bytes, Frame]:
     raise AssertionError("the channel ended")
 
 
-class TakenContent(unittest.TestCase):
-    """A client that is fast enough, however busy the machine is."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        patch = mock.patch.object(lent_content, "PATIENCE_S", TIMEOUT_S)
-        patch.start()
-        self.addCleanup(patch.stop)
-
+class TakenContent(PatientCase):
     def test_it_is_read_as_any_content_and_no_further(self) -> None:
         for before in (b"", BEFORE, CONTENT[:-1]):
             client = Client()
@@ -174,7 +168,7 @@ class TakenContent(unittest.TestCase):
                 return [large]
             return [sha256(environ["wsgi.input"].read()).digest()]
 
-        client, reader = Client(), Client()
+        client, reader = Client(), Reader()
         client.begin(CONTENT[1_000:])
         with Gateway(application) as gateway:
             gateway.client = reader.socket
@@ -184,9 +178,6 @@ class TakenContent(unittest.TestCase):
                 file.flush()
                 gateway.send_file(file.fileno())
             body = (BEFORE, len(CONTENT))
-            got: list[bytes] = []
-            thread = threading.Thread(target=lambda: got.append(reader.peer.recv(2**21)))
-            thread.start()
             gateway.send(
                 [
                     request(1, path="/large"),
@@ -197,10 +188,8 @@ class TakenContent(unittest.TestCase):
             gateway.answer(1)
             self.assertEqual(gateway.answer(2).content, sha256(CONTENT).digest())
             self.assertEqual(gateway.answer(3).content, sha256(b"in a file").digest())
-            thread.join(TIMEOUT_S)
-        self.assertTrue(got)
         client.end()
-        reader.end()
+        self.assertTrue(reader.end())
 
     def test_where_python_has_a_default_timeout_it_is_the_same(self) -> None:
         client = Client()
@@ -255,14 +244,14 @@ class ReturnedContent(unittest.TestCase):
         for sent in (b"", b"x", HALF):
             client = Client()
             client.begin(sent)
-            with mock.patch.object(lent_content, "PATIENCE_S", 0.3):
+            with mock.patch.object(loan, "PATIENCE_S", 0.3):
                 self.check(client, sent)
             self.assertEqual(client.end(), b"")
 
     def test_a_client_that_is_gone(self) -> None:
         client = Client()
         client.begin(HALF, lambda: client.peer.shutdown(socket.SHUT_WR))
-        with mock.patch.object(lent_content, "PATIENCE_S", TIMEOUT_S):
+        with mock.patch.object(loan, "PATIENCE_S", TIMEOUT_S):
             self.check(client, HALF)
         client.end()
 
@@ -278,7 +267,7 @@ class ReturnedContent(unittest.TestCase):
 
         thread = threading.Thread(target=drip, daemon=True)
         content = LentContent(b"", 100_000)
-        with mock.patch.object(lent_content, "PATIENCE_S", 0.2):
+        with mock.patch.object(loan, "PATIENCE_S", 0.2):
             thread.start()
             began = time.monotonic()
             self.assertFalse(content.take(os.dup(client.socket.fileno())))
@@ -313,7 +302,7 @@ class ReturnedContent(unittest.TestCase):
 
         self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, interrupt))
         signal.setitimer(signal.ITIMER_REAL, 0.05)
-        with mock.patch.object(lent_content, "PATIENCE_S", TIMEOUT_S), self.assertRaises(KeyError):
+        with mock.patch.object(loan, "PATIENCE_S", TIMEOUT_S), self.assertRaises(KeyError):
             content.take(os.dup(client.socket.fileno()))
         self.assertEqual(open_descriptors(), before)
         client.end()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from portico_worker import loan as loan_module
-from portico_worker.loan import Loan
+from portico_worker.loan import Loan, Patience
 from portico_worker.outlet import LOAN_AGAIN_BYTES, LOAN_BEHIND_BYTES, LOAN_MIN_BYTES
 from portico_worker.wire import Channel, ProtocolError
 from portico_worker.worker import Worker
@@ -317,13 +317,13 @@ class Doubt(unittest.TestCase):
         class Interrupted(Exception):
             pass
 
-        def wait(_: Loan) -> bool:
+        def wait(*_: Any) -> bool:
             # The client has taken some of it meanwhile, and the rest is not what it was.
             raise Interrupted
 
         def application(environ: Environ, start_response: Any) -> Iterable[bytes]:
             write = start_response("200 OK", [TEXT, *declared])
-            with contextlib.suppress(Interrupted), mock.patch.object(Loan, "_wait", wait):
+            with contextlib.suppress(Interrupted), mock.patch.object(Patience, "wait", wait):
                 write(LARGE)
                 write(LARGE)
             return iter([LARGE, LARGE])

@@ -49,21 +49,17 @@ export class EpollWorkerLink implements WorkerLink {
 
   /** The worker reads one byte from its file socket for each, and gets the descriptor with it. */
   passFile(file: { readonly descriptor: number }): null {
-    this.#files.writeWithDescriptors(FILE_MARK, [file.descriptor]);
+    this.#pass(FILE_MARK, file.descriptor);
     return null;
   }
 
   passSocket(descriptor: number | null, isChunked: boolean): void {
-    if (descriptor === null) this.#passAlone(NO_SOCKET_MARK);
-    else {
-      const mark = isChunked ? CHUNKED_SOCKET_MARK : SOCKET_MARK;
-      this.#files.writeWithDescriptors(mark, [descriptor]);
-    }
+    const mark = isChunked ? CHUNKED_SOCKET_MARK : SOCKET_MARK;
+    this.#pass(descriptor === null ? NO_SOCKET_MARK : mark, descriptor);
   }
 
   passContentSocket(descriptor: number | null): void {
-    if (descriptor === null) this.#passAlone(CONTENT_SOCKET_MARK);
-    else this.#files.writeWithDescriptors(CONTENT_SOCKET_MARK, [descriptor]);
+    this.#pass(CONTENT_SOCKET_MARK, descriptor);
   }
 
   /** Closes what is the link's own; a stream that was handed over is its owner's. */
@@ -73,8 +69,9 @@ export class EpollWorkerLink implements WorkerLink {
     if (!this.#taken) this.#channel.close();
   }
 
-  #passAlone(mark: Buffer): void {
-    this.#files.write(mark, 0, mark.length);
+  #pass(mark: Buffer, descriptor: number | null): void {
+    if (descriptor === null) this.#files.write(mark, 0, mark.length);
+    else this.#files.writeWithDescriptors(mark, [descriptor]);
   }
 
   #closeOffered(): void {

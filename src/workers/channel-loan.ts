@@ -76,7 +76,6 @@ function takeContent(job: Job, kind: number, bytes: Buffer, from: number): strin
   if (kind === FRAME_KIND.taken) {
     if (end > start) return "content that it has taken";
     job.lent = null;
-    job.contentIsTaken = true;
     lent.onTaken();
     return null;
   }

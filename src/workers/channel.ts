@@ -345,11 +345,11 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       return this.#broken("an end with something in it");
     }
     job.activeAtMs = this.#owner.nowMs;
-    const elapsedUs = bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs);
+    this.#frameElapsedUs = bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs);
     if (this.#loan.concerns(job, kind)) {
       const violation = this.#loan.take(job, kind, bytes, from);
       if (violation !== null) return this.#broken(violation);
-      if (job.isLeft) this.#finish(job, kind, elapsedUs);
+      if (job.isLeft) this.#finish(job, kind);
       return headEnd;
     }
     switch (kind) {
@@ -362,7 +362,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
         this.#frameCompletes = false;
         return headEnd;
       default:
-        this.#finish(job, kind, elapsedUs);
+        this.#finish(job, kind);
         return headEnd;
     }
   }
@@ -413,16 +413,14 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     const contentEnd = Math.min(until, headEnd + bodyLength);
     this.#contentRemaining = bodyLength - (contentEnd - headEnd);
     this.#frameCompletes = last;
-    job.headUs = this.#frameElapsedUs = bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs);
+    job.headUs = this.#frameElapsedUs;
     const complete = last && this.#contentRemaining === 0;
     const headStart = from + FRAME_HEADER_BYTES;
     job.answerBegan = true;
     this.#headFails = status >= SERVER_ERROR_MIN;
     const sink = job.sink;
-    if (complete) {
-      // The job ends first: what the sink starts in its stead must find this channel free.
-      this.#release(job, this.#frameElapsedUs);
-    }
+    // The job ends first: what the sink starts in its stead must find this channel free.
+    if (complete) this.#release(job);
     sink?.onAnswerHead(status, contentLength, bytes, headStart, headEnd, contentEnd, complete);
     return contentEnd;
   }
@@ -434,21 +432,22 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     job.activeAtMs = this.#owner.nowMs;
     job.sink?.onAnswerContent(bytes, start, end);
     if (this.#contentRemaining > 0 || !this.#frameCompletes) return;
-    this.#finish(job, FRAME_KIND.end, this.#frameElapsedUs);
+    this.#finish(job, FRAME_KIND.end);
   }
 
-  #finish(job: Job, kind: number, elapsedUs: number): void {
+  #finish(job: Job, kind: number): void {
     const { sink, answerBegan } = job;
     // An end without a head is what becomes of a request that nobody waits for any more.
     if (kind !== FRAME_KIND.end || (!answerBegan && sink !== null)) this.#headFails = true;
-    this.#release(job, elapsedUs);
+    this.#release(job);
     if (job.isLeft) return lentContentOf(job.request)?.onLeft();
     if (sink === null) return;
     if (kind === FRAME_KIND.end && answerBegan) sink.onAnswerEnd();
     else sink.onAnswerFailure(answerBegan ? "application-aborted" : "application-error");
   }
 
-  #release(job: Job, elapsedUs: number): void {
+  #release(job: Job): void {
+    const elapsedUs = this.#frameElapsedUs;
     this.resumeFor(job);
     this.underWay.shift();
     this.#count(job, this.#headFails);

@@ -277,8 +277,8 @@ export class Dispatcher implements ChannelOwner {
     const { stalled } = channel.progress;
     unanswered.forEach((job, place) => {
       if (job.sink === null) job.finish(this.jobs);
-      else if (job.isProbe) lost.push(job);
-      else if (place >= readCount && !job.contentIsTaken) again.push(job);
+      else if (job.isProbe || job.contentIsTaken) lost.push(job);
+      else if (place >= readCount) again.push(job);
       else if (this.#mayRunAgain(job, place < suspectCount, stalled)) again.push(job);
       else lost.push(job);
     });
@@ -340,7 +340,7 @@ export class Dispatcher implements ChannelOwner {
    */
   #mayRunAgain(job: Job, suspect: boolean, stalled: boolean): boolean {
     const { idempotent } = job.request;
-    if (job.answerBegan || job.contentIsTaken || (suspect && !idempotent)) return false;
+    if (job.answerBegan || (suspect && !idempotent)) return false;
     if (idempotent || stalled) job.deaths++;
     return job.deaths < DEATHS_MAX;
   }

@@ -51,10 +51,8 @@ export class Job implements WorkerShare {
    * Whether any part of an answer has been given to the sink: from then on it cannot be run again.
    */
   answerBegan = false;
-  /** Content that its present worker has yet to take; null where there is none such. */
-  lent: LentContent | null = null;
-  /** Whether a worker has taken it: there is none for another one. */
-  contentIsTaken = false;
+  /** Content that is lent, and that no worker has taken yet; null where there is none such. */
+  lent: LentContent | null;
   /** Whether its worker has left it, since its content did not come: it is no request yet. */
   isLeft = false;
   /** Interim answers that its present worker has sent, and the bytes of their heads. */
@@ -93,6 +91,7 @@ export class Job implements WorkerShare {
   ) {
     this.isProbe = isProbe;
     this.request = request;
+    this.lent = lentContentOf(request);
     this.sink = sink;
     this.queuedAtMs = nowMs;
     this.activeAtMs = nowMs;
@@ -114,6 +113,11 @@ export class Job implements WorkerShare {
       !this.moved &&
       !this.isProbe
     );
+  }
+
+  /** Whether a worker has taken content that was lent: there is none for another one. */
+  get contentIsTaken(): boolean {
+    return this.lent === null && lentContentOf(this.request) !== null;
   }
 
   /**
@@ -178,7 +182,6 @@ export class Job implements WorkerShare {
     this.activeAtMs = nowMs;
     this.#interimAnswers = 0;
     this.#interimHeadsBytes = 0;
-    this.lent = lentContentOf(this.request);
     this.#sentAtWorkedUs = (channel.workedUs + runningMs * US_PER_MS) | 0;
   }
 

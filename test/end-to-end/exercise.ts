@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { rawRequest } from "./raw-client.ts";
 import { type ServerProcess, startPortico } from "./server-process.ts";
 
 export const TRANSPORTS = ["epoll", "node"] as const;
@@ -58,6 +59,22 @@ export async function startExercise(
     { env: { EXERCISE_NOTES: notes, ...env } },
   );
   return new Exercise(server, folder, notes);
+}
+
+/** Serves another application of this folder over one of the transports. */
+export function startApplication(
+  reference: string,
+  transport: TransportName,
+  args: readonly string[] = [],
+  workers = 1,
+): Promise<ServerProcess> {
+  const own = ["--transport", transport, "--chdir", APPLICATIONS, "--workers", String(workers)];
+  return startPortico([...own, ...args, reference]);
+}
+
+/** What the application answers to a request without content, over a connection of its own. */
+export async function textOf({ port }: ServerProcess, target: string): Promise<string> {
+  return (await rawRequest(port, get(target))).text;
 }
 
 /** A request without content. */

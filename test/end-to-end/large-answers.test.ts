@@ -7,9 +7,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { APPLICATIONS, get, TRANSPORTS, type TransportName } from "./exercise.ts";
+import { get, startApplication, textOf, TRANSPORTS, type TransportName } from "./exercise.ts";
 import { RawClient } from "./raw-client.ts";
-import { type ServerProcess, startPortico } from "./server-process.ts";
+import type { ServerProcess } from "./server-process.ts";
 
 const LARGE_BYTES = 3_000_000;
 /** More than the sockets of one connection hold. */
@@ -32,13 +32,7 @@ function start(
   args: readonly string[] = [],
   workers = 1,
 ): Promise<ServerProcess> {
-  const own = ["--transport", transport, "--chdir", APPLICATIONS, "--workers", String(workers)];
-  return startPortico([...own, ...args, "large:app"]);
-}
-
-async function textOf(server: ServerProcess, target: string): Promise<string> {
-  using client = await RawClient.connect(server.port);
-  return (await client.exchange(get(target))).text;
+  return startApplication("large:app", transport, args, workers);
 }
 
 /** Sends a request and waits until some of its answer is there, without reading on. */

@@ -7,9 +7,17 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { APPLICATIONS, get, TRANSPORTS, type TransportName } from "./exercise.ts";
+import {
+  get,
+  post,
+  put,
+  startApplication,
+  textOf,
+  TRANSPORTS,
+  type TransportName,
+} from "./exercise.ts";
 import { RawClient } from "./raw-client.ts";
-import { type ServerProcess, startPortico } from "./server-process.ts";
+import type { ServerProcess } from "./server-process.ts";
 
 const LARGE = randomBytes(3_000_000);
 /** More than a worker takes. */
@@ -22,29 +30,17 @@ function start(
   args: readonly string[] = [],
   workers = 1,
 ): Promise<ServerProcess> {
-  const own = ["--transport", transport, "--chdir", APPLICATIONS, "--workers", String(workers)];
-  return startPortico([...own, ...args, "uploads:app"]);
-}
-
-function upload(content: Buffer, method = "POST", target = "/"): Buffer {
-  const length = `Content-Length: ${content.length}`;
-  const head = `${method} ${target} HTTP/1.1\r\nHost: test\r\n${length}\r\n\r\n`;
-  return Buffer.concat([Buffer.from(head), content]);
+  return startApplication("uploads:app", transport, args, workers);
 }
 
 function expected(content: Buffer): string {
   return `${content.length} ${createHash("sha256").update(content).digest("hex")}`;
 }
 
-async function textOf(server: ServerProcess, target: string): Promise<string> {
-  using client = await RawClient.connect(server.port);
-  return (await client.exchange(get(target))).text;
-}
-
 /** Uploads until one has come in that way; each must be what was sent. */
 async function uploadBy(way: "memory" | "file", client: RawClient): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const { text } = await client.exchange(upload(LARGE));
+    const { text } = await client.exchange(post("/", LARGE));
     const [first, ...rest] = text.split(" ");
     assert.equal(rest.join(" "), expected(LARGE));
     if (first === way) return;
@@ -59,9 +55,9 @@ for (const transport of TRANSPORTS) {
       const before = await textOf(server, "/descriptors");
       using client = await RawClient.connect(server.port);
       await uploadBy(transport === "epoll" ? "memory" : "file", client);
-      assert.equal((await client.exchange(upload(LARGE, "PUT"))).text, `file ${expected(LARGE)}`);
-      assert.equal((await client.exchange(upload(HUGE))).text, `file ${expected(HUGE)}`);
-      const lines = await client.exchange(upload(LARGE, "POST", "/?lines"));
+      assert.equal((await client.exchange(put("/", LARGE))).text, `file ${expected(LARGE)}`);
+      assert.equal((await client.exchange(post("/", HUGE))).text, `file ${expected(HUGE)}`);
+      const lines = await client.exchange(post("/?lines", LARGE));
       assert.ok(lines.text.endsWith(expected(LARGE)));
       assert.equal(await textOf(server, "/descriptors"), before);
     });
@@ -75,7 +71,7 @@ for (const transport of TRANSPORTS) {
             (size) => LARGE.subarray(size % 1_000, size),
           );
           for (let round = 0; round < 5; round++) {
-            client.write(Buffer.concat(contents.map((each) => upload(each))));
+            client.write(Buffer.concat(contents.map((each) => post("/", each))));
             for (const content of contents) {
               assert.ok((await client.readResponse()).text.endsWith(expected(content)));
             }
@@ -88,7 +84,7 @@ for (const transport of TRANSPORTS) {
       await using server = await start(transport);
       using slow = await RawClient.connect(server.port);
       for (const firstBytes of [70_000, 700_000, 2_999_999]) {
-        const bytes = upload(LARGE);
+        const bytes = post("/", LARGE);
         slow.write(bytes.subarray(0, firstBytes));
         const others = [1, 2, 3].map(() => textOf(server, "/pid"));
         for (const text of await Promise.all(others)) assert.match(text, /^\d+$/);
@@ -105,7 +101,7 @@ for (const transport of TRANSPORTS) {
       await uploadBy(transport === "epoll" ? "memory" : "file", client);
       busy.write(get("/sleep?1.2"));
       await wait(100);
-      client.write(upload(LARGE));
+      client.write(post("/", LARGE));
       assert.ok((await client.readResponse()).text.endsWith(expected(LARGE)));
       assert.equal((await busy.readResponse()).text, "slept");
     });
@@ -116,11 +112,11 @@ for (const transport of TRANSPORTS) {
       const pid = await textOf(server, "/pid");
       for (const sentBytes of [70_000, 300_000, 1_000_000, 2_999_000]) {
         const leaving = await RawClient.connect(server.port);
-        leaving.write(upload(LARGE).subarray(0, sentBytes));
+        leaving.write(post("/", LARGE).subarray(0, sentBytes));
         await wait(5);
         leaving.close();
         using ending = await RawClient.connect(server.port);
-        ending.write(upload(LARGE).subarray(0, sentBytes));
+        ending.write(post("/", LARGE).subarray(0, sentBytes));
         ending.endWriting();
         assert.equal((await ending.readResponse()).status, 400);
       }
@@ -135,7 +131,7 @@ for (const transport of TRANSPORTS) {
       for (let round = 0; round < 3; round++) {
         const pid = Number(await textOf(server, "/pid"));
         process.kill(pid, "SIGSTOP");
-        client.write(upload(LARGE));
+        client.write(post("/", LARGE));
         await wait(100);
         process.kill(pid, "SIGKILL");
         assert.ok((await client.readResponse()).text.endsWith(expected(LARGE)));
@@ -154,7 +150,7 @@ for (const transport of TRANSPORTS) {
             using client = await RawClient.connect(server.port);
             for (const size of [LARGE.length, 70_000, 400_000]) {
               const content = LARGE.subarray(0, size);
-              const { text } = await client.exchange(upload(content));
+              const { text } = await client.exchange(post("/", content));
               assert.ok(text.endsWith(expected(content)), text);
             }
           }),
@@ -165,7 +161,7 @@ for (const transport of TRANSPORTS) {
     test("a reload and a stop let those under way end", async () => {
       await using server = await start(transport);
       using client = await RawClient.connect(server.port);
-      const bytes = upload(LARGE);
+      const bytes = post("/", LARGE);
       client.write(bytes.subarray(0, 1_000_000));
       server.signal("SIGHUP");
       await server.untilLogged(/the new generation serves/);
