@@ -14,13 +14,13 @@ import type { ServerProcess } from "./server-process.ts";
 const LARGE_BYTES = 3_000_000;
 /** More than the sockets of one connection hold. */
 const HUGE_BYTES = 20_000_000;
-const BLOCK_BYTES = 32;
+const BLOCK_BYTES = 1_024;
 
 /** What the application gives, made anew. */
 function contentOf(size: number): Buffer {
   const count = Math.ceil(size / BLOCK_BYTES);
   const blocks = Array.from({ length: count }, (_, index) =>
-    createHash("sha256").update(String(index)).digest(),
+    createHash("shake256", { outputLength: BLOCK_BYTES }).update(String(index)).digest(),
   );
   return Buffer.concat(blocks).subarray(0, size);
 }

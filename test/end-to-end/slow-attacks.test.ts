@@ -24,9 +24,9 @@ const TIMEOUT_MS = 1_000;
 /** Before this a transfer's rate is not judged (src/server/transfer-watch.ts). */
 const RATE_GRACE_MS = 5_000;
 /** Sweeps, opening the connections, and a machine that does other things too. */
-const SLACK_MS = 3_000;
+const SLACK_MS = 6_000;
 /** Longest time in which another client gets its answer while the attack goes on. */
-const PROBE_BOUND_MS = 5_000;
+const PROBE_BOUND_MS = 8_000;
 const PROBE_INTERVAL_MS = 40;
 /**
  * What the allocator of C keeps for the next time, once some dozens of slow readers have had their
@@ -34,7 +34,7 @@ const PROBE_INTERVAL_MS = 40;
  */
 const MEMORY_SLACK_BYTES = 128 * 1_048_576;
 const MEMORY_SLACK_BETWEEN_ROUNDS_BYTES = 64 * 1_048_576;
-const RETURN_TIMEOUT_MS = 5_000;
+const RETURN_TIMEOUT_MS = 20_000;
 /** What the probe itself may have open. */
 const PROBE_DESCRIPTORS = 1;
 

@@ -197,7 +197,8 @@ if (python !== null) {
           press("s"),
           { await: "in serve" },
           press("s"),
-          { await: "gateway 1" },
+          // Not what the head says, which is there above the stack as well.
+          { await: "arrows choose" },
           // The other gateway's.
           press("j"),
           press("s"),
