@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from portico_worker.loan import Loan
+    from portico_worker.progress import KeptAnswers
 
 # Content from this size on is sent from where it lies, not copied together with other answers.
 COPIED_MAX_BYTES = 65_536
@@ -71,6 +72,7 @@ class Outlet:
         send_beside: Callable[[bytes], bool] | None,
         is_cancelled: Callable[[int, int], bool],
         borrow: Callable[[bytes], Loan | None] | None,
+        kept: KeptAnswers,
     ) -> None:
         self._send = send
         # For another thread; None where each piece has to leave by itself.
@@ -81,6 +83,8 @@ class Outlet:
         # Frames of finished answers that leave with the next `flush`, and when the last one was.
         self.unsent: list[bytes | memoryview] = []
         self.flushed_at = 0.0
+        # Of these, what the gateway would find if this process ended.
+        self._kept = kept
         self.slot = 0
         self.generation = 0
         # When the present request began, or the next one will have. What an application may keep,
@@ -125,6 +129,7 @@ class Outlet:
 
     def leave_to_parent(self) -> None:
         """In a process that the application has forked: what waits is the parent's to send."""
+        self._kept.disown()
         self._gathered.forget()
 
     def flush(self) -> None:
@@ -136,6 +141,7 @@ class Outlet:
     def _take_unsent(self) -> bytes:
         data = b"".join(self.unsent)
         self.unsent.clear()
+        self._kept.clear()
         return data
 
     def _begin_content(self, declared: int | None) -> None:

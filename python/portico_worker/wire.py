@@ -120,6 +120,8 @@ class Channel:
         self._end = 0
         # The last one; over, mostly.
         self._loan: Loan | None = None
+        # Of frames, in all.
+        self.sent_bytes = 0
         # Whether something was left in its middle: a signal's handler of the application has
         # raised. Nobody knows what has gone or come then, and so nothing may follow.
         self.in_doubt = False
@@ -164,6 +166,7 @@ class Channel:
         # It will see for itself that the gateway is gone.
         with contextlib.suppress(ConnectionError):
             self._send_all(data)
+            self.sent_bytes += len(data)
         return True
 
     def say_ready(self, pid: int, progress: int) -> None:
@@ -278,8 +281,10 @@ class Channel:
         # PEP 475: what a signal interrupts goes on by itself, unless a handler raises.
         try:
             self._send_all(data)
+            self.sent_bytes += len(data)
             if content is not None:
                 self._send_all(content)
+                self.sent_bytes += len(content)
         except ConnectionError as error:
             self.in_doubt = False
             raise ChannelClosed(str(error)) from None

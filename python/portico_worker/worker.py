@@ -23,6 +23,7 @@ from portico_worker.error_records import log, report
 from portico_worker.heads import HeadCache
 from portico_worker.loading import ASGI_ADVICE
 from portico_worker.outlet import COPIED_MAX_BYTES, ELAPSED_MAX_US, Disconnected
+from portico_worker.progress import SLOT
 from portico_worker.wire import pack_address
 from portico_worker.wsgi import Answer
 
@@ -91,8 +92,13 @@ class Worker:
     ) -> None:
         self._channel = channel
         self._progress = own_progress or progress.nowhere()
-        # The path of the request before; None where no answer may wait while another is made.
+        # Over a link without descriptors the gateway need not see all that was sent before the end.
+        self._kept = progress.KeptAnswers(
+            self._progress if channel.can_borrow else progress.nowhere()
+        )
+        # The path of the request before, and whether that one may be run once only.
         self._last_path: str | None = None
+        self._last_once = False
         self._application = application
         self._base = base
         # The path of the file that standard error goes to, if the gateway knows of one.
@@ -103,6 +109,7 @@ class Worker:
             channel.send_beside,
             self._is_cancelled,
             channel.borrow if channel.can_borrow else None,
+            self._kept,
             HeadCache(),
         )
         # Batches that arrived while an answer was being streamed. The gateway bounds what a worker
@@ -151,14 +158,14 @@ class Worker:
         if message is None:
             self._answer.flush()
             # Not before: what is answered and has not left was begun.
-            self._progress.place[0] = progress.AT_NONE
+            self._progress.place[progress.SLOT] = progress.AT_NONE
             message = self._channel.receive()
         return message
 
     def _run_batch(self, batch: list[Any]) -> None:
         """Its answers have not all left afterwards."""
         application, answer = self._application, self._answer
-        unsent, last_path = answer.unsent, self._last_path
+        unsent, last_path, last_once = answer.unsent, self._last_path, self._last_once
         append, place = unsent.append, self._progress.place
         start_response, early_hints = answer.start_response, answer.early_hints
         answer.began = now = perf_counter()
@@ -166,14 +173,14 @@ class Worker:
             answer.flushed_at = now
         for request in batch:
             slot, generation, template, fields, path, query, raw_uri, body, own = request
-            base, flush_first, bodyless = (
+            base, once, bodyless = (
                 self._templates[template] if fields is None else self._template(template, fields)
             )
-            # Another path may take for ever. What cannot be made again waits for no call at all.
-            if unsent and (flush_first or path != last_path):
+            # Another path may take for ever. What cannot be run again begins when nothing that is
+            # done can be lost, and so does what comes behind it.
+            if unsent and (path != last_path or ((once or last_once) and not self._keep())):
                 answer.flush()
-            last_path = None if flush_first else path
-            place[0] = slot
+            last_path, last_once, place[SLOT] = path, once, slot
             environ = base.copy()
             environ["PATH_INFO"] = path
             environ["QUERY_STRING"] = query
@@ -224,7 +231,11 @@ class Worker:
             answer.began = now = perf_counter()
             if unsent and now - answer.flushed_at > FLUSH_INTERVAL_S:
                 answer.flush()
-        self._last_path = last_path
+        self._last_path, self._last_once = last_path, last_once
+
+    def _keep(self) -> bool:
+        """Whether the answers that wait reach the gateway although this process may end."""
+        return self._kept.keep(self._answer.unsent, self._channel.sent_bytes)
 
     @property
     def _has_more(self) -> bool:
@@ -301,7 +312,8 @@ class Worker:
             return content.open_descriptor(self._channel.receive_file())
         if isinstance(body, str):
             return content.open_path(body)
-        # It is no idempotent one, so that all answers before it have left.
+        # The channel itself says what becomes of it, behind all answers before.
+        self._answer.flush()
         address = (self._answer.slot, self._answer.generation)
         taken = self._channel.take_content(address, *body)
         if taken is None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from portico_worker.loan import Loan
+    from portico_worker.progress import KeptAnswers
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
@@ -43,9 +44,10 @@ class Answer(Outlet):
         send_beside: Callable[[bytes], bool] | None,
         is_cancelled: Callable[[int, int], bool],
         borrow: Callable[[bytes], Loan | None] | None,
+        kept: KeptAnswers,
         heads: HeadCache,
     ) -> None:
-        super().__init__(send, send_beside, is_cancelled, borrow)
+        super().__init__(send, send_beside, is_cancelled, borrow, kept)
         self._heads = heads
         self._kept_heads = heads.kept
         self.bodyless_method = False

@@ -23,7 +23,7 @@ def slot_in(descriptor: int) -> int:
     path = f"/proc/self/fd/{descriptor}"
     assert os.readlink(path) == f"/memfd:{progress.FILE_NAME} (deleted)"
     with open(path, "rb") as file:
-        (slot,) = struct.unpack("<I", file.read())
+        (slot,) = struct.unpack("<I", file.read(4))
     return int(slot)
 
 
@@ -31,14 +31,14 @@ class Telling(unittest.TestCase):
     """A worker whose progress is kept in a list."""
 
     def setUp(self) -> None:
-        self.told = progress.Progress([progress.AT_NONE], 9)
+        self.told = progress.Progress([progress.AT_NONE, 0], None, 9)
         self.seen: list[int] = []
 
     def make(self, *parts: Any) -> Worker:
         return Worker(*parts, None, self.told)
 
     def application(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        self.seen.append(self.told.place[0])
+        self.seen.append(self.told.place[progress.SLOT])
         start_response("200 OK", PLAIN)
         return [b"x"]
 
@@ -49,13 +49,13 @@ class Telling(unittest.TestCase):
                 gateway.answer(slot)
             gateway.ask(slot=0)
         self.assertEqual(self.seen, [7, 5, 6, 0])
-        self.assertEqual(self.told.place[0], progress.AT_NONE)
+        self.assertEqual(self.told.place[progress.SLOT], progress.AT_NONE)
 
     def test_a_streamed_answer_until_its_end(self) -> None:
         def application(environ: dict[str, Any], start_response: Any) -> Any:
             start_response("200 OK", PLAIN)
             for _ in range(2):
-                self.seen.append(self.told.place[0])
+                self.seen.append(self.told.place[progress.SLOT])
                 yield b"x"
 
         with Gateway(application, make=self.make) as gateway:
@@ -71,11 +71,11 @@ class InAFile(unittest.TestCase):
         self.addCleanup(os.close, made.descriptor)
         self.assertFalse(os.get_inheritable(made.descriptor))
         self.assertEqual(slot_in(made.descriptor), progress.AT_NONE)
-        made.place[0] = 0x01020304
+        made.place[progress.SLOT] = 0x01020304
         self.assertEqual(slot_in(made.descriptor), 0x01020304)
 
     def test_where_there_is_no_room_for_a_file_there_is_none(self) -> None:
         with mock.patch.object(progress.os, "memfd_create", side_effect=OSError, create=True):
             made = progress.make()
         self.assertEqual(made.descriptor, 0)
-        made.place[0] = 5
+        made.place[progress.SLOT] = 5

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from portico_worker import outlet, wsgi
+from portico_worker import outlet, progress, wsgi
 from portico_worker.heads import HeadCache
 
 from tests.applications import TEXT, Case, Content, Environ, giving, length
@@ -14,6 +14,9 @@ from tests.gateway_side import ABORT, CHUNK, END, ERROR, HEAD, RESPONSE, Gateway
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+KEEP_NOTHING = progress.KeptAnswers(progress.nowhere())
 
 
 class Mistakes(Case):
@@ -223,7 +226,9 @@ class Mistakes(Case):
         self.assertIn("longer than its Content-Length", stderr)
 
     def test_an_answer_is_ended_once(self) -> None:
-        answer = wsgi.Answer(self.fail, None, lambda slot, generation: False, None, HeadCache())
+        answer = wsgi.Answer(
+            self.fail, None, lambda slot, generation: False, None, KEEP_NOTHING, HeadCache()
+        )
         answer.start_response("200 OK", [TEXT])
         answer.complete_list([b"hello"])
         frames = list(answer.unsent)

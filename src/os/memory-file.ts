@@ -2,7 +2,15 @@
  * A file in memory (memfd_create(2)) that another process of this user has open, reached by its
  * descriptor there (proc(5)). Knows nothing of what is in it.
  */
-import { closeSync, ftruncateSync, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 
 export class MemoryFile {
   readonly #fd: number;
@@ -43,6 +51,11 @@ export class MemoryFile {
   read(lengthMaxBytes: number): Buffer {
     const bytes = Buffer.alloc(Math.min(this.lengthBytes, lengthMaxBytes));
     return bytes.subarray(0, readSync(this.#fd, bytes, 0, bytes.length, 0));
+  }
+
+  /** @param offsetBytes where they come, in a file that is at least as long */
+  write(bytes: Buffer, offsetBytes: number): void {
+    writeSync(this.#fd, bytes, 0, bytes.length, offsetBytes);
   }
 
   /** Whether its last byte is this one. */

@@ -1,13 +1,18 @@
 /**
  * How far a channel's worker is with the requests that it has: the one that it is at need not be
- * the oldest without an answer, since finished answers leave together.
+ * the oldest without an answer, since finished answers leave together. Those that had not left when
+ * it died are found here.
  */
 import type { Job } from "./job.ts";
 import type { OpenProgress, Progress } from "./worker-progress.ts";
 
+const NOTHING = Buffer.alloc(0);
+
 export class ChannelProgress {
   readonly #open: OpenProgress;
   #progress: Progress | null = null;
+  /** What was read ahead, and has not come. */
+  #aheadBytes = 0;
   /** Its worker had begun none of its requests when it was given up. */
   stalled = false;
   /** Those that it had done, and not answered, before the one that it hung in. */
@@ -46,11 +51,31 @@ export class ChannelProgress {
   }
 
   /**
+   * What the worker sends next, as far as it has kept that; null where it cannot be known, so that
+   * any of its requests may have been answered. It is passed over when it comes.
+   *
+   * @param receivedBytes of the worker's stream
+   */
+  readAhead(receivedBytes: number): Buffer | null {
+    if (this.#progress === null) return NOTHING;
+    const kept = this.#progress.keptBehind(receivedBytes + this.#aheadBytes);
+    this.#aheadBytes += kept?.length ?? 0;
+    return kept;
+  }
+
+  /** Of so many bytes that have come, how many have been read ahead. */
+  passOver(bytes: number): number {
+    const known = Math.min(this.#aheadBytes, bytes);
+    this.#aheadBytes -= known;
+    return known;
+  }
+
+  /**
    * How many of a dead worker's requests, from the oldest on, may have begun although they are not
-   * idempotent: a worker sends all its answers before it begins such a request
+   * idempotent: a worker sends all its answers before it begins such a request, or keeps them
    * (docs/worker-protocol.md). So it is the oldest alone; and where it hung, what it had done.
    *
-   * @param unanswered of a channel that was read to its end
+   * @param unanswered of a channel that was read to its end, behind what was kept
    */
   suspectCount(unanswered: readonly Job[], forsaken: boolean): number {
     if (!forsaken) return 1;

@@ -13,6 +13,7 @@ import type { ChannelOwner } from "./channel-owner.ts";
 import { ChannelProgress } from "./channel-progress.ts";
 import type { ChannelSettings, WorkerLoad } from "./channel-settings.ts";
 import type { OutcomeCount } from "./generation-watch.ts";
+import { takeInterim } from "./interim-frame.ts";
 import type { Job, JobChannel } from "./job.ts";
 import {
   encodeCancel,
@@ -35,7 +36,6 @@ const BATCH_BYTES_MAX = 131_072;
 /** Where one request at a time is sent: there may be many such channels, and short lives. */
 const SINGLE_CAPACITY_BYTES = 4_096;
 
-const EARLY_HINTS = 103;
 const SERVER_ERROR_MIN = 500;
 const US_PER_MS = 1_000;
 const INCOMPLETE = -1;
@@ -65,9 +65,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   readonly progress: ChannelProgress;
   /** Requests that it may have under way at once, whatever was learnt. */
   readonly depthMax: number;
-  /**
-   * Everything that the worker ever sent has been read: an answer that did not come was not given.
-   */
+  /** All that the worker ever sent or kept has been read: no other answer was given. */
   readToEnd = false;
   readonly #owner: ChannelOwner;
   readonly #stream: ByteStream;
@@ -82,10 +80,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   #violation: Error | null = null;
   /** A frame's header and head, as far as they have come, while they are incomplete. */
   #partial: Buffer | null = null;
-  /**
-   * Content bytes of the present frame that have not come yet, and what the frame means once they
-   * have.
-   */
+  /** Content bytes of the present frame that have not come, and what it means once they have. */
   #contentRemaining = 0;
   #frameCompletes = false;
   #frameElapsedUs = 0;
@@ -209,8 +204,7 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
    * of what it sent may be lost, any of them may have been answered.
    */
   suspectCount(unanswered: readonly Job[], readCount: number): number {
-    if (!this.readToEnd) return readCount;
-    return this.progress.suspectCount(unanswered, this.forsaken);
+    return this.readToEnd ? this.progress.suspectCount(unanswered, this.forsaken) : readCount;
   }
 
   /** Counts one that died with the worker, and is not run again. */
@@ -261,11 +255,16 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
   }
 
   onBytes(bytes: Buffer, end: number): void {
-    let from = 0;
+    this.#take(bytes, this.progress.passOver(end), end);
+  }
+
+  #take(bytes: Buffer, start: number, end: number): void {
+    let from = start;
     let until = end;
     let source = bytes;
     if (this.#partial !== null) {
-      source = Buffer.concat([this.#partial, bytes.subarray(0, end)]);
+      source = Buffer.concat([this.#partial, bytes.subarray(start, end)]);
+      from = 0;
       until = source.length;
       this.#partial = null;
     }
@@ -286,10 +285,25 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
     }
   }
 
-  /** The worker sends nothing after its end; its exit is reported by its parent. */
+  /**
+   * The worker sends nothing after its end; its exit is reported by its parent. What it had done
+   * is where it kept that.
+   */
   onEnd(): void {
-    this.readToEnd = true;
+    this.retired = true;
+    this.readToEnd = this.readAhead() && !this.#stream.closed;
     this.#stream.close();
+  }
+
+  /**
+   * Takes what the worker has done and not sent, since it is long at something else, or gone.
+   *
+   * @returns whether that can be known
+   */
+  readAhead(): boolean {
+    const kept = this.progress.readAhead(this.#stream.receivedBytes);
+    if (kept !== null) this.#take(kept, 0, kept.length);
+    return kept !== null;
   }
 
   onDrain(): void {
@@ -338,12 +352,12 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
       return this.#broken("an answer to a request that it does not have");
     }
     const bodyLength = bytes.readUInt32LE(from + FRAME_OFFSET.bodyLength);
-    if (kind === FRAME_KIND.interim)
-      return this.#takeInterim(job, bytes, from, headEnd, bodyLength);
-    const hasMore = bodyLength > 0 || (headLength > 0 && kind < FRAME_KIND.sent);
-    if (kind >= FRAME_KIND.end && hasMore) {
-      return this.#broken("an end with something in it");
+    if (kind === FRAME_KIND.interim) {
+      const violation = takeInterim(job, bytes, from, headEnd);
+      return violation === null ? headEnd : this.#broken(violation);
     }
+    const hasMore = bodyLength > 0 || (headLength > 0 && kind < FRAME_KIND.sent);
+    if (kind >= FRAME_KIND.end && hasMore) return this.#broken("an end with something in it");
     job.activeAtMs = this.#owner.nowMs;
     this.#frameElapsedUs = bytes.readUInt32LE(from + FRAME_OFFSET.elapsedUs);
     if (this.#loan.concerns(job, kind)) {
@@ -365,21 +379,6 @@ export class WorkerChannel implements ByteStreamHandler, JobChannel {
         this.#finish(job, kind);
         return headEnd;
     }
-  }
-
-  /**
-   * Hands an interim answer on. It is no part of the answer that is waited for: neither does it
-   * make the request unrepeatable, nor does it give the application more time.
-   */
-  #takeInterim(job: Job, bytes: Buffer, from: number, headEnd: number, bodyLength: number): number {
-    if (job.answerBegan) return this.#broken("an interim answer behind a head");
-    const headStart = from + FRAME_HEADER_BYTES;
-    const status = bytes.readUInt16LE(from + FRAME_OFFSET.status);
-    if (status !== EARLY_HINTS) return this.#broken("an interim answer of another status");
-    if (bodyLength > 0) return this.#broken("an interim answer with content");
-    if (!job.countInterim(headEnd - headStart)) return this.#broken("too many interim answers");
-    job.sink?.onAnswerInterim(status, bytes, headStart, headEnd);
-    return headEnd;
   }
 
   /** @param oldest the request that the worker may be about to begin, or has begun */

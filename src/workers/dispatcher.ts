@@ -313,6 +313,8 @@ export class Dispatcher implements ChannelOwner {
   }
 
   #sweepChannel(channel: WorkerChannel): void {
+    // Nobody is to wait for a call behind which his request has been answered.
+    if (this.#runsFor(channel, RUNNING_LONG_MS) && !channel.paused) channel.readAhead();
     const { forsakenAtMs } = channel;
     if (forsakenAtMs !== null) {
       if (forsakenAtMs <= this.#nowMs - FORSAKEN_MAX_MS) channel.close();

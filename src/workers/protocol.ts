@@ -65,7 +65,8 @@ export const NO_TEMPLATE = -1;
 
 /**
  * The methods that may be run again when nobody can tell whether they were (RFC 9110 section
- * 9.2.2). The worker knows the same list: it flushes its answers before any other method.
+ * 9.2.2). The worker knows the same list: before any other method its answers have left, or are
+ * kept.
  */
 const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
   "GET",

@@ -171,6 +171,7 @@ export class MemoryStream implements ByteStream {
   #lend(bytes: Buffer): void {
     const memory = Buffer.alloc(bytes.length + 16, 0xaa);
     bytes.copy(memory);
+    this.receivedBytes += bytes.length;
     this.handler.onBytes(memory, bytes.length);
     memory.fill(0xaa);
   }

@@ -45,7 +45,7 @@ if (requireProgram("strace") !== null) {
       const gatewayCalls = await callsOf(server.pid, server.port, path.join(folder, "gateway"));
       const workerCalls = await callsOf(worker, server.port, path.join(folder, "worker"));
       assert.ok(gatewayCalls >= 4 && gatewayCalls <= GATEWAY_CALLS_MAX, `${gatewayCalls} calls`);
-      assert.ok(workerCalls >= 2 && workerCalls <= WORKER_CALLS_MAX, `${workerCalls} calls`);
+      assert.ok(workerCalls > 1.9 && workerCalls <= WORKER_CALLS_MAX, `${workerCalls} calls`);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -143,11 +143,17 @@ export class Simulation {
     };
     const threads = Array.from({ length: kind === 3 ? 3 : 1 }, () => {
       let thread: SimulatedThread | null = null;
-      const progress = { slotBegun: () => thread?.slotBegun ?? null, close: () => {} };
-      const told = number % 3 === 0 ? {} : { openProgress: () => progress };
+      const progress = {
+        slotBegun: () => thread?.slotBegun ?? null,
+        keptBehind: (sentBytes: number) => thread?.keptBehind(sentBytes) ?? null,
+        close: () => {},
+      };
+      const isTold = number % 3 > 0;
+      const told = isTold ? { openProgress: () => progress } : {};
       const link = this.fixture.addWorker({ ...settings, ...told }, generation !== this.#serving);
       const channel = this.fixture.channelOf(link);
-      thread = new SimulatedThread(link, channel, number % 2 === 0, this.executions);
+      const keeps = isTold && number % 5 > 0;
+      thread = new SimulatedThread(link, channel, number % 2 === 0, keeps, this.executions);
       return thread;
     });
     for (const thread of threads) if (generation !== this.#serving) thread.takenAtRest = 0;

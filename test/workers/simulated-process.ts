@@ -32,30 +32,46 @@ export class SimulatedThread {
   #unsent = Buffer.alloc(0);
   /** What has left, and has not been read by the gateway. */
   #inFlight = Buffer.alloc(0);
+  /** How many bytes have left, in all. */
+  #sentBytes: number;
+  /** What was to leave next when it began what cannot be run again, and behind so many bytes. */
+  #kept: { readonly begin: number; readonly bytes: Buffer } = { begin: 0, bytes: Buffer.alloc(0) };
   /** The slot of the request that it has begun last; no request's while it waits. */
   #place = AT_NONE;
   readonly #leavesOut: boolean;
+  readonly #keeps: boolean;
   readonly #executions: Map<string, number>;
 
   /**
    * @param leavesOut  whether it looks for cancellations before it begins a request; it may
+   * @param keeps      whether it keeps its answers before it begins what cannot be run again, in
+   *   place of sending them
    * @param executions how often each request was begun, by path
    */
   constructor(
     link: FakeWorker,
     channel: WorkerChannel,
     leavesOut: boolean,
+    keeps: boolean,
     executions: Map<string, number>,
   ) {
     this.link = link;
     this.channel = channel;
     this.#leavesOut = leavesOut;
+    this.#keeps = keeps;
+    this.#sentBytes = link.stream.receivedBytes;
     this.#executions = executions;
   }
 
   /** As the gateway reads it. */
   get slotBegun(): number {
     return this.#place;
+  }
+
+  /** What follows behind so many bytes, as the gateway reads it behind this one's end. */
+  keptBehind(sentBytes: number): Buffer {
+    const { begin, bytes } = this.#kept;
+    return bytes.subarray(Math.max(sentBytes - begin, 0));
   }
 
   /** Clients' requests that it was ever sent. */
@@ -73,7 +89,8 @@ export class SimulatedThread {
       return;
     }
     if (next.path.startsWith(POST)) {
-      this.sendAll();
+      if (this.#keeps) this.#kept = { begin: this.#sentBytes, bytes: this.#unsent };
+      else this.sendAll();
       // A worker whose answers nobody takes ends.
       if (this.link.stream.closed) return;
     }
@@ -103,6 +120,7 @@ export class SimulatedThread {
     const sent = this.#unsent.subarray(0, bytes);
     this.#unsent = this.#unsent.subarray(sent.length);
     this.#inFlight = Buffer.concat([this.#inFlight, sent]);
+    this.#sentBytes += sent.length;
   }
 
   sendAll(): void {
