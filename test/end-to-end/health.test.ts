@@ -29,7 +29,7 @@ function startDelayed(transport: string, delay: string): Promise<ServerProcess> 
 }
 
 for (const transport of TRANSPORTS) {
-  describe(`health, by ${transport}`, () => {
+  describe(`health, by ${transport}`, { concurrency: 2 }, () => {
     test("GET and HEAD are answered, whatever the query; nothing else is", async () => {
       await using exercise = await startExercise(transport, ["--workers", "1", ...PATHS]);
       for (const path of ["/livez", "/readyz", "/readyz?verbose"]) {

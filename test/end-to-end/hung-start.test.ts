@@ -18,7 +18,7 @@ const START_TIMEOUT_S = 3;
 const SLACK_MS = 20_000;
 
 for (const transport of TRANSPORTS) {
-  describe(`starts that hang, by ${transport}`, () => {
+  describe(`starts that hang, by ${transport}`, { concurrency: 4 }, () => {
     const application = ["--transport", transport, "--chdir", APPLICATIONS, "unruly:app"];
 
     for (const [hook, message] of [

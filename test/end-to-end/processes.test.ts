@@ -20,7 +20,7 @@ interface ProcessFacts {
 }
 
 for (const transport of TRANSPORTS) {
-  describe(`processes, by ${transport}`, () => {
+  describe(`processes, by ${transport}`, { concurrency: 2 }, () => {
     test("who is whose child", async () => {
       await using exercise = await startExercise(transport, ["--workers", "2"]);
       const facts = JSON.parse(

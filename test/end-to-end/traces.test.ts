@@ -53,7 +53,7 @@ async function spansOf(
 }
 
 for (const transport of TRANSPORTS) {
-  describe(`traces, by ${transport}`, () => {
+  describe(`traces, by ${transport}`, { concurrency: 2 }, () => {
     test("a trusted peer's request is part of its trace, the application's parent", async () => {
       await using receiver = await OtlpReceiver.start();
       await using exercise = await start(receiver, [], transport);

@@ -116,7 +116,7 @@ for (const transport of TRANSPORTS) {
     });
   });
 
-  describe(`clients that go away, by ${transport}`, () => {
+  describe(`clients that go away, by ${transport}`, { concurrency: 2 }, () => {
     /** What they have sent, and how long they wait, before they are gone. */
     const phases: Readonly<Record<string, { sent: string; target?: string; waitMs: number }>> = {
       "before the head": { sent: "", waitMs: 20 },

@@ -57,7 +57,7 @@ async function startLoad(site: FaultSite): Promise<Load> {
   return load;
 }
 
-describe("--gateways 2", () => {
+describe("--gateways 2", { concurrency: 2 }, () => {
   test("both serve, and the status adds them up", async () => {
     await using site = await FaultSite.start({ args: ARGS });
     assert.match(site.server.stdout, new RegExp(`gateways +2, led by PID ${site.pid},`));

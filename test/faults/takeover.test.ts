@@ -62,7 +62,7 @@ async function end(server: ServerProcess, pid: number): Promise<void> {
 for (const transport of TRANSPORTS) {
   const args = ["--transport", transport, "--workers", "2"];
 
-  describe(`USR2, by ${transport}`, () => {
+  describe(`USR2, by ${transport}`, { concurrency: 2 }, () => {
     test(`no request is lost, ${ROUNDS} times in a row`, async () => {
       await using site = await FaultSite.start({ args });
       const load = site.load();
