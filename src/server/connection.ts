@@ -248,6 +248,8 @@ export class HttpConnection
   }
 
   onAnswerFailure(failure: AnswerFailure | "application-aborted"): void {
+    // All that is missing is that its worker says so. The client may have gone on by now.
+    if (failure !== "application-aborted" && this.#response.isWhole) return this.onAnswerEnd();
     const head = this.head;
     this.#source.end();
     if (this.#response.begun || failure === "application-aborted") {

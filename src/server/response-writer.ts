@@ -68,6 +68,11 @@ export class ResponseWriter {
     return this.#framing?.content === "until-close";
   }
 
+  /** Whether there is a head, and all of the content that it declares. */
+  get isWhole(): boolean {
+    return this.begun && this.#framing?.content === "length" && this.#remainingBytes === 0;
+  }
+
   /** After the end: whether there was less content than was declared. */
   get fellShort(): boolean {
     return this.#framing?.content === "length" && this.#remainingBytes > 0;

@@ -312,6 +312,25 @@ test("an answer that is cut short can be told from a whole one", () => {
   assert.ok(untilClose.client.wasReset, "an orderly end would say that this was all");
 });
 
+test("an answer whose content is all there is whole, although its worker did not say so", () => {
+  const fixture = new ConnectionFixture();
+  fixture.client.deliver(get("/"));
+  const { sink } = fixture.handler.answerAt(0);
+  fixture.handler.answerAt(0).begin("whole", 5);
+  // Its client has sent the next one, as it may.
+  fixture.client.deliver(get("/2"));
+  assert.equal(readResponse(fixture.takeReceived()).content, "whole");
+  sink.onAnswerFailure("worker-exited");
+  fixture.handler.answerAt(1).begin("next", 4, 200, true);
+  assert.equal(readResponse(fixture.takeReceived()).content, "next");
+  assert.equal(fixture.client.sawEnd, false);
+  const aborted = new ConnectionFixture();
+  aborted.client.deliver(get("/"));
+  aborted.handler.answerAt(0).begin("whole", 5);
+  aborted.handler.answerAt(0).sink.onAnswerFailure("application-aborted");
+  assert.ok(aborted.client.sawEnd, "what the application broke off is not believed");
+});
+
 test("content shorter than declared ends the connection, longer is cut and it goes on", () => {
   const short = new ConnectionFixture();
   short.client.deliver(get("/"));
