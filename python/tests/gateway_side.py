@@ -13,7 +13,7 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable
 
 from portico_worker.wire import Channel
 from portico_worker.worker import Worker, base_environ
@@ -115,6 +115,19 @@ def request(
     return (slot, generation, template, fields, path, query, raw_uri, body, own)
 
 
+def read_frame(stream: BinaryIO) -> Frame | None:
+    """The next frame of what a worker sends; None at the end."""
+    data = stream.read(32)
+    if not data:
+        return None
+    slot, generation, elapsed_us, size, kind, flags, status, head_size, length = struct.unpack(
+        "<IIIIBBHIQ", data
+    )
+    head = stream.read(head_size)
+    body = stream.read(size)
+    return Frame(slot, generation, elapsed_us, kind, flags, status, length, head, body)
+
+
 class Gateway:
     """Runs a worker; a context manager that gives it back its end and waits for it.
 
@@ -214,15 +227,7 @@ class Gateway:
 
     def frame(self) -> Frame | None:
         """The next frame; None at the end of the channel."""
-        data = self._received.read(32)
-        if not data:
-            return None
-        slot, generation, elapsed_us, size, kind, flags, status, head_size, length = struct.unpack(
-            "<IIIIBBHIQ", data
-        )
-        head = self._received.read(head_size)
-        body = self._received.read(size)
-        return Frame(slot, generation, elapsed_us, kind, flags, status, length, head, body)
+        return read_frame(self._received)
 
     def content_frame(self) -> Frame | None:
         """The next frame that is not about a client's socket; whoever asks for that is lent it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import struct
@@ -13,7 +14,7 @@ from unittest import mock
 from portico_worker import progress, worker
 from portico_worker.worker import Worker
 
-from tests.gateway_side import RESPONSE, TAKEN, TIMEOUT_S, Gateway, request
+from tests.gateway_side import RESPONSE, TAKEN, TIMEOUT_S, Gateway, read_frame, request
 
 PLAIN = [("Content-Type", "text/plain")]
 READY_BYTES = 32
@@ -33,12 +34,9 @@ class Keeping(unittest.TestCase):
     def setUp(self) -> None:
         self.found: list[Found] = []
         self.serve()
-        self.enterContext(mock.patch.object(worker, "FLUSH_INTERVAL_S", TIMEOUT_S))
-
-    def enterContext(self, context: Any) -> Any:  # noqa: N802 - Python 3.9 has none
-        value = context.__enter__()
-        self.addCleanup(context.__exit__, None, None, None)
-        return value
+        patch = mock.patch.object(worker, "FLUSH_INTERVAL_S", TIMEOUT_S)
+        patch.start()
+        self.addCleanup(patch.stop)
 
     def serve(self, is_asked: int = 1) -> None:
         self.made = progress.make()
@@ -51,15 +49,10 @@ class Keeping(unittest.TestCase):
     def look(self) -> Found:
         data = os.pread(self.made.descriptor, progress.FILE_BYTES, 0)
         _, _, begin, size = FOUND_AT.unpack_from(data)
-        frames, answers = data[FOUND_AT.size : FOUND_AT.size + size], []
-        while frames:
-            slot, _, _, length, kind, _, _, head_length, _ = struct.unpack(
-                "<IIIIBBHIQ", frames[:32]
-            )
-            self.assertEqual(kind, RESPONSE)
-            end = 32 + head_length + length
-            answers.append((slot, frames[end - length : end]))
-            frames = frames[end:]
+        frames, answers = io.BytesIO(data[FOUND_AT.size : FOUND_AT.size + size]), []
+        while (frame := read_frame(frames)) is not None:
+            self.assertEqual(frame.kind, RESPONSE)
+            answers.append((frame.slot, frame.body))
         return Found(begin, answers)
 
     def application(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
