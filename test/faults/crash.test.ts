@@ -40,6 +40,8 @@ const DEATHS = [
 const RECOVERY_MS = 3_000;
 /** A new zygote has to import the application before anybody can be answered again. */
 const IMPORT_MS = 9_000;
+/** One that was stopped is first waited for. */
+const STOPPED_MS = 14_000;
 
 /** An honest answer in place of the application's: a page, and a number to ask about. */
 function assertBadGateway(response: RawResponse, output: string): void {
@@ -278,7 +280,7 @@ describe("what dies, by every way and at every moment", { concurrency: CONCURREN
       if (statusOf(zygote) !== null) process.kill(zygote, "SIGCONT");
     }
     const report = await load.stop();
-    assertServed(report, { statuses: { 502: 4 }, slowestMs: IMPORT_MS, output: site.log });
+    assertServed(report, { statuses: { 502: 4 }, slowestMs: STOPPED_MS, output: site.log });
     assertExactlyOnce(report, site.notes());
   });
 

@@ -154,12 +154,18 @@ describe("standard output", () => {
   });
 
   test("that nobody reads neither holds the program nor keeps it from ending", () => {
+    const said = join(folder, "said");
     const program = `
+      import { writeFileSync } from "node:fs";
       const bytes = "x".repeat(99) + "\\n";
       say((await write(bytes.repeat(10_000))) < 1_000_000);
       say(await write(bytes));
+      writeFileSync(${JSON.stringify(said)}, "");
       process.exit(0);`;
-    const { stderr } = run(program, "| (sleep 0.5; exit 0)");
+    const { stderr } = run(
+      program,
+      `| for moment in $(seq 200); do [ ! -e '${said}' ] || exit; sleep 0.05; done`,
+    );
     assert.equal(stderr, "true\nEAGAIN\n");
   });
 
