@@ -149,7 +149,7 @@ describe("portico load, on a portico", () => {
     for (const pattern of [
       /requests\/s +\d/,
       /statuses +200: \d+/,
-      /99 % +\d/,
+      /50 % +\d/,
       /server +portico/,
     ]) {
       assert.match(stdout, pattern);
