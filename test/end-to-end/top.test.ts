@@ -108,13 +108,13 @@ if (python !== null) {
     });
 
     test("the arrows choose another worker", async () => {
-      const both = await observeUntil(socket, "both workers", ({ snapshot }) => {
-        return snapshot.processes.filter(({ kind }) => kind === "worker").length === 2;
+      let marks: string[] = [];
+      await observeUntil(socket, "both workers", ({ snapshot: { processes } }) => {
+        marks = processes.flatMap(({ kind, pid }) => (kind === "worker" ? [`>${pid}`] : []));
+        return marks.length === 2;
       });
-      const workers = both.snapshot.processes.filter(({ kind }) => kind === "worker");
-      const [first, second] = workers.map(({ pid }) => `>${pid}`);
-      assert.ok(first !== undefined && second !== undefined);
-      await top([
+      const [first = "", second = ""] = marks;
+      const { screens } = await top([
         { size: [24, 80] },
         { await: first },
         // The bytes of one key, as near to each other as a terminal sends them.
@@ -125,6 +125,8 @@ if (python !== null) {
         press("q"),
         { await: null },
       ]);
+      const chosen = new Set(screens.map((screen) => /^[^]*?> *(\d+)/m.exec(screen)?.[1]));
+      assert.equal(chosen.size, 2, [...chosen].join());
     });
 
     test("is drawn anew for another size", async () => {

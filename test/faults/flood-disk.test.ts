@@ -14,7 +14,10 @@ import { assertServed, quickGet } from "./load-client.ts";
 import { canMount, SmallDisk } from "./small-disk.ts";
 
 const DISK_BYTES = MEBIBYTE;
-/** Half a second behind slow readers, and a machine that is held up; below every time-out. */
+/**
+ * Three quarters of a second behind each of two slow readers, which have a worker one after the
+ * other, and a machine that is held up meanwhile; below every time-out.
+ */
 const OTHERS_BOUND_MS = 7_000;
 const LARGE_BYTES = 12 * MEBIBYTE;
 const WORKERS = 2;
